@@ -1,0 +1,321 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes planned changes into the documents they belong to, where things stand and as their neighbours
+are laid out.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Iterator, Mapping, Sequence
+
+from .._httpd.document import Document
+from .._httpd.edit import Edits, add_word, new_line, remove_word, set_word
+from .._httpd.lexer import Statement, quoted, statement
+from .codec import balancer_name
+from .model import Balancer, Member, Place, Setting, identity
+from .parameters import BALANCER, MEMBER, Value
+from .plan import Change
+
+_INDENT = "    "
+
+
+class NotEditable(Exception):
+    """A change cannot be made where the thing stands; *place* is that position."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+
+
+class Author:
+    """Collects the edits of one change over any number of files.
+
+    *load* returns the document at a path. Positions are those of the model the changes were planned on, so
+    the documents must be the text that model was read from.
+    """
+
+    def __init__(self, load: Callable[[str], Document]) -> None:
+        self._load = load
+        self._edits: dict[str, Edits] = {}
+
+    def texts(self) -> dict[str, str]:
+        """Return the new text of each file that changes, by path."""
+        return {path: edits.render() for path, edits in self._edits.items() if edits.changed}
+
+    def apply(self, balancer: Balancer, changes: Sequence[Change]) -> None:
+        """Write *changes*, planned for the existing *balancer*.
+
+        Raises :class:`NotEditable` naming the position where that is not possible.
+        """
+        added = []
+        for change in changes:
+            if change.member is None:
+                self._parameter(balancer, change)
+            elif change.parameter is not None:
+                self._member_parameter(_member(balancer, change.member), change)
+            elif change.after is None:
+                self._remove_line(_member(balancer, change.member).place)
+            else:
+                added.append(change)
+        if added:
+            self._add_members(balancer, added)
+
+    def create(self, path: str, changes: Sequence[Change], name: str, vhost: Place | None) -> None:
+        """Write a new balancer *name* at the end of *path*, or into the virtual host at *vhost*: there
+        before the first directive that refers to it, else at its end."""
+        edits = self._open(path)
+        document = edits.document
+        if vhost is None:
+            spaced = bool(document.lines) and document.lines[-1].raw.strip() != ""
+            lines = _block(name, changes, "", document.newline)
+            edits.append(([document.newline] if spaced else []) + lines)
+            return
+        opening = document.index_at(vhost.line)
+        closing = document.closing(opening)
+        inside = [
+            index for index in range(opening + 1, closing) if document.parent(index) == opening
+        ]
+        raws = [document.lines[index].raw for index in inside]
+        indent = next(
+            (_indent(raw) for raw in raws if raw.strip()),
+            _indent(document.lines[opening].raw) + _INDENT,
+        )
+        lines = _block(name, changes, indent, document.newline)
+        for index, raw in zip(inside, raws):
+            words = [word.text for word in statement(raw).words]
+            if any(balancer_name(word) == name for word in words):
+                edits.insert_before(index, [*lines, document.newline])
+                return
+        edits.insert_before(closing, lines)
+
+    def remove(self, balancer: Balancer) -> None:
+        """Remove all sections of *balancer* and its members outside of them, and nothing else."""
+        inside: set[tuple[str, int]] = set()
+        for place in balancer.sections:
+            edits = self._open_at(place)
+            start = edits.document.index_at(place.line)
+            stop = edits.document.closing(start)
+            edits.remove(start, stop + 1)
+            inside.update((place.file, index) for index in range(start, stop + 1))
+        outside = [member.place for member in balancer.members.values()]
+        outside += [merged.place for merged in balancer.merged]
+        outside += [setting.place for settings in balancer.history.values() for setting in settings]
+        passes = {reference.place for reference in balancer.references}
+        for place in dict.fromkeys(outside):
+            if place not in passes and (place.file, self._index(place)) not in inside:
+                self._remove_line(place)
+
+    # What stands in one line
+
+    def _member_parameter(self, member: Member, change: Change) -> None:
+        setting = member.settings.get(change.parameter or "")
+        place = setting.place if setting else member.place
+        self._key(place, change.parameter or "", setting, _text(MEMBER, change))
+
+    def _parameter(self, balancer: Balancer, change: Change) -> None:
+        name = change.parameter or ""
+        text = _text(BALANCER, change)
+        history = balancer.history.get(name, [])
+        if text is None:
+            for place in dict.fromkeys(setting.place for setting in history):
+                self._key(place, name, next(s for s in history if s.place == place), None)
+        elif history:
+            self._key(history[-1].place, name, history[-1], text)
+        else:
+            self._add_parameter(balancer, f"{name}={text}")
+
+    def _key(self, place: Place, name: str, setting: Setting | None, text: str | None) -> None:
+        """Set, add (*setting* is ``None``) or remove (*text* is ``None``) ``name=...`` in the line at
+        *place*."""
+        edits = self._open_at(place)
+        index = edits.document.index_at(place.line)
+        raw = edits.current(index)
+        found = [i for i, key in enumerate(_keys(statement(raw))) if key == name.lower()]
+        if setting is None:
+            if text is not None:
+                edits.replace(index, add_word(raw, f"{name}={text}"))
+            return
+        words = statement(raw).words
+        if not found or words[found[-1]].text.partition("=")[2] != setting.text:
+            raise NotEditable(
+                place, f"{name} is set here through a variable or macro; change it there"
+            )
+        if text is not None:
+            key = words[found[-1]].text.partition("=")[0]
+            edits.replace(index, set_word(raw, found[-1], f"{key}={text}"))
+            return
+        for i in reversed(found):
+            raw = remove_word(raw, i)
+        if statement(raw).name.lower() == "proxyset" and not _keys_present(statement(raw)):
+            edits.remove(index, index + 1)
+        else:
+            edits.replace(index, raw)
+
+    def _add_parameter(self, balancer: Balancer, word: str) -> None:
+        """Add *word* to a ProxySet of the balancer, laid out like those that are there."""
+        place = next((p for p in reversed(balancer.sections) if _is_file(p)), None)
+        if place is None:
+            raise NotEditable(
+                balancer.place or Place(balancer.name, 0),
+                "there is no <Proxy> section to put ProxySet into",
+            )
+        edits = self._open_at(place)
+        document = edits.document
+        opening = document.index_at(place.line)
+        closing = document.closing(opening)
+        sets = [
+            index
+            for index in range(opening + 1, closing)
+            if document.parent(index) == opening
+            and statement(edits.current(index)).name.lower() == "proxyset"
+        ]
+        one_each = len(sets) > 1 and all(
+            len(statement(edits.current(index)).words) == 1 for index in sets
+        )
+        if sets and not one_each:
+            edits.replace(sets[-1], add_word(edits.current(sets[-1]), word))
+        elif sets:
+            like = edits.current(sets[-1])
+            edits.insert_after(
+                sets[-1], [new_line(like, statement(like).name, [word], document.newline)]
+            )
+        else:
+            indent = self._indent_in(document, opening, closing)
+            edits.insert_before(closing, [f"{indent}ProxySet {quoted(word)}{document.newline}"])
+
+    # Whole lines
+
+    def _add_members(self, balancer: Balancer, changes: Sequence[Change]) -> None:
+        anchors = [m.place for m in reversed(list(balancer.members.values())) if _is_file(m.place)]
+        direct = next((p for p in anchors if self._directly_inside(p, balancer.sections)), None)
+        if anchors:
+            anchor = direct or anchors[0]
+            edits = self._open_at(anchor)
+            index = edits.document.index_at(anchor.line)
+            like = edits.document.lines[index].raw
+            first = statement(like).words[:1]
+            prefix = [first[0].text] if first and balancer_name(first[0].text) is not None else []
+            lines = [
+                new_line(
+                    like,
+                    statement(like).name,
+                    prefix + _member_words(change),
+                    edits.document.newline,
+                )
+                for change in changes
+            ]
+            edits.insert_after(index, lines)
+            return
+        place = next((p for p in balancer.sections if _is_file(p)), None)
+        if place is None:
+            raise NotEditable(
+                balancer.place or Place(balancer.name, 0),
+                "there is no <Proxy> section to put members into",
+            )
+        edits = self._open_at(place)
+        document = edits.document
+        opening = document.index_at(place.line)
+        indent = self._indent_in(document, opening, document.closing(opening))
+        edits.insert_after(
+            opening,
+            [
+                indent
+                + "BalancerMember "
+                + " ".join(quoted(w) for w in _member_words(change))
+                + document.newline
+                for change in changes
+            ],
+        )
+
+    def _remove_line(self, place: Place) -> None:
+        edits = self._open_at(place)
+        index = edits.document.index_at(place.line)
+        edits.remove(index, index + 1)
+
+    # Files
+
+    def _directly_inside(self, place: Place, sections: Sequence[Place]) -> bool:
+        document = self._open_at(place).document
+        parent = document.parent(document.index_at(place.line))
+        return parent is not None and Place(place.file, document.lines[parent].last) in sections
+
+    def _indent_in(self, document: Document, opening: int, closing: int) -> str:
+        for index in range(opening + 1, closing):
+            raw = document.lines[index].raw
+            if raw.strip() and document.parent(index) == opening:
+                return _indent(raw)
+        return _indent(document.lines[opening].raw) + _INDENT
+
+    def _index(self, place: Place) -> int:
+        return self._open_at(place).document.index_at(place.line)
+
+    def _open_at(self, place: Place) -> Edits:
+        if not _is_file(place):
+            raise NotEditable(place, "this comes from a macro or the command line; change it there")
+        return self._open(place.file)
+
+    def _open(self, path: str) -> Edits:
+        if path not in self._edits:
+            self._edits[path] = Edits(self._load(path))
+        return self._edits[path]
+
+
+def _is_file(place: Place) -> bool:
+    return place.file.startswith("/")
+
+
+def _indent(raw: str) -> str:
+    return raw[: len(raw) - len(raw.lstrip(" \t"))]
+
+
+def _keys(line: Statement) -> Iterator[str]:
+    for word in line.words:
+        key, equals, _value = word.text.partition("=")
+        yield key.lower() if equals else ""
+
+
+def _keys_present(line: Statement) -> bool:
+    return any(_keys(line))
+
+
+def _text(table: Mapping[str, object], change: Change) -> str | None:
+    """Return the text to write for *change*; ``None`` to remove the parameter."""
+    if change.after is None or (change.parameter == "status" and not change.after):
+        return None
+    row = (MEMBER if table is MEMBER else BALANCER)[change.parameter or ""]
+    return row.kind.write(change.after)
+
+
+def _member(balancer: Balancer, url: str) -> Member:
+    return balancer.members[identity(url)]
+
+
+def _member_words(change: Change) -> list[str]:
+    values: dict[str, Value] = change.after
+    words = [change.member or ""]
+    for name, row in MEMBER.items():
+        if name in values and not (name == "status" and not values[name]):
+            words.append(f"{name}={row.kind.write(values[name])}")
+    return words
+
+
+def _block(name: str, changes: Sequence[Change], indent: str, newline: str) -> list[str]:
+    """Return the lines of a new balancer."""
+    values: dict[str, Value] = {}
+    lines = [f'{indent}<Proxy "balancer://{name}">']
+    for change in changes:
+        if change.member is None:
+            values = change.after
+        else:
+            words = " ".join(quoted(word) for word in _member_words(change))
+            lines.append(f"{indent}{_INDENT}BalancerMember {words}")
+    for key, row in BALANCER.items():
+        if key in values:
+            lines.append(
+                f"{indent}{_INDENT}ProxySet " + quoted(f"{key}={row.kind.write(values[key])}")
+            )
+    lines.append(f"{indent}</Proxy>")
+    return [line + newline for line in lines]

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the directives that httpd resolved to the model.
+
+Private to this collection.
+
+The order of execution decides which setting of a key wins, so this follows httpd: a ``<Proxy>`` section
+runs its body first and the arguments on its own line last (mod_proxy.c ``proxysection``).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterable
+
+from .._httpd.tree import Node
+from .model import (
+    Balancer,
+    Configuration,
+    Member,
+    Merged,
+    Place,
+    Reference,
+    Setting,
+    Vhost,
+    absorbing_member,
+    canonical_url,
+    identity,
+)
+from .parameters import BALANCER, MEMBER
+
+_BALANCER_NAME = re.compile(r"balancer://([^/\s$?]+)", re.IGNORECASE)
+_SECTIONS = ("proxy", "proxymatch", "location")
+# Words of ProxyPass that are no parameters of the balancer (mod_proxy.c add_pass).
+_PASS_WORDS = ("mapping",)
+_REFERENCES = ("proxypass", "proxypassmatch", "rewriterule", "sethandler")
+
+
+def balancer_name(word: str) -> str | None:
+    """Return the balancer that *word* (``balancer://Name/path``) names, in lower case, or ``None``."""
+    found = _BALANCER_NAME.match(word)
+    return found.group(1).lower() if found else None
+
+
+def read(root: Node) -> Configuration:
+    """Return what *root* (the tree of :mod:`.._httpd.tree`) says about balancers."""
+    main = Vhost(None)
+    vhosts = [main]
+    for node in root.children:
+        if node.name.lower() == "virtualhost":
+            vhost = Vhost(_place(node), tuple(node.words))
+            vhosts.append(vhost)
+            _walk(vhost, node.children)
+        else:
+            _walk(main, [node])
+    return Configuration(vhosts)
+
+
+def _place(node: Node) -> Place:
+    return Place(node.file, node.line)
+
+
+def _walk(vhost: Vhost, nodes: Iterable[Node]) -> None:
+    for node in nodes:
+        name = node.name.lower()
+        if node.is_section:
+            words = node.words
+            named = balancer_name(words[0]) if words and name in _SECTIONS else None
+            if named is None:
+                _walk(vhost, node.children)
+            else:
+                _section(vhost.balancer(named), node, words)
+        elif name == "balancermember":
+            words = node.words
+            named = balancer_name(words[0]) if words else None
+            if named is not None and len(words) > 1:
+                _member(vhost.balancer(named), words[1:], _place(node))
+        elif name == "proxyset":
+            words = node.words
+            named = balancer_name(words[0]) if words else None
+            if named is not None:
+                _settings(vhost.balancer(named), words[1:], _place(node))
+        elif name in _REFERENCES:
+            _reference(vhost, node, name)
+        elif name == "servername":
+            vhost.server_name = "".join(node.words[:1])
+        elif name == "serveralias":
+            vhost.aliases += node.words
+        elif name == "balancerpersist":
+            vhost.persist = _on(node)
+        elif name in ("balancerinherit", "proxypassinherit"):
+            vhost.inherit_off[name] = not _on(node)
+
+
+def _on(node: Node) -> bool:
+    return [word.lower() for word in node.words] == ["on"]
+
+
+def _section(balancer: Balancer, node: Node, words: list[str]) -> None:
+    balancer.sections.append(_place(node))
+    for child in node.children:
+        name = child.name.lower()
+        if name == "balancermember":
+            given = child.words
+            if given and balancer_name(given[0]) is not None:
+                given = given[1:]
+            if given:
+                _member(balancer, given, _place(child))
+        elif name == "proxyset":
+            given = child.words
+            if given and balancer_name(given[0]) is not None:
+                given = given[1:]
+            _settings(balancer, given, _place(child))
+        else:
+            balancer.foreign.append(_place(child))
+    _settings(balancer, words[1:], _place(node))
+
+
+def _key_value(word: str) -> tuple[str, str]:
+    key, _equals, value = word.partition("=")
+    return key.lower(), value
+
+
+def _member(balancer: Balancer, words: list[str], place: Place) -> None:
+    written = words[0]
+    settings = [_key_value(word) for word in words[1:] if "=" in word]
+    try:
+        url = canonical_url(written)
+    except ValueError:
+        url = written
+    into = absorbing_member(written, balancer.members)
+    if into is None and identity(url) in balancer.members:
+        # The default port written out: httpd makes two entries that share one state.
+        into = identity(url)
+    if into is not None:
+        balancer.merged.append(Merged(url, place, into, tuple(key for key, _value in settings)))
+        return
+    member = Member(url, written, place)
+    for key, text in settings:
+        member.settings[key] = Setting(
+            MEMBER[key].read(text) if key in MEMBER else text, text, place
+        )
+    balancer.members[identity(url)] = member
+
+
+def _settings(balancer: Balancer, words: Iterable[str], place: Place) -> None:
+    for word in words:
+        if "=" in word:
+            key, text = _key_value(word)
+            if key not in _PASS_WORDS:
+                value = BALANCER[key].read(text) if key in BALANCER else text
+                balancer.set(key, Setting(value, text, place))
+
+
+def _reference(vhost: Vhost, node: Node, name: str) -> None:
+    words = node.words
+    for index, word in enumerate(words):
+        found = _BALANCER_NAME.search(word)
+        if found:
+            balancer = vhost.balancer(found.group(1).lower())
+            balancer.references.append(Reference(_place(node), node.name, node.args.strip()))
+            if name in ("proxypass", "proxypassmatch"):
+                _settings(balancer, words[index + 1 :], _place(node))
+            return

@@ -1,0 +1,453 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``httpd -t`` calls "Syntax OK" although it is not.
+
+Private to this collection.
+
+Codes: ``AB1..`` ends the running server at its next start or graceful reload, ``AB2..`` breaks requests,
+``AB3..`` is silently something else than what was written. The lint explains; whether httpd starts is
+decided by starting it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterable, Iterator, NamedTuple
+
+from .._httpd.dump import View
+from .._httpd.tree import Node
+from .model import Balancer, Configuration, Member, Place, Vhost, identity
+from .parameters import BALANCER, MEMBER, Parameter, masked
+
+_SCHEME_MODULES: dict[str, str] = {
+    "http": "proxy_http_module",
+    "https": "proxy_http_module",
+    "ws": "proxy_wstunnel_module",
+    "wss": "proxy_wstunnel_module",
+    "ajp": "proxy_ajp_module",
+    "fcgi": "proxy_fcgi_module",
+    "scgi": "proxy_scgi_module",
+    "uwsgi": "proxy_uwsgi_module",
+    "h2": "proxy_http2_module",
+    "h2c": "proxy_http2_module",
+    "ftp": "proxy_ftp_module",
+}
+_TLS_SCHEMES = ("https", "wss", "h2")
+
+
+class Problem(NamedTuple):
+    """One finding: what is wrong (*message*), where (*place*), what to do (*fix*), and which balancer it
+    concerns (``None``: the whole server)."""
+
+    code: str
+    message: str
+    place: Place | None
+    fix: str
+    balancer: Balancer | None = None
+
+    @property
+    def fatal(self) -> bool:
+        """Whether httpd would not start."""
+        return self.code.startswith("AB1")
+
+    @property
+    def ineffective(self) -> bool:
+        """Whether what was written has not the effect it says (and httpd starts all the same)."""
+        return self.code.startswith("AB3") and self.code not in _ADVICE
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        return f"{self.code} {where}{self.message} {self.fix}"
+
+    def result(self) -> dict[str, Any]:
+        """Return it as it appears in the result of a module."""
+        return {
+            "code": self.code,
+            "message": masked(self.message),
+            "file": self.place.file if self.place else None,
+            "line": self.place.line if self.place else None,
+            "fix": self.fix,
+        }
+
+
+# Findings that say something may be wrong, but leave what was declared in force.
+_ADVICE = ("AB308", "AB309", "AB311", "AB314")
+
+
+def lint(configuration: Configuration, view: View) -> list[Problem]:
+    """Return all findings about *configuration*, which was read from *view*; the worst first."""
+    found: list[Problem] = []
+    for vhost in configuration.vhosts:
+        found += _names(vhost)
+        found += _server(vhost, configuration)
+    for balancer in configuration.balancers:
+        found += _modules(balancer, view.modules)
+        found += _members(balancer)
+        found += _values(balancer)
+        found += _routes(balancer)
+        found += _tls(balancer, view)
+    found += _references(configuration)
+    found += _misplaced(view.root)
+    # A file that several servers include is told of once.
+    once = {(problem.code, problem.message, problem.place): problem for problem in reversed(found)}
+    return sorted(once.values(), key=lambda problem: (problem.code, str(problem.place)))
+
+
+def _names(vhost: Vhost) -> Iterator[Problem]:
+    seen: dict[str, Balancer] = {}
+    for balancer in vhost.balancers.values():
+        # mod_proxy_balancer names its shared memory by the name with every other character as _.
+        key = re.sub(r"[^a-z0-9]", "_", balancer.name)
+        if key in seen and (balancer.defined or seen[key].defined):
+            other = seen[key].name
+            yield Problem(
+                "AB104",
+                f"balancer://{balancer.name} and balancer://{other} share one piece of shared memory: a member"
+                " disabled in one is disabled in the other, and httpd may not start (AH01186).",
+                balancer.place or seen[key].place,
+                "Rename one so that they differ in letters and digits.",
+                balancer,
+            )
+        seen.setdefault(key, balancer)
+
+
+def _server(vhost: Vhost, configuration: Configuration) -> Iterator[Problem]:
+    if vhost.persist and any(balancer.defined for balancer in vhost.balancers.values()):
+        yield Problem(
+            "AB313",
+            "BalancerPersist is On: what was set at run time beats the file, so edits of existing members and"
+            " parameters have no effect, not even after a restart.",
+            vhost.place,
+            "Set BalancerPersist Off in this server.",
+        )
+    if vhost is configuration.main:
+        return
+    for balancer in vhost.balancers.values():
+        main = configuration.main.balancers.get(balancer.name)
+        if main is None or not main.defined:
+            continue
+        if balancer.defined:
+            yield Problem(
+                "AB312",
+                f"balancer://{balancer.name} is defined in the main server ({main.place}) and here: httpd takes"
+                " the members of the main server and drops these.",
+                balancer.place,
+                "Use another name, or define it in one place only.",
+                balancer,
+            )
+        elif _loses_lbmethod(main, balancer):
+            yield Problem(
+                "AB314",
+                f"this virtual host uses balancer://{balancer.name} of the main server; httpd falls back to"
+                " lbmethod=byrequests here.",
+                balancer.references[0].place,
+                "Define the balancer in the virtual host that uses it.",
+                balancer,
+            )
+
+
+def _loses_lbmethod(main: Balancer, balancer: Balancer) -> bool:
+    default = BALANCER["lbmethod"].default
+    declared = main.values.get("lbmethod", default)
+    return bool(balancer.references) and declared != balancer.values.get("lbmethod", default)
+
+
+def _modules(balancer: Balancer, modules: set[str]) -> Iterator[Problem]:
+    if not modules:
+        return
+    place = balancer.place
+    method = str(balancer.values.get("lbmethod", BALANCER["lbmethod"].default))
+    if f"lbmethod_{method}_module" not in modules:
+        yield Problem(
+            "AB101",
+            f"balancer://{balancer.name} uses lbmethod {method}, but mod_lbmethod_{method} is not loaded:"
+            " httpd ends at its next start or reload (AH02432, AH01183).",
+            place,
+            f"Enable the module lbmethod_{method}.",
+            balancer,
+        )
+    if "slotmem_shm_module" not in modules:
+        yield Problem(
+            "AB102",
+            f"balancer://{balancer.name} needs mod_slotmem_shm, which is not loaded: httpd ends at its next"
+            " start or reload (AH01177).",
+            place,
+            "Enable the module slotmem_shm.",
+            balancer,
+        )
+    if "proxy_hcheck_module" in modules and "watchdog_module" not in modules:
+        yield Problem(
+            "AB103",
+            "mod_proxy_hcheck is loaded without mod_watchdog: httpd ends at its next start or reload"
+            " (AH03262).",
+            place,
+            "Enable the module watchdog.",
+        )
+    if "proxy_balancer_module" not in modules:
+        yield Problem(
+            "AB201",
+            f"balancer://{balancer.name}: mod_proxy_balancer is not loaded; requests answer 500 (AH01144).",
+            place,
+            "Enable the module proxy_balancer.",
+            balancer,
+        )
+    told: set[str] = set()
+    for member in balancer.members.values():
+        scheme = identity(member.url).partition("://")[0]
+        needed = _SCHEME_MODULES.get(scheme, f"proxy_{scheme}_module")
+        tls = scheme in _TLS_SCHEMES and "ssl_module" not in modules
+        # mod_proxy_http upgrades to websocket by itself since 2.4.47.
+        served = needed in modules or (scheme in ("ws", "wss") and "proxy_http_module" in modules)
+        for missing in ([] if served else [needed]) + (["ssl_module"] if tls else []):
+            if missing not in told:
+                told.add(missing)
+                yield Problem(
+                    "AB202",
+                    f"member {member.url}: {missing} is not loaded; requests to {scheme} members fail.",
+                    member.place,
+                    f"Enable the module {missing[: -len('_module')]}.",
+                    balancer,
+                )
+
+
+def _members(balancer: Balancer) -> Iterator[Problem]:
+    if not balancer.members:
+        yield Problem(
+            "AB203",
+            f"balancer://{balancer.name} has no members; requests answer 503 (AH01171).",
+            balancer.place,
+            "Add members, or remove the balancer.",
+            balancer,
+        )
+    for merged in balancer.merged:
+        lost = f" and ignores {', '.join(merged.settings)}" if merged.settings else ""
+        yield Problem(
+            "AB301",
+            f"httpd takes member {merged.url} for {merged.into}, which stands before it,{lost or ' and drops it'}"
+            " (AH01149, AH01150).",
+            merged.place,
+            "Remove it, or give each member its own host or port; a longer URL must stand first.",
+            balancer,
+        )
+    for member in balancer.members.values():
+        yield from _member(balancer, member)
+
+
+def _member(balancer: Balancer, member: Member) -> Iterator[Problem]:
+    host = re.match(
+        r"[^:]+://(?:([^/@]*)@)?(?:\[[^\]]*\]|[^/:]*)(?::([^/]*))?", identity(member.url)
+    )
+    if host and host.group(1):
+        yield Problem(
+            "AB309",
+            f"member {masked(member.url)} carries credentials, which balancer-manager shows to everybody who"
+            " can read it.",
+            member.place,
+            "Let the backend trust the proxy by address or client certificate.",
+            balancer,
+        )
+    if host and host.group(2) and host.group(2).isdigit() and int(host.group(2)) > 65535:
+        yield Problem(
+            "AB204",
+            f"member {member.url}: port {host.group(2)} is no port; every request answers 400.",
+            member.place,
+            "Use a port from 1 to 65535.",
+            balancer,
+        )
+    if len(member.url) > 383:
+        yield Problem(
+            "AB302",
+            f"member {member.url[:60]}...: the URL is longer than 383 bytes; httpd cuts it (AH10366).",
+            member.place,
+            "Use a shorter URL.",
+            balancer,
+        )
+    if member.url.endswith("/") and not member.url.startswith("unix:"):
+        slashed = [r for r in balancer.references if re.search(r"balancer://[^/\s\"']+/", r.text)]
+        if slashed:
+            yield Problem(
+                "AB308",
+                f"member {member.url} ends with a slash and so does the target of {slashed[0].directive}"
+                f" ({slashed[0].place}): backends are asked for //path.",
+                member.place,
+                "Remove the slash at the end of the member.",
+                balancer,
+            )
+
+
+def _values(balancer: Balancer) -> Iterator[Problem]:
+    for name, settings in balancer.history.items():
+        for setting in settings:
+            yield from _value(balancer, "", BALANCER.get(name), setting.text, setting.place)
+        last, earlier = settings[-1], [s for s in settings[:-1] if s.value != settings[-1].value]
+        if earlier:
+            yield Problem(
+                "AB311",
+                f"balancer://{balancer.name}: {name} is set more than once; httpd uses the value of"
+                f" {last.place}, not the one here.",
+                earlier[0].place,
+                "Set it in one place.",
+                balancer,
+            )
+    sticky = str(balancer.values.get("stickysession", ""))
+    if len(sticky) > 63:
+        yield Problem(
+            "AB303",
+            f"balancer://{balancer.name}: stickysession is longer than 63 characters; httpd cuts it.",
+            balancer.settings["stickysession"].place,
+            "Use a shorter cookie name.",
+            balancer,
+        )
+    for member in balancer.members.values():
+        for name, setting in member.settings.items():
+            yield from _value(balancer, member.url, MEMBER.get(name), setting.text, setting.place)
+
+
+def _value(
+    balancer: Balancer, url: str, parameter: Parameter | None, text: str, place: Place
+) -> Iterator[Problem]:
+    if parameter is None:
+        return
+    reason = parameter.kind.misread(text)
+    if reason:
+        owner = f"member {url}" if url else f"balancer://{balancer.name}"
+        shown = "..." if parameter.secret else text
+        yield Problem(
+            "AB304",
+            f"{owner}: {parameter.name}={shown}: {reason}.",
+            place,
+            "Write the value that is meant.",
+            balancer,
+        )
+
+
+def _routes(balancer: Balancer) -> Iterator[Problem]:
+    owners: dict[str, Member] = {}
+    sticky = bool(balancer.values.get("stickysession"))
+    for member in balancer.members.values():
+        route = str(member.values.get("route", ""))
+        if not route:
+            if sticky:
+                yield Problem(
+                    "AB305",
+                    f"member {member.url} has no route, but balancer://{balancer.name} is sticky: no session"
+                    " can stay there.",
+                    member.place,
+                    "Give it a route.",
+                    balancer,
+                )
+            continue
+        if route in owners:
+            yield Problem(
+                "AB306",
+                f"members {owners[route].url} and {member.url} have the same route {route}: the first one"
+                " takes the sessions of both.",
+                member.settings["route"].place,
+                "Give each member its own route.",
+                balancer,
+            )
+        owners.setdefault(route, member)
+        separator = str(balancer.values.get("stickysessionsep", "."))
+        if re.search(r"[;,\"' ]", route) or separator in route:
+            yield Problem(
+                "AB307",
+                f"member {member.url}: no cookie can carry the route {route!r} (httpd cuts the value at the"
+                f" first {separator!r}).",
+                member.settings["route"].place,
+                "Use letters, digits, _ and - only.",
+                balancer,
+            )
+    for member in balancer.members.values():
+        redirect = str(member.values.get("redirect", ""))
+        if redirect and redirect not in owners:
+            yield Problem(
+                "AB315",
+                f"member {member.url}: redirect={redirect} names no route of balancer://{balancer.name}.",
+                member.settings["redirect"].place,
+                "Name the route of another member.",
+                balancer,
+            )
+
+
+def _tls(balancer: Balancer, view: View) -> Iterator[Problem]:
+    for member in balancer.members.values():
+        if identity(member.url).partition("://")[0] in _TLS_SCHEMES:
+            if not _engine_on(view.root.children, balancer):
+                yield Problem(
+                    "AB205",
+                    f"member {member.url} speaks TLS, but SSLProxyEngine is not On for it; requests answer 500"
+                    " (AH01961).",
+                    member.place,
+                    "Add SSLProxyEngine On to the virtual host.",
+                    balancer,
+                )
+            return
+
+
+def _engine_on(nodes: Iterable[Node], balancer: Balancer) -> bool:
+    """Whether SSLProxyEngine On stands in the main server, in the balancer's virtual host or section."""
+    own = [balancer.vhost.place, *balancer.sections]
+    for node in nodes:
+        if node.name.lower() == "sslproxyengine" and [w.lower() for w in node.words] == ["on"]:
+            return True
+        if (
+            node.is_section
+            and Place(node.file, node.line) in own
+            and _engine_on(node.children, balancer)
+        ):
+            return True
+    return False
+
+
+def _references(configuration: Configuration) -> Iterator[Problem]:
+    for vhost in configuration.vhosts:
+        for balancer in vhost.balancers.values():
+            if balancer.references and not balancer.defined:
+                yield from _undefined(configuration, vhost, balancer)
+
+
+def _undefined(configuration: Configuration, vhost: Vhost, balancer: Balancer) -> Iterator[Problem]:
+    main = configuration.main.balancers.get(balancer.name)
+    cut_off = len(vhost.inherit_off) == 2 and all(vhost.inherit_off.values())
+    if main is not None and main.defined and not cut_off:
+        return
+    reference = balancer.references[0]
+    shorter = [
+        name
+        for name, other in vhost.balancers.items()
+        if other.defined
+        and balancer.name.startswith(name)
+        and "balancer://" + name in reference.text.lower()
+    ]
+    elsewhere = [other for other in configuration.balancers if other.name == balancer.name]
+    where = (
+        f"; it is defined in {configuration.label(elsewhere[0].vhost)} ({elsewhere[0].place}), which this server"
+        " does not see"
+        if elsewhere
+        else ""
+    )
+    hint = f"; did it mean balancer://{shorter[0]}/?" if shorter else ""
+    yield Problem(
+        "AB206",
+        f"{reference.directive} sends requests to balancer://{balancer.name}, which has no members in this"
+        f" server{where}{hint}: requests answer 503 (AH01171).",
+        reference.place,
+        "Define the balancer in this virtual host, or correct the name.",
+        balancer,
+    )
+
+
+def _misplaced(root: Node) -> Iterator[Problem]:
+    for node in root.children:
+        name = node.name.lower()
+        words = node.words
+        if name == "proxymatch" and words and words[0].lower().startswith("^balancer://"):
+            yield Problem(
+                "AB310",
+                f"<ProxyMatch {words[0]}> defines a balancer of that very name, which nothing uses.",
+                Place(node.file, node.line),
+                'Write <Proxy "balancer://name">.',
+            )
+        if node.is_section:
+            yield from _misplaced(node)

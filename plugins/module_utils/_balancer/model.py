@@ -1,0 +1,264 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a configuration says about balancers: virtual hosts, balancers, members, and where each thing
+stands.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterable, Iterator, NamedTuple
+
+from .parameters import Value
+
+MAIN = "_main"
+
+# proxy_util.c ap_proxy_port_of_scheme; uwsgi is not in its table (seen on 2.4.71).
+_DEFAULT_PORTS = {
+    "http": "80",
+    "https": "443",
+    "ajp": "8009",
+    "fcgi": "8000",
+    "scgi": "4000",
+    "h2": "443",
+    "h2c": "80",
+    "ws": "80",
+    "wss": "443",
+    "ftp": "21",
+}
+
+_URL = re.compile(
+    r"(?s)([A-Za-z][A-Za-z0-9+.-]*)://((?:[^/@?#]*@)?)(\[[^\]/]*\]|[^/:?#]*)(?::(\d*))?((?:[/?#].*)?)"
+)
+
+
+class Place(NamedTuple):
+    """Where something stands: the file and the line that httpd reports for it (the last line of a
+    continued directive)."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Setting(NamedTuple):
+    """One ``key=value`` as it stands in the configuration, with what httpd reads from it."""
+
+    value: Value
+    text: str
+    place: Place
+
+
+def canonical_url(url: str) -> str:
+    """Return a member URL as httpd names the member (proxy_util.c ``ap_proxy_define_worker``): scheme and
+    host in lower case, no default port, everything else verbatim. ``unix:/socket|URL`` keeps its socket.
+
+    Raises ``ValueError`` if it is not a URL that httpd takes for a member.
+    """
+    socket, bar, rest = url.partition("|")
+    if socket.lower().startswith("unix:") and bar:
+        return "unix:" + socket[5:] + "|" + canonical_url(rest)
+    found = _URL.fullmatch(url)
+    if not found or not found.group(3):
+        raise ValueError(f"{url!r} is no member URL; write scheme://host[:port]")
+    scheme, user, host, port, tail = found.groups()
+    scheme = scheme.lower()
+    number = str(int(port)) if port else ""
+    shown_port = ":" + number if number and number != _DEFAULT_PORTS.get(scheme) else ""
+    return f"{scheme}://{user}{host.lower()}{shown_port}{tail}"
+
+
+def identity(url: str) -> str:
+    """Return the part of a canonical member URL by which httpd tells members apart: for
+    ``unix:/socket|URL`` only what follows the bar (proxy_util.c ``ap_proxy_get_worker_ex``)."""
+    return url.partition("|")[2] if url.startswith("unix:") else url
+
+
+def absorbing_member(url: str, members: Iterable[str]) -> str | None:
+    """Return which of *members* (identities, in the order of the file) httpd takes *url* for, if any.
+
+    httpd looks a new member up by the URL as written, scheme and host in lower case, and takes the longest
+    existing name that is a prefix of it and covers at least scheme, host and port (proxy_util.c
+    ``ap_proxy_get_worker_ex``). The new line is then dropped without being validated.
+    """
+    known = members if isinstance(members, (set, dict)) else set(members)
+    written = url.partition("|")[2] if url.lower().startswith("unix:") else url
+    found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*", written)
+    if not found:
+        return None
+    written = found.group(0).lower() + written[found.end() :]
+    for end in range(len(written), found.end() - 1, -1):
+        if written[:end] in known:
+            return written[:end]
+    return None
+
+
+class Member:
+    """One BalancerMember: its canonical *url*, the URL as *written*, its *place* and its settings by
+    parameter name (the last one of a key decides)."""
+
+    __slots__ = ("place", "settings", "url", "written")
+
+    def __init__(self, url: str, written: str, place: Place) -> None:
+        self.url = url
+        self.written = written
+        self.place = place
+        self.settings: dict[str, Setting] = {}
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The value of each parameter that is set."""
+        return {name: setting.value for name, setting in self.settings.items()}
+
+
+class Merged(NamedTuple):
+    """A BalancerMember line that httpd drops because it takes it for an earlier member."""
+
+    url: str
+    place: Place
+    into: str
+    settings: tuple[str, ...]
+
+
+class Reference(NamedTuple):
+    """A directive that sends requests to a balancer."""
+
+    place: Place
+    directive: str
+    text: str
+
+
+class Balancer:
+    """One balancer of one server: identified by its virtual host and its name."""
+
+    def __init__(self, name: str, vhost: Vhost) -> None:
+        self.name = name
+        self.vhost = vhost
+        self.members: dict[str, Member] = {}
+        self.merged: list[Merged] = []
+        self.history: dict[str, list[Setting]] = {}
+        self.sections: list[Place] = []
+        self.foreign: list[Place] = []
+        self.references: list[Reference] = []
+
+    @property
+    def defined(self) -> bool:
+        """Whether the configuration says more of it than that requests go there."""
+        return bool(self.sections or self.members or self.merged)
+
+    @property
+    def place(self) -> Place | None:
+        """Where it begins."""
+        if self.sections:
+            return self.sections[0]
+        for member in self.members.values():
+            return member.place
+        return None
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """The setting of each parameter that decides: the one executed last."""
+        return {name: settings[-1] for name, settings in self.history.items()}
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The value of each parameter that is set."""
+        return {name: setting.value for name, setting in self.settings.items()}
+
+    @property
+    def files(self) -> list[str]:
+        """The files that feed it (ProxyPass parameters excepted), in the order httpd reads them."""
+        places = list(self.sections) + [member.place for member in self.members.values()]
+        places += [merged.place for merged in self.merged]
+        return list(dict.fromkeys(place.file for place in places))
+
+    def set(self, name: str, setting: Setting) -> None:
+        """Record that *name* is set; a later call wins."""
+        self.history.setdefault(name, []).append(setting)
+
+
+class Vhost:
+    """One server of httpd: a virtual host, or the main server (*place* is ``None``)."""
+
+    def __init__(self, place: Place | None, addresses: tuple[str, ...] = ()) -> None:
+        self.place = place
+        self.addresses = addresses
+        self.server_name = ""
+        self.aliases: list[str] = []
+        self.balancers: dict[str, Balancer] = {}
+        self.persist = False
+        self.inherit_off: dict[str, bool] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Everything a user may call it, the shortest first."""
+        if self.place is None:
+            return [MAIN]
+        names = []
+        if self.server_name:
+            host = self.server_name.partition("://")[2] or self.server_name
+            bare = re.sub(r":\d+$", "", host)
+            ports = [host[len(bare) + 1 :]] if host != bare else []
+            ports += [address.rpartition(":")[2] for address in self.addresses]
+            names = [bare, *dict.fromkeys(f"{bare}:{port}" for port in ports)]
+        return [*names, *self.addresses, str(self.place)]
+
+    def balancer(self, name: str) -> Balancer:
+        """Return the balancer *name* (lower case), made on first use."""
+        if name not in self.balancers:
+            self.balancers[name] = Balancer(name, self)
+        return self.balancers[name]
+
+
+class Configuration:
+    """All servers of one httpd, the main server first."""
+
+    def __init__(self, vhosts: list[Vhost]) -> None:
+        self.vhosts = vhosts
+
+    @property
+    def main(self) -> Vhost:
+        """The main server."""
+        return self.vhosts[0]
+
+    @property
+    def balancers(self) -> Iterator[Balancer]:
+        """All balancers that are defined somewhere, in the order of the servers."""
+        for vhost in self.vhosts:
+            for balancer in vhost.balancers.values():
+                if balancer.defined:
+                    yield balancer
+
+    def label(self, vhost: Vhost) -> str:
+        """Return the shortest name that tells *vhost* from all others."""
+        for name in vhost.names:
+            if (
+                sum(name.lower() in (other.lower() for other in each.names) for each in self.vhosts)
+                == 1
+            ):
+                return name
+        return vhost.names[-1]
+
+    def named(self, name: str) -> list[Vhost]:
+        """Return the servers that may be called *name*: ServerName, ServerName:port, address:port,
+        file:line, or ``_main``."""
+        return [
+            vhost for vhost in self.vhosts if name.lower() in (each.lower() for each in vhost.names)
+        ]
+
+    def references(self, balancer: Balancer) -> list[Reference]:
+        """Return all directives that send requests to *balancer*: those of its own server, and for one of
+        the main server those of virtual hosts that define none of that name (mod_proxy.c
+        ``merge_proxy_config``)."""
+        found = list(balancer.references)
+        if balancer.vhost is self.main:
+            for vhost in self.vhosts[1:]:
+                other = vhost.balancers.get(balancer.name)
+                if other is not None and not other.defined:
+                    found += other.references
+        return found

@@ -1,0 +1,261 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is declared, and what must change to get there.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterable, Mapping, NamedTuple
+
+from . import parameters
+from .model import Balancer, absorbing_member, canonical_url, identity
+from .parameters import BALANCER, CONTROL, INVERSE, MEMBER, Value
+
+MEMBERS = "members"
+PARAMETERS = "parameters"
+
+
+class DeclarationError(ValueError):
+    """A declaration that cannot be meant, or that httpd would read as something else."""
+
+
+class Change(NamedTuple):
+    """One difference between what is and what is declared.
+
+    *member* is its URL, or ``None`` for the balancer itself; *parameter* ``None`` means the member or the
+    balancer as a whole. *before* and *after* are canonical values (a dict of them for a whole member or
+    balancer), ``None`` where there is nothing.
+    """
+
+    layer: str
+    member: str | None
+    parameter: str | None
+    before: Any
+    after: Any
+
+    def result(self) -> dict[str, Any]:
+        """Return it as it appears in the result of a module: JSON types, secrets masked."""
+        return {
+            "layer": self.layer,
+            "member": None if self.member is None else parameters.masked(self.member),
+            "parameter": self.parameter,
+            "before": self._shown(self.before),
+            "after": self._shown(self.after),
+        }
+
+    def _shown(self, value: Any) -> Any:
+        table = BALANCER if self.member is None else MEMBER
+        if isinstance(value, dict):
+            return parameters.shown(table, value)
+        if self.parameter in table:
+            return table[self.parameter].shown(value)
+        return value
+
+
+class Declaration:
+    """One balancer as declared. ``None`` for *members* or *proxy_set* means: not managed.
+
+    *members* maps the identity of each member to its URL and values, in the order declared.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        members: Iterable[Mapping[str, Any]] | None = None,
+        proxy_set: Mapping[str, Any] | None = None,
+        purge: Iterable[str] = (MEMBERS,),
+        reset: Iterable[str] = (),
+    ) -> None:
+        """Check everything that can be checked without a configuration.
+
+        Raises :class:`DeclarationError` with the offending value and what to do.
+        """
+        self.name = checked_name(name)
+        self.urls: dict[str, str] = {}
+        self.members: dict[str, dict[str, Value]] | None = None
+        self.purge: frozenset[str] = frozenset(purge)
+        self.reset = list(reset)
+        self.proxy_set: dict[str, Value] | None = None
+        try:
+            if members is not None:
+                self.members = self._members(members)
+            if proxy_set is not None:
+                self.proxy_set = parameters.checked(BALANCER, dict(proxy_set))
+        except ValueError as problem:
+            raise DeclarationError(f"balancer {name}: {problem}") from None
+        self._check_reset()
+
+    def _members(self, declared: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Value]]:
+        members: dict[str, dict[str, Value]] = {}
+        routes: dict[Value, str] = {}
+        for options in declared:
+            url = checked_url(str(options["url"]))
+            into = absorbing_member(url, members) or (
+                identity(url) if identity(url) in members else None
+            )
+            if into is not None:
+                raise DeclarationError(
+                    f"member {url}: httpd would take it for {self.urls[into]}, which is listed before it,"
+                    " and drop it" + _other_order(url, self.urls[into])
+                )
+            try:
+                given = {name: value for name, value in options.items() if name != "url"}
+                values = parameters.checked(MEMBER, given)
+            except ValueError as problem:
+                raise DeclarationError(f"member {url}: {problem}") from None
+            for name in INVERSE:
+                if name in values and INVERSE[name] in values:
+                    raise DeclarationError(
+                        f"member {url}: enablereuse and disablereuse are one setting; declare one of them"
+                    )
+            route = values.get("route")
+            if route is not None and route in routes:
+                raise DeclarationError(
+                    f"member {url}: route {route} is also the route of {routes[route]}; sessions could not"
+                    " be told apart"
+                )
+            if route is not None:
+                routes[route] = url
+            members[identity(url)] = values
+            self.urls[identity(url)] = url
+        if not members:
+            raise DeclarationError(
+                "members is empty; a balancer without members answers 503. To remove the balancer use"
+                " state: absent, to leave its members alone omit the option"
+            )
+        return members
+
+    def _check_reset(self) -> None:
+        for name in self.reset:
+            if name not in BALANCER and name not in MEMBER:
+                raise DeclarationError(f"balancer {self.name}: reset: {name} is no parameter")
+            declared = (
+                [self.proxy_set or {}] if name in BALANCER else list((self.members or {}).values())
+            )
+            if any(name in values for values in declared):
+                raise DeclarationError(
+                    f"balancer {self.name}: {name} is declared and listed in reset; choose one"
+                )
+
+
+def checked_name(name: str) -> str:
+    """Return a balancer name in the spelling httpd uses; raise :class:`DeclarationError`.
+
+    httpd lowers the case, cuts at the first slash and takes at most 84 bytes after ``balancer://``
+    (proxy_util.c ``ap_proxy_define_balancer``).
+    """
+    bare = name[len("balancer://") :] if name.lower().startswith("balancer://") else name
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bare):
+        raise DeclarationError(
+            f"name: {name!r} is not possible: a balancer name consists of letters, digits, '.', '_' and '-'"
+        )
+    if len(bare) > 84:
+        raise DeclarationError(f"name: {name!r} is {len(bare)} characters long; httpd takes 84")
+    return bare.lower()
+
+
+def checked_url(written: str) -> str:
+    """Return a member URL as httpd names the member; raise :class:`DeclarationError`."""
+    shown = parameters.masked(written)
+    if CONTROL.search(written):
+        raise DeclarationError(f"member {shown!r}: the URL contains a control character")
+    for mark, reason in (
+        (" ", "white space ends a word"),
+        ('"', "a quote would change the words of the line"),
+        ("'", "a quote would change the words of the line"),
+        ("\\", "a backslash would change the words of the line"),
+        ("=", "httpd takes a word with = for a parameter"),
+        ("${", "httpd would replace ${...} by a variable"),
+        (">", "a > would end the section"),
+        ("<", "a < would open a section"),
+    ):
+        if mark in written:
+            raise DeclarationError(f"member {shown!r}: the URL may not contain {mark!r}: {reason}")
+    try:
+        url = canonical_url(written)
+    except ValueError as problem:
+        raise DeclarationError(f"member: {parameters.masked(str(problem))}") from None
+    if url.startswith("balancer://"):
+        raise DeclarationError(f"member {shown!r}: a member is a server, not another balancer")
+    size = len(url.encode("utf-8", "surrogateescape"))
+    if size > 383:
+        raise DeclarationError(f"member {shown!r}: the URL is {size} bytes long; httpd keeps 383")
+    port = re.match(r"[^:/]+://(?:[^/@]*@)?(?:\[[^\]]*\]|[^/:]*):([^/]*)", identity(url))
+    if port and (not port.group(1).isdigit() or not 0 < int(port.group(1)) < 65536):
+        raise DeclarationError(f"member {shown!r}: port {port.group(1)} is not 1 to 65535")
+    return url
+
+
+def _other_order(url: str, before: str) -> str:
+    if url == before:
+        return "; remove one of them"
+    return "; list the longer URL first, or give each member its own port or host"
+
+
+def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config") -> list[Change]:
+    """Return what must change in *balancer* (``None``: it does not exist) to be as *declared*."""
+    if balancer is None or not balancer.defined:
+        after: dict[str, Any] = dict(declared.proxy_set or {})
+        changes = [Change(layer, None, None, None, after)]
+        for key, values in (declared.members or {}).items():
+            changes.append(Change(layer, declared.urls[key], None, None, values))
+        return changes
+    changes = []
+    if declared.members is not None:
+        changes += _plan_members(balancer, declared, declared.members, layer)
+    current = balancer.values
+    for name, value in (declared.proxy_set or {}).items():
+        if current.get(name) != value:
+            changes.append(Change(layer, None, name, current.get(name), value))
+    removed = [name for name in declared.reset if name in BALANCER]
+    if declared.proxy_set is not None and PARAMETERS in declared.purge:
+        removed += [name for name in current if name not in declared.proxy_set]
+    for name in dict.fromkeys(removed):
+        if name in current:
+            changes.append(Change(layer, None, name, current[name], None))
+    for name in declared.reset:
+        if name not in BALANCER:
+            for key, member in balancer.members.items():
+                removed_anyway = (
+                    declared.members is not None
+                    and MEMBERS in declared.purge
+                    and key not in declared.members
+                )
+                if removed_anyway:
+                    continue
+                change = Change(layer, member.url, name, member.values.get(name), None)
+                if name in member.settings and change not in changes:
+                    changes.append(change)
+    return changes
+
+
+def _plan_members(
+    balancer: Balancer, declared: Declaration, members: dict[str, dict[str, Value]], layer: str
+) -> list[Change]:
+    changes = []
+    for key, values in members.items():
+        member = balancer.members.get(key)
+        if member is None:
+            changes.append(Change(layer, declared.urls[key], None, None, values))
+            continue
+        current = member.values
+        for name, value in values.items():
+            opposite = INVERSE.get(name)
+            if opposite in current:
+                changes.append(Change(layer, member.url, opposite, current[opposite], None))
+            before = current.get(name)
+            if before != value and not (name == "status" and not before and not value):
+                changes.append(Change(layer, member.url, name, before, value))
+        if PARAMETERS in declared.purge:
+            for name, before in current.items():
+                if name not in values and INVERSE.get(name) not in values and name != "status":
+                    changes.append(Change(layer, member.url, name, before, None))
+    if MEMBERS in declared.purge:
+        for key, member in balancer.members.items():
+            if key not in members:
+                changes.append(Change(layer, member.url, None, member.values, None))
+    return changes

@@ -1,0 +1,313 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.author import (
+    Author,
+    NotEditable,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.plan import (
+    Declaration,
+    plan,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
+    Document,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tree import (
+    from_document,
+)
+
+PATH = "/etc/httpd/site.conf"
+
+SEED = """\
+# The shop, behind two Tomcats
+<VirtualHost *:80>
+    ServerName   shop.example.com
+    ProxyPreserveHost On
+
+    <Proxy "balancer://shop">
+        # the old machine
+        BalancerMember  http://192.168.0.11:8080   route=node1
+        BalancerMember  http://192.168.0.12:8080   route=node2
+        ProxySet  lbmethod=byrequests   stickysession=JSESSIONID
+    </Proxy>
+
+    ProxyPass        "/"  "balancer://shop/"
+    ProxyPassReverse "/"  "balancer://shop/"
+</VirtualHost>
+"""
+NODES = [
+    {"url": "http://192.168.0.11:8080", "route": "node1"},
+    {"url": "http://192.168.0.12:8080", "route": "node2"},
+]
+
+
+def read(text):
+    return codec.read(from_document(Document.parse(text, PATH)))
+
+
+def the_balancer(text):
+    (balancer,) = read(text).balancers
+    return balancer
+
+
+def written(text, **declared):
+    """The text after the only balancer in it was made what is declared."""
+    balancer = the_balancer(text)
+    declaration = Declaration(balancer.name, **declared)
+    author = Author(lambda path: Document.parse(text, path))
+    author.apply(balancer, plan(balancer, declaration))
+    new = author.texts().get(PATH, text)
+    assert plan(the_balancer(new), declaration) == []
+    return new
+
+
+def difference(before, after):
+    """The lines that went and the lines that came."""
+    old, new = before.split("\n"), after.split("\n")
+    return [line for line in old if line not in new], [line for line in new if line not in old]
+
+
+def test_what_is_declared_already_changes_nothing():
+    assert written(SEED, members=NODES, proxy_set={"lbmethod": "byrequests"}) == SEED
+
+
+def test_a_third_member_is_exactly_one_new_line_laid_out_like_its_neighbours():
+    after = written(SEED, members=[*NODES, {"url": "http://192.168.0.13:8080", "route": "node3"}])
+    went, came = difference(SEED, after)
+    assert went == []
+    assert came == ["        BalancerMember  http://192.168.0.13:8080   route=node3"]
+    assert after.index("node2") < after.index("node3") < after.index("ProxySet")
+
+
+def test_a_changed_parameter_is_one_changed_word():
+    after = written(SEED, proxy_set={"stickysession": "JSESSIONID|jsessionid"})
+    assert after == SEED.replace("stickysession=JSESSIONID", "stickysession=JSESSIONID|jsessionid")
+
+
+def test_a_member_that_is_not_declared_goes_with_its_line():
+    after = written(SEED, members=NODES[1:])
+    assert difference(SEED, after) == (
+        ["        BalancerMember  http://192.168.0.11:8080   route=node1"],
+        [],
+    )
+
+
+def test_all_members_can_be_replaced_at_once():
+    after = written(SEED, members=[{"url": "http://192.168.0.21", "route": "new"}])
+    assert "        BalancerMember  http://192.168.0.21   route=new\n" in after
+    assert "node1" not in after and "node2" not in after
+
+
+def test_a_new_parameter_of_a_member_is_added_to_its_line():
+    after = written(SEED, members=[{**NODES[0], "retry": 5}, NODES[1]])
+    assert after == SEED.replace("route=node1", "route=node1   retry=5")
+
+
+def test_a_new_parameter_of_the_balancer_is_added_to_its_proxyset():
+    after = written(SEED, proxy_set={"timeout": 3})
+    assert after == SEED.replace("stickysession=JSESSIONID", "stickysession=JSESSIONID   timeout=3")
+
+
+def test_proxyset_lines_with_one_word_each_get_another_such_line():
+    text = SEED.replace(
+        "ProxySet  lbmethod=byrequests   stickysession=JSESSIONID",
+        "ProxySet  lbmethod=byrequests\n        ProxySet  stickysession=JSESSIONID",
+    )
+    after = written(text, proxy_set={"timeout": 3})
+    assert difference(text, after) == ([], ["        ProxySet  timeout=3"])
+
+
+def test_a_reset_parameter_goes_and_an_empty_proxyset_goes_with_it():
+    after = written(SEED, reset=["lbmethod"])
+    assert after == SEED.replace("  lbmethod=byrequests", "")
+    after = written(after, reset=["stickysession"])
+    assert "ProxySet" not in after
+
+
+def test_a_reset_member_parameter_goes_from_all_members():
+    after = written(SEED, reset=["route"])
+    assert after == SEED.replace("   route=node1", "").replace("   route=node2", "")
+
+
+def test_purged_parameters_go_except_the_status():
+    text = SEED.replace("route=node1", "route=node1 retry=5 status=+D")
+    after = written(text, members=NODES, proxy_set={"lbmethod": "byrequests"}, purge=["parameters"])
+    assert "retry" not in after and "stickysession" not in after
+    assert "route=node1 status=+D" in after
+
+
+def test_an_empty_status_is_cleared_and_an_omitted_one_is_left():
+    text = SEED.replace("route=node1", "route=node1 status=+D")
+    assert written(text, members=NODES) == text
+    assert written(text, members=[{**NODES[0], "status": []}, NODES[1]]) == SEED
+
+
+def test_an_argument_on_the_section_line_is_changed_there():
+    text = SEED.replace('"balancer://shop">', '"balancer://shop" timeout=3>').replace(
+        "lbmethod=byrequests", "lbmethod=byrequests timeout=9"
+    )
+    assert the_balancer(text).values["timeout"] == 3
+    assert written(text, proxy_set={"timeout": 4}) == text.replace("timeout=3", "timeout=4")
+
+
+def test_a_parameter_on_proxypass_is_changed_there():
+    text = SEED.replace(
+        '"/"  "balancer://shop/"\n    ProxyPassR',
+        '"/"  "balancer://shop/" timeout=3\n    ProxyPassR',
+    )
+    assert written(text, proxy_set={"timeout": 4}) == text.replace("timeout=3", "timeout=4")
+
+
+def test_members_outside_of_sections_are_changed_where_they_stand():
+    text = "<Proxy balancer://app>\n</Proxy>\nBalancerMember balancer://app http://a route=x\n"
+    after = written(
+        text, members=[{"url": "http://a", "route": "y"}, {"url": "http://b", "route": "z"}]
+    )
+    assert after == (
+        "<Proxy balancer://app>\n</Proxy>\nBalancerMember balancer://app http://a route=y\n"
+        "BalancerMember balancer://app http://b route=z\n"
+    )
+
+
+def test_a_member_inside_a_wrapper_is_changed_there_and_a_new_one_stands_outside_of_it():
+    text = (
+        "<Proxy balancer://app>\n  BalancerMember http://a route=a\n  <IfModule mod_proxy.c>\n"
+        "    BalancerMember http://b route=b\n  </IfModule>\n</Proxy>\n"
+    )
+    members = [{"url": f"http://{name}", "route": name} for name in "abc"]
+    members[1]["lbset"] = 1
+    assert written(text, members=members) == (
+        "<Proxy balancer://app>\n  BalancerMember http://a route=a\n  BalancerMember http://c route=c\n"
+        "  <IfModule mod_proxy.c>\n    BalancerMember http://b route=b lbset=1\n  </IfModule>\n</Proxy>\n"
+    )
+
+
+def test_several_sections_of_one_balancer_are_each_changed_where_they_stand():
+    text = (
+        "<Proxy balancer://app>\n  BalancerMember http://a route=a\n</Proxy>\n"
+        "<Proxy balancer://APP/>\n  BalancerMember http://b route=b\n</Proxy>\n"
+    )
+    members = [{"url": "http://a", "route": "a1"}, {"url": "http://b", "route": "b1"}]
+    assert written(text, members=members) == text.replace("route=a", "route=a1").replace(
+        "route=b", "route=b1"
+    )
+
+
+def test_a_continued_line_stays_continued():
+    text = "<Proxy balancer://app>\n  BalancerMember http://a \\\n     route=a \\\n     retry=3\n</Proxy>\n"
+    after = written(text, members=[{"url": "http://a", "route": "b"}])
+    assert after == text.replace("route=a", "route=b")
+
+
+def test_a_value_from_a_variable_is_not_overwritten():
+    text = (
+        "Define R node1\n<Proxy balancer://app>\n  BalancerMember http://a route=${R}\n</Proxy>\n"
+    )
+    assert the_balancer(text).members["http://a"].values == {"route": "node1"}
+    with pytest.raises(NotEditable, match=r"site\.conf:3: route is set here through a variable"):
+        written(text, members=[{"url": "http://a", "route": "node2"}])
+
+
+def test_line_ends_and_tabs_are_those_of_the_file():
+    text = SEED.replace("        B", "\t\tB").replace("\n", "\r\n")
+    after = written(text, members=[*NODES, {"url": "http://192.168.0.13:8080", "route": "node3"}])
+    assert "\r\n\t\tBalancerMember  http://192.168.0.13:8080   route=node3\r\n" in after
+    assert after.count("\n") == after.count("\r\n")
+
+
+def test_enablereuse_and_disablereuse_are_one_setting():
+    text = "<Proxy balancer://app>\n  BalancerMember http://a route=a disablereuse=On\n</Proxy>\n"
+    after = written(text, members=[{"url": "http://a", "enablereuse": True}])
+    assert after == text.replace("disablereuse=On", "enablereuse=On")
+
+
+def created(text, vhost=None, **declared):
+    author = Author(lambda path: Document.parse(text, path))
+    place = read(text).named(vhost)[0].place if vhost else None
+    declaration = Declaration("new", **declared)
+    author.create(PATH, plan(None, declaration), "new", place)
+    after = author.texts()[PATH]
+    (balancer,) = [b for b in read(after).balancers if b.name == "new"]
+    assert plan(balancer, declaration) == []
+    return after
+
+
+def test_a_new_balancer_in_an_empty_file_is_the_whole_file():
+    assert created(
+        "", members=[{"url": "http://a", "route": "a"}], proxy_set={"stickysession": "S"}
+    ) == (
+        '<Proxy "balancer://new">\n    BalancerMember http://a route=a\n    ProxySet stickysession=S\n</Proxy>\n'
+    )
+
+
+def test_a_new_balancer_follows_what_is_there_after_an_empty_line():
+    assert created("Listen 80", members=[{"url": "http://a"}]).startswith("Listen 80\n\n<Proxy ")
+
+
+def test_a_new_balancer_in_a_virtual_host_stands_before_what_refers_to_it():
+    text = '<VirtualHost *:80>\n\tServerName a\n\tProxyPass "/" "balancer://new/"\n</VirtualHost>\n'
+    assert created(text, vhost="a", members=[{"url": "http://a"}]) == (
+        '<VirtualHost *:80>\n\tServerName a\n\t<Proxy "balancer://new">\n\t    BalancerMember http://a\n'
+        '\t</Proxy>\n\n\tProxyPass "/" "balancer://new/"\n</VirtualHost>\n'
+    )
+
+
+def test_removing_a_balancer_removes_its_sections_and_nothing_else():
+    author = Author(lambda path: Document.parse(SEED, path))
+    author.remove(the_balancer(SEED))
+    start, stop = SEED.index("    <Proxy"), SEED.index("</Proxy>\n") + len("</Proxy>\n")
+    assert author.texts()[PATH] == SEED[:start] + SEED[stop:]
+
+
+def test_removing_a_balancer_removes_what_feeds_it_from_outside():
+    text = (
+        "<Proxy balancer://app>\n</Proxy>\nBalancerMember balancer://app http://a\n"
+        "ProxySet balancer://app timeout=3\nListen 80\n"
+    )
+    author = Author(lambda path: Document.parse(text, path))
+    author.remove(the_balancer(text))
+    assert author.texts()[PATH] == "Listen 80\n"
+
+
+def test_ten_thousand_members_are_planned_and_written_with_effort_that_grows_linearly():
+    counts = []
+    for size in (1000, 2000):
+        lines = [
+            f"BalancerMember http://10.0.{i // 250}.{i % 250}:80{i % 10} route=r{i}"
+            for i in range(size)
+        ]
+        text = "<Proxy balancer://app>\n" + "\n".join(lines) + "\n</Proxy>\n"
+        members = [
+            {
+                "url": f"http://10.0.{i // 250}.{i % 250}:80{i % 10}",
+                "route": f"r{i}",
+                "lbset": i % 7 or None,
+            }
+            for i in range(size)
+        ]
+        counts.append(calls(lambda text=text, members=members: written(text, members=members)))
+    assert counts[1] < 2.2 * counts[0]
+
+
+def calls(work):
+    """The number of Python function calls *work* makes: a measure that no busy machine disturbs."""
+    import sys
+
+    number = 0
+
+    def count(frame, event, argument):
+        nonlocal number
+        number += event == "call"
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return number

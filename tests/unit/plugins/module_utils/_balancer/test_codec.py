@@ -1,0 +1,124 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.model import (
+    absorbing_member,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
+    Document,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tree import (
+    from_document,
+)
+
+
+def read(text):
+    return codec.read(from_document(Document.parse(text, "/x.conf")))
+
+
+def one(text):
+    (balancer,) = read(text).balancers
+    return balancer
+
+
+def test_the_last_setting_executed_wins_and_the_section_line_is_executed_last():
+    balancer = one(
+        "<Proxy balancer://a timeout=1>\nBalancerMember http://h\nProxySet timeout=2\n</Proxy>\n"
+    )
+    assert balancer.values["timeout"] == 1
+    balancer = one(
+        "<Proxy balancer://a timeout=1>\nBalancerMember http://h\n</Proxy>\nProxyPass / balancer://a/ timeout=3\n"
+    )
+    assert balancer.values["timeout"] == 3
+
+
+def test_words_of_proxypass_that_are_no_parameters_are_none():
+    balancer = one(
+        "<Proxy balancer://a>\nBalancerMember http://h\n</Proxy>\nProxyPass / balancer://a/ nocanon mapping=servlet\n"
+    )
+    assert balancer.values == {}
+
+
+def test_a_name_is_read_without_case_path_and_quotes():
+    for word in ("balancer://APP", '"balancer://App/"', "BALANCER://app/any/path"):
+        assert one(f"<Proxy {word}>\nBalancerMember http://h\n</Proxy>\n").name == "app"
+
+
+def test_one_name_in_two_virtual_hosts_is_two_balancers():
+    text = "".join(
+        f"<VirtualHost *:80>\nServerName {name}\n<Proxy balancer://app>\nBalancerMember http://{name}\n</Proxy>\n</VirtualHost>\n"
+        for name in ("one", "two")
+    )
+    configuration = read(text)
+    assert [(configuration.label(b.vhost), list(b.members)) for b in configuration.balancers] == [
+        ("one", ["http://one"]),
+        ("two", ["http://two"]),
+    ]
+
+
+def test_a_virtual_host_is_called_by_its_name_port_address_or_position():
+    text = (
+        "<VirtualHost *:80>\nServerName a\n</VirtualHost>\n"
+        "<VirtualHost *:443>\nServerName a\n</VirtualHost>\n"
+        "<VirtualHost 10.0.0.1:81>\n</VirtualHost>\n"
+    )
+    configuration = read(text)
+    assert [configuration.label(vhost) for vhost in configuration.vhosts] == [
+        "_main",
+        "a:80",
+        "a:443",
+        "10.0.0.1:81",
+    ]
+    assert len(configuration.named("A")) == 2
+    assert configuration.named("a:443") == configuration.named("/x.conf:4")
+    assert configuration.named("nowhere") == []
+
+
+def test_references_are_found_wherever_requests_are_sent_from():
+    text = (
+        "<VirtualHost *:80>\n<Proxy balancer://a>\nBalancerMember http://h\n</Proxy>\n"
+        "ProxyPass / balancer://a/\n<Location /x>\nProxyPass balancer://a/x\n</Location>\n"
+        'RewriteRule "^/r(.*)" "balancer://a/$1" [P]\n<FilesMatch php$>\nSetHandler "proxy:balancer://a/"\n</FilesMatch>\n'
+        "</VirtualHost>\n"
+    )
+    configuration = read(text)
+    (balancer,) = configuration.balancers
+    assert [r.place.line for r in configuration.references(balancer)] == [5, 7, 9, 11]
+
+
+def test_a_virtual_host_that_defines_none_refers_to_the_balancer_of_the_main_server():
+    text = (
+        "<Proxy balancer://a>\nBalancerMember http://h\n</Proxy>\n"
+        "<VirtualHost *:80>\nProxyPass / balancer://a/\n</VirtualHost>\n"
+    )
+    configuration = read(text)
+    (balancer,) = configuration.balancers
+    assert [str(r.place) for r in configuration.references(balancer)] == ["/x.conf:5"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "members", "merged"),
+    [
+        (["http://h:1", "http://h:1/"], ["http://h:1"], 1),
+        (["http://h:1/", "http://h:1"], ["http://h:1/", "http://h:1"], 0),
+        (["http://h", "http://h:80"], ["http://h"], 1),
+        (["http://h:1", "http://h:12"], ["http://h:1", "http://h:12"], 0),
+        (["http://H/a", "http://h/A"], ["http://h/a", "http://h/A"], 0),
+        (["unix:/a|http://l/", "unix:/b|http://l/"], ["http://l/"], 1),
+    ],
+)
+def test_members_are_merged_as_httpd_merges_them(lines, members, merged):
+    body = "".join(f"BalancerMember {line}\n" for line in lines)
+    balancer = one(f"<Proxy balancer://a>\n{body}</Proxy>\n")
+    assert list(balancer.members) == members
+    assert len(balancer.merged) == merged
+
+
+def test_the_longest_name_absorbs():
+    assert absorbing_member("http://h/a/b", ["http://h", "http://h/a"]) == "http://h/a"

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.lint import lint
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
+    Document,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.dump import View
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tree import (
+    from_document,
+)
+
+ALL = {
+    f"{name}_module"
+    for name in (
+        [
+            "proxy",
+            "proxy_http",
+            "proxy_balancer",
+            "slotmem_shm",
+            "lbmethod_byrequests",
+            "lbmethod_bytraffic",
+            "watchdog",
+            "ssl",
+        ]
+    )
+}
+GOOD = (
+    "<Proxy balancer://app>\nBalancerMember http://a route=a\nProxySet stickysession=S\n</Proxy>\n"
+    'ProxyPass "/" "balancer://app/"\n'
+)
+
+
+def found(text, modules=ALL):
+    root = from_document(Document.parse(text, "/x.conf"))
+    view = View(root, [], set(modules), "", "", "", {}, "", "", [])
+    return lint(codec.read(root), view)
+
+
+def test_a_good_configuration_has_no_findings():
+    assert found(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "text"),
+    [
+        (
+            "AB104",
+            4,
+            "<Proxy balancer://a-1>\nBalancerMember http://a\n</Proxy>\n<Proxy balancer://a_1>\n"
+            "BalancerMember http://b\n</Proxy>\n",
+        ),
+        ("AB202", 2, "<Proxy balancer://a>\nBalancerMember fcgi://a:9000\n</Proxy>\n"),
+        ("AB203", 1, "<Proxy balancer://a>\n</Proxy>\n"),
+        ("AB204", 2, "<Proxy balancer://a>\nBalancerMember http://a:70000\n</Proxy>\n"),
+        ("AB205", 2, "<Proxy balancer://a>\nBalancerMember https://a\n</Proxy>\n"),
+        ("AB206", 1, 'ProxyPass "/" "balancer://nowhere/"\n'),
+        (
+            "AB206",
+            4,
+            "<Proxy balancer://c>\nBalancerMember http://a\n</Proxy>\nProxyPass / balancer://cx\n",
+        ),
+        (
+            "AB301",
+            3,
+            "<Proxy balancer://a>\nBalancerMember http://a\nBalancerMember http://a/ route=x\n</Proxy>\n",
+        ),
+        ("AB302", 2, "<Proxy balancer://a>\nBalancerMember http://a/" + "x" * 400 + "\n</Proxy>\n"),
+        (
+            "AB303",
+            3,
+            "<Proxy balancer://a>\nBalancerMember http://a route=a\nProxySet stickysession="
+            + "S" * 64
+            + "\n</Proxy>\n",
+        ),
+        ("AB304", 2, "<Proxy balancer://a>\nBalancerMember http://a timeout=500ms\n</Proxy>\n"),
+        ("AB304", 2, '<Proxy balancer://a>\nBalancerMember http://a route="n1"\n</Proxy>\n'),
+        (
+            "AB305",
+            3,
+            "<Proxy balancer://a>\nBalancerMember http://a route=a\nBalancerMember http://b\n"
+            "ProxySet stickysession=S\n</Proxy>\n",
+        ),
+        (
+            "AB306",
+            3,
+            "<Proxy balancer://a>\nBalancerMember http://a route=a\nBalancerMember http://b route=a\n</Proxy>\n",
+        ),
+        ("AB307", 2, "<Proxy balancer://a>\nBalancerMember http://a route=a.b\n</Proxy>\n"),
+        (
+            "AB308",
+            2,
+            "<Proxy balancer://a>\nBalancerMember http://a/\n</Proxy>\nProxyPass / balancer://a/\n",
+        ),
+        ("AB309", 2, "<Proxy balancer://a>\nBalancerMember http://u:p@a\n</Proxy>\n"),
+        ("AB310", 1, "<ProxyMatch ^balancer://a>\n</ProxyMatch>\n"),
+        (
+            "AB311",
+            3,
+            "<Proxy balancer://a timeout=1>\nBalancerMember http://a\nProxySet timeout=2\n</Proxy>\n",
+        ),
+        (
+            "AB312",
+            5,
+            "<Proxy balancer://a>\nBalancerMember http://a\n</Proxy>\n<VirtualHost *:80>\n"
+            "<Proxy balancer://a>\nBalancerMember http://b\n</Proxy>\n</VirtualHost>\n",
+        ),
+        (
+            "AB313",
+            1,
+            "<VirtualHost *:80>\nBalancerPersist On\n<Proxy balancer://a>\nBalancerMember http://b\n"
+            "</Proxy>\n</VirtualHost>\n",
+        ),
+        (
+            "AB314",
+            6,
+            "<Proxy balancer://a>\nBalancerMember http://a\nProxySet lbmethod=bytraffic\n</Proxy>\n"
+            "<VirtualHost *:80>\nProxyPass / balancer://a/\n</VirtualHost>\n",
+        ),
+        (
+            "AB315",
+            2,
+            "<Proxy balancer://a>\nBalancerMember http://a route=a redirect=b\n</Proxy>\n",
+        ),
+    ],
+)
+def test_each_finding_names_its_line_and_what_to_do(code, line, text):
+    matching = [problem for problem in found(text) if problem.code == code]
+    assert [problem.place.line for problem in matching] == [line]
+    assert matching[0].message.endswith(".") and matching[0].fix.endswith((".", "?"))
+
+
+@pytest.mark.parametrize(
+    ("code", "missing"),
+    [
+        ("AB101", "lbmethod_byrequests_module"),
+        ("AB102", "slotmem_shm_module"),
+        ("AB201", "proxy_balancer_module"),
+        ("AB202", "proxy_http_module"),
+    ],
+)
+def test_a_missing_module_is_named(code, missing):
+    (problem,) = found(GOOD, ALL - {missing})
+    assert problem.code == code
+    assert missing.replace("_module", "") in problem.fix
+
+
+def test_health_checks_without_a_watchdog_are_fatal():
+    (problem,) = found(GOOD, (ALL | {"proxy_hcheck_module"}) - {"watchdog_module"})
+    assert problem.code == "AB103" and problem.fatal
+
+
+def test_tls_members_are_fine_with_sslproxyengine_in_their_virtual_host():
+    assert (
+        found(
+            "<VirtualHost *:80>\nSSLProxyEngine On\n<Proxy balancer://a>\nBalancerMember https://a\n</Proxy>\n</VirtualHost>\n"
+        )
+        == []
+    )
+
+
+def test_a_finding_never_shows_a_secret():
+    text = '<Proxy balancer://a>\nBalancerMember ajp://a secret="hunter2" route=a\n</Proxy>\n'
+    problems = found(text, ALL | {"proxy_ajp_module"})
+    assert problems and all("hunter2" not in str(problem) for problem in problems)

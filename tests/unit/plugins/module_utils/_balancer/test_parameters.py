@@ -1,0 +1,214 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
+    BALANCER,
+    MEMBER,
+    argument_spec,
+    checked,
+    masked,
+)
+
+BOTH = {
+    **{f"member {n}": p for n, p in MEMBER.items()},
+    **{f"balancer {n}": p for n, p in BALANCER.items()},
+}
+
+# One acceptable declared value of each parameter, and the text that is written for it.
+WRITTEN = {
+    "member loadfactor": (2.5, "2.5"),
+    "member route": ("node-1", "node-1"),
+    "member redirect": ("node2", "node2"),
+    "member status": (["drained", "disabled"], "+DN"),
+    "member lbset": (3, "3"),
+    "member retry": (0, "0"),
+    "member timeout": (30, "30"),
+    "member connectiontimeout": ("1500ms", "1500ms"),
+    "member acquire": ("2s", "2000"),
+    "member ping": ("2", "2"),
+    "member ttl": (60, "60"),
+    "member min": (0, "0"),
+    "member smax": (5, "5"),
+    "member max": (10, "10"),
+    "member keepalive": (True, "On"),
+    "member disablereuse": (False, "Off"),
+    "member enablereuse": (True, "On"),
+    "member addressttl": (-1, "-1"),
+    "member flushpackets": ("auto", "auto"),
+    "member flushwait": (1000, "1000"),
+    "member flusher": ("flush", "flush"),
+    "member iobuffersize": (0, "0"),
+    "member receivebuffersize": (4096, "4096"),
+    "member responsefieldsize": (16384, "16384"),
+    "member upgrade": ("websocket", "websocket"),
+    "member secret": ("s3cret", "s3cret"),
+    "member hcmethod": ("GET", "GET"),
+    "member hcinterval": ("1mi", "60"),
+    "member hcpasses": (2, "2"),
+    "member hcfails": (3, "3"),
+    "member hcuri": ("/health", "/health"),
+    "member hcexpr": ("ok234", "ok234"),
+    "member hctemplate": ("every10", "every10"),
+    "balancer lbmethod": ("bybusyness", "bybusyness"),
+    "balancer stickysession": ("JSESSIONID|jsessionid", "JSESSIONID|jsessionid"),
+    "balancer stickysessionsep": ("-", "-"),
+    "balancer scolonpathdelim": (True, "On"),
+    "balancer nofailover": (False, "Off"),
+    "balancer timeout": (5, "5"),
+    "balancer maxattempts": (0, "0"),
+    "balancer failonstatus": ([503, 500, 503], "500,503"),
+    "balancer failontimeout": (True, "On"),
+    "balancer forcerecovery": (False, "Off"),
+    "balancer growth": (10, "10"),
+    "balancer nonce": ("None", "None"),
+}
+
+
+def test_every_parameter_has_an_example_here():
+    assert set(WRITTEN) == set(BOTH)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_what_is_written_reads_back_as_what_was_declared(name):
+    parameter = BOTH[name]
+    value, text = WRITTEN[name]
+    declared = parameter.check(value)
+    assert parameter.kind.write(declared) == text
+    assert parameter.read(text) == declared
+    assert parameter.kind.misread(text) is None
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_default_is_an_acceptable_value_or_a_word_for_absent(name):
+    default = BOTH[name].default
+    if default not in (None, "", 0, frozenset()):
+        assert BOTH[name].check(BOTH[name].kind.write(default)) == default or isinstance(
+            default, bool
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("member loadfactor", 0.5, "1 to 100"),
+        ("member loadfactor", 101, "1 to 100"),
+        ("member route", "a.b", "cookie"),
+        ("member route", "a;b", "cookie"),
+        ("member route", "", "cookie"),
+        ("member route", "x" * 64, "63"),
+        ("member route", "a\nb", "control character"),
+        ("member status", ["broken"], "no status"),
+        ("member lbset", 100, "0 to 99"),
+        ("member retry", -1, "0 s or more"),
+        ("member timeout", 0, "1 s or more"),
+        ("member connectiontimeout", "0", "1 ms or more"),
+        ("member connectiontimeout", "1.5s", "whole number"),
+        ("member connectiontimeout", "5 s", "whole number"),
+        ("member hcinterval", "99ms", "100 ms or more"),
+        ("member addressttl", 0, "-1 or 1 s or more"),
+        ("member iobuffersize", 511, "0 or 512 bytes or more"),
+        ("member flushwait", 1001, "0 to 1000 ms"),
+        ("member hcmethod", "PUT", "one of"),
+        ("member secret", "x" * 64, "63"),
+        ("member upgrade", "web socket", "white space"),
+        ("member hcuri", "/a${B}", "variable"),
+        ("balancer lbmethod", "by requests", "plain word"),
+        ("balancer stickysession", "A" * 64, "63"),
+        ("balancer stickysession", 'A"B', "cookie name"),
+        ("balancer stickysession", "A|B|C", "cookie name"),
+        ("balancer stickysession", "", "cookie name"),
+        ("balancer stickysessionsep", "::", "one character"),
+        ("balancer stickysessionsep", ";", "cookie"),
+        ("balancer failonstatus", [99], "100 to 599"),
+        ("balancer failonstatus", [], "at least one"),
+        ("balancer growth", 0, "1 to 100"),
+        ("balancer growth", 101, "1 to 100"),
+        ("balancer nonce", "x" * 37, "36"),
+    ],
+)
+def test_an_impossible_value_is_refused_with_parameter_and_reason(name, value, reason):
+    with pytest.raises(ValueError, match="is not possible") as refusal:
+        BOTH[name].check(value)
+    assert reason in str(refusal.value)
+    assert str(refusal.value).startswith(name.split()[1] + ":")
+
+
+@pytest.mark.parametrize("name", ["member secret", "balancer nonce"])
+def test_a_refused_secret_is_not_repeated_in_the_message(name):
+    with pytest.raises(ValueError) as refusal:
+        BOTH[name].check("hunter2" * 20)
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("member timeout", "500ms", 500),
+        ("member max", "abc", 0),
+        ("member lbset", "9x", 9),
+        ("member loadfactor", "1.999", 1.99),
+        ("member loadfactor", "2x", 2.0),
+        ("balancer timeout", "900ms", 900),
+    ],
+)
+def test_what_httpd_misreads_is_read_like_httpd_and_told(name, text, value):
+    assert BOTH[name].read(text) == value
+    assert BOTH[name].kind.misread(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        ("+D", {"disabled"}),
+        ("D", {"disabled"}),
+        ("+DN", {"disabled", "drained"}),
+        ("+H-D", {"hot_standby"}),
+        ("+D-D", set()),
+        ("isr", {"ignore_errors", "stopped", "hot_spare"}),
+        ("", set()),
+        ("E", set()),
+    ],
+)
+def test_status_letters_are_read_with_their_signs(text, flags):
+    assert MEMBER["status"].read(text) == frozenset(flags)
+
+
+def test_a_load_factor_keeps_two_decimals_and_no_binary_noise():
+    assert [MEMBER["loadfactor"].check(value) for value in (1.15, 1.999, 29.99, 100)] == [
+        1.15,
+        1.99,
+        29.99,
+        100.0,
+    ]
+
+
+def test_on_and_off_are_read_in_any_case():
+    assert MEMBER["keepalive"].read("ON") is True
+    assert MEMBER["keepalive"].read("oFF") is False
+
+
+def test_an_unknown_parameter_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="wieght is no parameter; known are loadfactor"):
+        checked(MEMBER, {"wieght": 3})
+
+
+def test_an_omitted_parameter_is_not_a_value():
+    assert checked(MEMBER, {"route": None, "lbset": 0}) == {"lbset": 0}
+
+
+def test_the_argument_spec_hides_secrets_and_nothing_else():
+    specs = {**argument_spec(MEMBER), **argument_spec(BALANCER)}
+    assert {name for name, spec in specs.items() if spec["no_log"]} == {"secret", "nonce"}
+
+
+def test_secrets_and_credentials_in_a_text_are_masked():
+    text = 'BalancerMember ajp://h secret=abc route=n1\nProxySet nonce=xyz "secret=a b"\nBalancerMember http://u:p@h/'
+    hidden = masked(text)
+    for word in ("abc", "xyz", "u:p", "a b", ' b"'):
+        assert word not in hidden
+    assert "route=n1" in hidden

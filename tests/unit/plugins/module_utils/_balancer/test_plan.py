@@ -1,0 +1,133 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.plan import (
+    Declaration,
+    DeclarationError,
+    checked_name,
+    checked_url,
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://10.0.0.1:8080", "http://10.0.0.1:8080"),
+        ("HTTP://Node1.Example.COM/App", "http://node1.example.com/App"),
+        ("http://node1:80", "http://node1"),
+        ("https://node1:443/x", "https://node1/x"),
+        ("ajp://node1:8009", "ajp://node1"),
+        ("uwsgi://node1:3031", "uwsgi://node1:3031"),
+        ("h2c://node1:8080", "h2c://node1:8080"),
+        ("http://[2001:DB8::1]:8080", "http://[2001:db8::1]:8080"),
+        ("unix:/run/app.sock|http://App/", "unix:/run/app.sock|http://app/"),
+        ("fcgi://127.0.0.1:9000//srv//www", "fcgi://127.0.0.1:9000//srv//www"),
+    ],
+)
+def test_a_member_url_is_named_as_httpd_names_it(url, name):
+    assert checked_url(url) == name
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("node1:8080", "no member URL"),
+        ("http://", "no member URL"),
+        ("http://a b", "white space"),
+        ("http://a\nBalancerMember http://b", "control character"),
+        ("http://a\x00", "control character"),
+        ('http://a"b', "quote"),
+        ("http://a'b", "quote"),
+        ("http://a\\", "backslash"),
+        ("http://a/?x=y", "parameter"),
+        ("http://a/${X}", "variable"),
+        ("http://a>", "section"),
+        ("http://a:0", "1 to 65535"),
+        ("http://a:65536", "1 to 65535"),
+        ("http://a:80x", "no member URL"),
+        ("balancer://other", "not another balancer"),
+        ("http://a/" + "x" * 380, "httpd keeps 383"),
+    ],
+)
+def test_a_member_url_that_httpd_would_misread_is_refused(url, reason):
+    with pytest.raises(DeclarationError, match=reason):
+        checked_url(url)
+
+
+def test_a_refused_url_does_not_show_its_credentials():
+    with pytest.raises(DeclarationError) as refusal:
+        checked_url("http://user:hunter2@a b")
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("App", "app"), ("balancer://App", "app"), ("app-1.x_y", "app-1.x_y"), ("a" * 84, "a" * 84)],
+)
+def test_a_balancer_name_is_read_as_httpd_reads_it(name, read):
+    assert checked_name(name) == read
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a/b", "a b", 'a"', "a\n", "a>b", "${x}", "-a", "a" * 85, "é"]
+)
+def test_an_impossible_balancer_name_is_refused(name):
+    with pytest.raises(DeclarationError, match="^name: "):
+        checked_name(name)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([], "members is empty"),
+        ([{"url": "http://a"}, {"url": "HTTP://A:80/"}], "httpd would take it for http://a"),
+        ([{"url": "http://a"}, {"url": "http://A"}], "remove one of them"),
+        ([{"url": "http://a"}, {"url": "http://a:80"}], "remove one of them"),
+        ([{"url": "http://a:1"}, {"url": "http://a:1/app"}], "list the longer URL first"),
+        (
+            [
+                {"url": "unix:/run/a.sock|http://localhost/"},
+                {"url": "unix:/run/b.sock|http://localhost/"},
+            ],
+            "httpd would take it for unix:/run/a.sock",
+        ),
+        (
+            [{"url": "http://a", "route": "x"}, {"url": "http://b", "route": "x"}],
+            "route x is also the route of http://a",
+        ),
+        ([{"url": "http://a", "loadfactor": 0}], "member http://a: loadfactor: 0 is not possible"),
+        ([{"url": "http://a", "enablereuse": True, "disablereuse": True}], "one setting"),
+    ],
+)
+def test_members_that_httpd_would_merge_or_misread_are_refused(members, message):
+    with pytest.raises(DeclarationError) as refusal:
+        Declaration("app", members=members)
+    assert message in str(refusal.value)
+
+
+def test_the_longer_url_first_keeps_both():
+    declared = Declaration("app", members=[{"url": "http://a:1/app"}, {"url": "http://a:1"}])
+    assert list(declared.members) == ["http://a:1/app", "http://a:1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"proxy_set": {"growth": 0}}, "growth: 0 is not possible"),
+        ({"reset": ["weight"]}, "weight is no parameter"),
+        ({"reset": ["timeout"], "proxy_set": {"timeout": 3}}, "declared and listed in reset"),
+        (
+            {"reset": ["route"], "members": [{"url": "http://a", "route": "x"}]},
+            "declared and listed in reset",
+        ),
+    ],
+)
+def test_options_that_contradict_are_refused(options, message):
+    with pytest.raises(DeclarationError) as refusal:
+        Declaration("app", **options)
+    assert message in str(refusal.value)
