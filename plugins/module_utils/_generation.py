@@ -1,0 +1,217 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the running httpd has loaded: its generation, and our memory of what we wrote in it.
+
+Private to this collection.
+
+A generation is one loading of the configuration by a running httpd. httpd writes PidFile anew at
+each start, graceful and restart, when everything is read, and not at the death of a child nor at
+a refused graceful (server/mpm: ap_log_pid; seen on 2.4.71). Hence parent and time of PidFile tell
+generations apart. The memory is a file beside PidFile: it goes when the runtime directory goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from typing import Any, Iterable, NamedTuple, Sequence
+
+from . import _process as process
+from ._instance import Instance
+from ._process import Parent
+
+CHANGED_OUTSIDE = "changed outside since httpd last loaded it"
+NEWER = "changed after httpd last loaded its configuration"
+TOO_CLOSE = "changed just before httpd last loaded its configuration, perhaps too late for it"
+
+_VERSION = 1
+# A file may be written after httpd read it and before httpd wrote PidFile.
+_LEAST_MARGIN = 1.0
+# How far two clocks of one machine may be apart: ticks since boot, and those of the files.
+_CLOCKS = 0.1
+
+
+class Generation(NamedTuple):
+    """One loading: ``pid`` of the parent and ``loaded``, the time of PidFile in nanoseconds."""
+
+    pid: int
+    loaded: int
+
+
+class Loaded(NamedTuple):
+    """Whether httpd is ``running``, and whether it has not loaded what the files say now."""
+
+    running: bool
+    reload_required: bool
+    reasons: list[str]
+
+
+class Memory:
+    """What one httpd has loaded, as known at the time of making this.
+
+    Ask ``state`` before a change, and tell ``note_written`` after it. The caller holds the lock
+    of the instance for both, if it writes.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        parent = instance.parent()
+        self.generation = _generation(instance, parent) if parent else None
+        self._begun = int((process.begun(parent) - _CLOCKS) * 1e9) if parent else 0
+        self._path = record_path(instance)
+        self._margin = int(max(_LEAST_MARGIN, 2 * instance.test_seconds) * 1e9)
+        self._pending: dict[str, list[str]] = {}
+        known = _read(self._path) if self.generation and self._path else {}
+        # Of another generation there is nothing to remember: the times of the files decide.
+        self._record = {
+            path: entry
+            for path, entry in known.items()
+            if entry["generation"] == list(self.generation or ())
+        }
+
+    @property
+    def files(self) -> list[str]:
+        """The files remembered in this generation; one that was removed is still among them."""
+        return list(self._record)
+
+    def state(self, files: Iterable[str]) -> Loaded:
+        """Return whether the running httpd has loaded what stands in ``files`` (paths)."""
+        if self.generation is None:
+            return Loaded(False, False, [])
+        reasons = []
+        for path in _ends(files):
+            pending = self._look(path, self.generation)
+            self._pending[path] = pending
+            reasons += [f"{path}: {reason}" for reason in pending]
+        return Loaded(True, bool(reasons), reasons)
+
+    def note_written(self, files: Iterable[str], reasons: Sequence[str]) -> None:
+        """Remember that ``files`` hold what we just wrote, and why that needs a reload.
+
+        ``reasons``: sentences; none if the running httpd was given the same change another way.
+        What was pending for these files before stays pending.
+        """
+        for path in _ends(files):
+            before = self._pending.get(path, [])
+            self._remember(path, list(dict.fromkeys([*before, *reasons])))
+        self._save()
+
+    def note_loaded(self, files: Iterable[str]) -> None:
+        """Remember that the running httpd has loaded ``files`` as they stand, beyond doubt.
+
+        For the one who made it load them and saw that nobody wrote them meanwhile.
+        """
+        for path in _ends(files):
+            self._remember(path, [])
+        self._save()
+
+    def _look(self, path: str, now: Generation) -> list[str]:
+        """Return why ``path`` is not loaded, if it is not."""
+        entry = self._record.get(path)
+        if entry is not None:
+            if entry["sha256"] == _digest(path):
+                return [str(reason) for reason in entry["reasons"]]
+            return [CHANGED_OUTSIDE]
+        try:
+            # Not the time of the content, which cp -p and tar set back.
+            changed = os.lstat(path).st_ctime_ns
+        except OSError:
+            return []
+        if changed > now.loaded:
+            return [NEWER]
+        if changed < now.loaded - self._margin or changed < self._begun:
+            return []
+        return [TOO_CLOSE]
+
+    def _remember(self, path: str, reasons: list[str]) -> None:
+        self._pending[path] = reasons
+        if self.generation is not None:
+            self._record[path] = {
+                "generation": list(self.generation),
+                "sha256": _digest(path),
+                "reasons": reasons,
+            }
+
+    def _save(self) -> None:
+        if self.generation is None or not self._path:
+            return
+        text = json.dumps({"version": _VERSION, "files": self._record})
+        directory, name = os.path.split(self._path)
+        # mkstemp makes it 0600; the name never leads to someone else's file.
+        descriptor, temporary = tempfile.mkstemp(prefix=name, dir=directory)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            os.replace(temporary, self._path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+
+def current(instance: Instance) -> Generation | None:
+    """Return the generation of the running httpd; None if it does not run."""
+    parent = instance.parent()
+    return _generation(instance, parent) if parent else None
+
+
+def _generation(instance: Instance, parent: Parent) -> Generation:
+    try:
+        return Generation(parent.pid, os.stat(instance.pid_file).st_mtime_ns)
+    except OSError:
+        # Somebody removed PidFile: the start of the parent stands for it, rounded, as it is
+        # computed anew each time.
+        return Generation(parent.pid, round(process.begun(parent)) * 1_000_000_000)
+
+
+def record_path(instance: Instance) -> str:
+    """Return the path of the memory; "" where PidFile is not known."""
+    directory, name = os.path.split(instance.pid_file)
+    return os.path.join(directory, f".{name}.apache_balancer") if name else ""
+
+
+def _ends(files: Iterable[str]) -> list[str]:
+    """Return each path and, where it is a link, also the file that it leads to."""
+    paths: dict[str, None] = {}
+    for path in files:
+        paths[path] = None
+        if os.path.islink(path):
+            paths[os.path.realpath(path)] = None
+    return list(paths)
+
+
+def _digest(path: str) -> str | None:
+    """Return what identifies the content of a file, or the target of a link; None without one."""
+    try:
+        if os.path.islink(path):
+            content = b"link " + os.fsencode(os.readlink(path))
+        else:
+            with open(path, "rb") as stream:
+                content = b"file " + stream.read()
+    except OSError:
+        return None
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: str) -> dict[str, Any]:
+    """Return the remembered files; nothing where the record is not ours or not readable."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, encoding="utf-8") as stream:
+            info = os.fstat(descriptor)
+            if not stat.S_ISREG(info.st_mode) or info.st_uid not in (0, os.geteuid()):
+                return {}
+            found = json.load(stream)
+        if found["version"] != _VERSION:
+            return {}
+        return {
+            str(name): {key: entry[key] for key in ("generation", "sha256", "reasons")}
+            for name, entry in found["files"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

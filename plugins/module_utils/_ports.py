@@ -1,0 +1,115 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The addresses of ``Listen``, and who holds them in the real network.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+from typing import NamedTuple
+
+from ._httpd.dump import Message, View
+from ._namespaces import Listener, listening
+
+
+class Address(NamedTuple):
+    """One ``Listen``: ``host`` is "" for every address, else a literal or a name."""
+
+    host: str
+    port: int
+    file: str
+    line: int
+
+
+def addresses(view: View) -> list[Address]:
+    """Return every ``Listen`` of the configuration, in order (directive docs: Listen)."""
+    found = []
+    for node in view.root.children:
+        if node.name.lower() == "listen" and node.words:
+            host, _, port = node.words[0].rpartition(":")
+            host = "" if host == "*" else host.strip("[]")
+            if port.isdigit():
+                found.append(Address(host, int(port), node.file, node.line))
+    return found
+
+
+def conflicts(view: View, parent: int | None) -> list[Message]:
+    """Return what keeps httpd from binding the addresses of ``view`` in the real network.
+
+    What the running httpd (``parent``) holds already it keeps (server/listen.c: alloc_listener);
+    a new address it binds while it still holds the old ones, so its own sockets count as well.
+    """
+    held = listening()
+    ours = _inodes(parent) if parent is not None else set()
+    kept = {(one.address, one.port) for one in held if one.inode in ours}
+    found = []
+    for address in addresses(view):
+        hosts = {address.host} if address.host else {"::", "0.0.0.0"}
+        if any((host, address.port) in kept for host in hosts):
+            continue
+        why = _cannot_bind(address)
+        if why is None:
+            continue
+        shown = f"{address.host or '*'}:{address.port}"
+        if why == errno.EADDRNOTAVAIL:
+            text = f"Listen {shown}: this host has no such address"
+        elif why == errno.EADDRINUSE and (ours or parent is None):
+            # Of another user's httpd we cannot see which sockets it holds.
+            text = f"Listen {shown}: the port is held by {_holder(address, held, ours)}"
+        else:
+            continue
+        found.append(Message(file=address.file, line=address.line, code=None, text=text))
+    return found
+
+
+def _cannot_bind(address: Address) -> int | None:
+    """Try as httpd would (SO_REUSEADDR, server/listen.c: make_sock); return the errno if not."""
+    families = [socket.AF_INET6, socket.AF_INET]
+    if address.host:
+        families = [socket.AF_INET6 if ":" in address.host else socket.AF_INET]
+    for family in families:
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((address.host, address.port))
+                return None
+        except socket.gaierror:
+            return None
+        except OSError as error:
+            # A kernel without IPv6: httpd takes IPv4 then.
+            if error.errno != errno.EAFNOSUPPORT:
+                return error.errno
+    return None
+
+
+def _holder(address: Address, held: list[Listener], ours: set[str]) -> str:
+    inodes = {one.inode for one in held if one.port == address.port}
+    if inodes & ours:
+        return (
+            "this httpd itself under another address; a reload binds the new address before it "
+            "gives up the old one: stop it and start it again"
+        )
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if inodes & _inodes(int(pid)):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", "rb") as stream:
+                name = stream.read().decode("utf-8", "replace").strip()
+                return f"process {pid} ({name})"
+    return "another process"
+
+
+def _inodes(pid: int) -> set[str]:
+    """Return the inodes of the sockets that process ``pid`` holds, as far as we may look."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+                if target.startswith("socket:["):
+                    found.add(target[8:-1])
+    return found

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import _process
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import (
+    ConfigurationRefused,
+    Instance,
+    LacksPermission,
+    NoInfoModule,
+    NotInstalled,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._process import Parent
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BINARY,
+    PrivateHttpd,
+    wait_for,
+)
+
+
+@pytest.fixture
+def httpd(tmp_path: Path) -> Iterator[PrivateHttpd]:
+    with PrivateHttpd(tmp_path) as private:
+        yield private
+
+
+def find(httpd: PrivateHttpd) -> Instance:
+    return Instance.find(
+        binary=BINARY, server_root=str(httpd.root), config_file=str(httpd.config_file)
+    )
+
+
+class TestTheView:
+    def test_shows_what_httpd_reads(self, httpd: PrivateHttpd) -> None:
+        app = httpd.write("conf/app.conf", "Define NAME value\nTimeout ${NUMBER}\n")
+        instance = Instance.find(
+            binary=BINARY,
+            server_root=str(httpd.root),
+            config_file=str(httpd.config_file),
+            defines=["EXTRA"],
+        )
+        instance.environment["NUMBER"] = "7"
+        view = instance.view()
+        assert view.includes == [str(httpd.config_file), str(app)]
+        assert view.pid_file == str(httpd.pid_file)
+        assert view.server_root == str(httpd.root)
+        assert [node.args for node in view.root.find("Timeout")] == ["7"]
+        assert view.defines["NAME"] == "value"
+        assert "EXTRA" in view.defines
+        assert not [name for name in view.defines if name.startswith("DUMP_")]
+
+    def test_of_a_broken_configuration_is_its_message(self, httpd: PrivateHttpd) -> None:
+        broken = httpd.write("conf/app.conf", "\n\nNonsense on\n")
+        with pytest.raises(ConfigurationRefused) as caught:
+            find(httpd).view()
+        (message,) = caught.value.messages
+        assert (message.file, message.line) == (str(broken), 3)
+        assert str(caught.value).startswith(f"{broken}:3: ")
+
+    def test_of_a_broken_configuration_is_without_what_is_not_wrong(
+        self, httpd: PrivateHttpd
+    ) -> None:
+        missing = httpd.root / "nowhere"
+        httpd.write("conf/app.conf", f"ErrorLog {missing}/error.log\n")
+        done = subprocess.run(
+            find(httpd).command("-t"), env=_process.CLEAN, capture_output=True, check=False
+        )
+        assert b"AH00014" in done.stderr
+        with pytest.raises(ConfigurationRefused) as caught:
+            find(httpd).read(done.returncode, done.stdout, done.stderr)
+        assert [message.code for message in caught.value.messages] == ["AH02291"]
+
+    def test_needs_a_httpd(self, tmp_path: Path) -> None:
+        instance = Instance.find(binary=str(tmp_path / "httpd"))
+        assert not instance.installed
+        assert instance.parent() is None
+        with pytest.raises(NotInstalled):
+            instance.view()
+
+    def test_needs_mod_info_and_says_so(self, tmp_path: Path) -> None:
+        binary = tmp_path / "bin" / "httpd"
+        binary.parent.mkdir()
+        os.symlink(BINARY, binary)
+        with pytest.raises(NoInfoModule, match="modules/mod_info.so is missing"):
+            Instance.find(binary=str(binary)).view()
+
+    def test_that_permissions_forbid_is_told_as_that(
+        self, httpd: PrivateHttpd, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        app = httpd.write("conf/app.conf", "")
+        error = f"AH00526: x: Could not open configuration file {app}: Permission denied\n"
+        monkeypatch.setattr(os, "access", lambda path, mode: path != str(app))
+        with pytest.raises(LacksPermission, match="become: true") as caught:
+            find(httpd).read(1, b"", error.encode())
+        assert caught.value.paths == [str(app)]
+
+
+class TestTheParent:
+    def test_is_found_with_arguments_and_environment_of_its_start(
+        self, httpd: PrivateHttpd, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        httpd.write("conf/app.conf", "<IfDefine EXTRA>\nTimeout ${NUMBER}\n</IfDefine>\n")
+        monkeypatch.setenv("NUMBER", "7")
+        monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere")
+        httpd.start("-D", "EXTRA")
+        instance = find(httpd)
+        parent = instance.parent()
+        assert parent is not None
+        assert parent.pid == httpd.pid
+        assert instance.arguments[-2:] == ["-D", "EXTRA"]
+        assert "NOTIFY_SOCKET" not in instance.environment
+        assert [node.args for node in instance.view().root.find("Timeout")] == ["7"]
+
+    def test_is_none_when_it_is_stopped(self, httpd: PrivateHttpd) -> None:
+        httpd.start()
+        instance = find(httpd)
+        assert instance.parent() is not None
+        httpd.stop()
+        assert instance.parent() is None
+
+    def test_is_not_that_of_another_httpd_of_the_same_binary(
+        self, httpd: PrivateHttpd, tmp_path: Path
+    ) -> None:
+        httpd.start()
+        with PrivateHttpd(tmp_path / "other") as other:
+            assert find(other).parent() is None
+            other.start()
+            parent = find(other).parent()
+            assert parent is not None
+            assert parent.pid == other.pid
+
+    def test_is_found_by_its_pid_file_when_its_arguments_are_strange(
+        self, httpd: PrivateHttpd, tmp_path: Path
+    ) -> None:
+        link = tmp_path / "link.conf"
+        link.write_text(f"Include {httpd.config_file}\n")
+        real, httpd.config_file = httpd.config_file, link
+        httpd.start()
+        instance = Instance.find(server_root=str(httpd.root), config_file=str(real))
+        assert instance.parent() is None
+        instance.view()
+        parent = instance.parent()
+        assert parent is not None
+        assert parent.pid == httpd.pid
+
+    def test_gets_a_signal(self, httpd: PrivateHttpd) -> None:
+        httpd.start()
+        instance = find(httpd)
+        parent = instance.parent()
+        assert parent is not None
+        before = httpd.pid_file.stat().st_mtime_ns
+        assert instance.signal(parent, signal.SIGUSR1)
+        wait_for(lambda: httpd.pid_file.stat().st_mtime_ns != before, "the graceful")
+
+    def test_is_not_taken_for_a_later_process_of_the_same_number(self, httpd: PrivateHttpd) -> None:
+        httpd.start()
+        instance = find(httpd)
+        parent = instance.parent()
+        assert parent is not None
+        assert not instance.signal(Parent(parent.pid, parent.started - 1), signal.SIGKILL)
+        assert instance.parent() == parent
+
+
+class TestTheStart:
+    def test_of_debian_has_the_environment_of_envvars(self, tmp_path: Path) -> None:
+        (tmp_path / "envvars").write_text(
+            "unset HOME\nexport APACHE_LOG_DIR=/log$SUFFIX\n"
+            'export APACHE_ARGUMENTS="-D ONE -DTWO -e debug"\n'
+        )
+        instance = Instance.find(binary=BINARY, server_root=str(tmp_path))
+        assert instance.environment["APACHE_LOG_DIR"] == "/log"
+        assert instance.environment["APACHE_CONFDIR"] == str(tmp_path)
+        assert instance.arguments == ["-d", str(tmp_path), "-D", "ONE", "-D", "TWO"]
+
+    def test_of_a_private_httpd_has_a_clean_environment(
+        self, httpd: PrivateHttpd, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SECRET", "x")
+        assert find(httpd).environment == _process.CLEAN
+
+    def test_arguments_are_those_that_decide_the_configuration(self) -> None:
+        given = ["-k", "start", "-DONE", "-D", "TWO", "-f", "x.conf", "-X", "-e", "debug"]
+        assert _process.kept_arguments(given) == ["-D", "ONE", "-D", "TWO", "-f", "x.conf"]

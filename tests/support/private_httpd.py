@@ -1,0 +1,181 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A private httpd on loopback: own ServerRoot, own port, own process; ended by its pid.
+
+with PrivateHttpd(tmp_path, "proxy", "proxy_http") as httpd:
+    httpd.write("conf/app.conf", "ProxyPass / http://127.0.0.1:1/")
+    httpd.start()
+    assert httpd.get("/").status == 503
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Callable, Mapping, NamedTuple
+
+BINARY = "/usr/sbin/apache2"
+MODULES = "/usr/lib/apache2/modules"
+PATIENCE = 10.0
+
+# What one balancer needs to start.
+BALANCER = ("proxy", "proxy_http", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests")
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody holds now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    """Return the first true value of ``condition``; AssertionError naming ``what`` otherwise."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"waited {PATIENCE} s in vain: {what}")
+
+
+class PrivateHttpd:
+    """One httpd below the directory ``root``.
+
+    ``modules``: names without ``mod_`` to load beside the few that any httpd needs. The main
+    file includes ``conf/*.conf``; write your directives there, or a whole ``httpd.conf``.
+    """
+
+    def __init__(self, root: Path, *modules: str) -> None:
+        self.root = root
+        self.port = free_port()
+        self.config_file = root / "httpd.conf"
+        self.pid_file = root / "run" / "httpd.pid"
+        self.error_log = root / "logs" / "error.log"
+        for directory in ("conf", "run", "logs"):
+            (root / directory).mkdir(parents=True, exist_ok=True)
+        self.write("httpd.conf", self.base(*modules))
+
+    def base(self, *modules: str) -> str:
+        """Return a main file that starts: listens on ``port`` and includes ``conf/*.conf``."""
+        loads = "".join(
+            f"LoadModule {name}_module {MODULES}/mod_{name}.so\n"
+            for name in ("mpm_event", "authz_core", *modules)
+        )
+        user = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
+        return (
+            f"ServerRoot {self.root}\n"
+            "ServerName localhost\n"
+            f"DefaultRuntimeDir {self.root}/run\n"
+            "PidFile run/httpd.pid\n"
+            "ErrorLog logs/error.log\n"
+            f"Listen 127.0.0.1:{self.port}\n"
+            f"{loads}{user}"
+            "ServerLimit 1\nStartServers 1\nThreadsPerChild 8\nMaxRequestWorkers 8\n"
+            "MinSpareThreads 1\nMaxSpareThreads 8\n"
+            "IncludeOptional conf/*.conf\n"
+        )
+
+    def write(self, name: str, text: str) -> Path:
+        """Write ``text`` to the file ``name`` below ``root`` and return its path."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def command(self, *arguments: str) -> list[str]:
+        return [BINARY, "-d", str(self.root), "-f", str(self.config_file), *arguments]
+
+    def start(self, *arguments: str) -> PrivateHttpd:
+        """Start it and wait until it answers."""
+        subprocess.run(self.command(*arguments, "-k", "start"), check=True, timeout=PATIENCE)
+        wait_for(self._answers, f"an answer; {self.log()}")
+        return self
+
+    @property
+    def pid(self) -> int:
+        """The process id of the parent."""
+        return int(self.pid_file.read_text())
+
+    def children(self) -> list[int]:
+        """Return the process ids of its child processes."""
+        listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in listed.split()]
+
+    def reload(self, sign: signal.Signals = signal.SIGUSR1) -> PrivateHttpd:
+        """Let it read its configuration anew (SIGUSR1: graceful, SIGHUP: restart)."""
+        before = self.pid_file.stat().st_mtime_ns
+        os.kill(self.pid, sign)
+        wait_for(
+            lambda: self.pid_file.exists() and self.pid_file.stat().st_mtime_ns != before,
+            f"a new generation; {self.log()}",
+        )
+        wait_for(self._answers, f"an answer; {self.log()}")
+        return self
+
+    def stop(self) -> None:
+        """End it, if it runs, and wait until it is gone."""
+        if not self.pid_file.exists():
+            return
+        pid = self.pid
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            return
+        wait_for(lambda: not _alive(pid), f"the end of {pid}")
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Return the answer to one GET on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request("GET", path, headers=dict(headers or {}))
+            response = connection.getresponse()
+            body = response.read().decode("utf-8", "replace")
+            return Answer(response.status, dict(response.getheaders()), body)
+        finally:
+            connection.close()
+
+    def log(self) -> str:
+        """Return the error log."""
+        return self.error_log.read_text() if self.error_log.exists() else "(no error log)"
+
+    def _answers(self) -> bool:
+        try:
+            self.get("/")
+        except OSError:
+            return False
+        return self.pid_file.exists()
+
+    def __enter__(self) -> PrivateHttpd:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        # A zombie is gone, as far as we are concerned.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
