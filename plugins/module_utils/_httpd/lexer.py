@@ -18,7 +18,8 @@ The rules are those of httpd's ``server/util.c`` (``ap_cfg_getline_core``, ``ap_
   backslash escapes that quote and the backslash. Outside of quotes only ``\\`` is an escape.
 * The argument of a section ends at the last ``>`` of its line; what follows that is ignored.
 
-Nothing here fails: any text is some sequence of lines and words.
+Nothing here fails: any text is some sequence of lines and words. httpd refuses logical lines of
+more than 16 MiB; that is left to it.
 
 Private to this collection.
 """
@@ -216,8 +217,10 @@ def quoted(text: str, quote: str = "") -> str:
     :param quote: '"' or "'" to have it quoted in any case; by default only where it must be.
     :raises ValueError: for control characters, which no directive needs.
     """
-    if _CONTROL.search(text):
-        raise ValueError(f"control character in {text!r}")
+    control = _CONTROL.search(text)
+    if control:
+        # Without the word itself: it may be a secret.
+        raise ValueError(f"control character {control.group()!r} in a word")
     return respelled(text, quote)
 
 

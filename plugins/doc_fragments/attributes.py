@@ -1,0 +1,40 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules support."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Fragment ``attributes`` for modules that change, ``attributes.info`` for those that only read."""
+
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    description: Runs everything except the writing, the proof of the configuration included.
+  diff_mode:
+    support: full
+    description: Returns the files before and after as text.
+  platform:
+    support: full
+    description: The operating systems this runs on.
+    platforms: posix
+"""
+
+    INFO = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    description: Only reads, so that it does the same in check mode.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+  platform:
+    support: full
+    description: The operating systems this runs on.
+    platforms: posix
+"""

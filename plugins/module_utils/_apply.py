@@ -1,0 +1,252 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carries a change of the configuration out: plan, prove, write, remember.
+
+Private to this collection.
+
+Plan and proof are made without a lock first; where nothing is to be done, or something is wrong, nothing was
+touched. Then the plan is made again under the lock, so that no change of another run gets lost, and proven
+again only if it came out differently.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Callable, NamedTuple, Sequence
+
+from ._balancer import codec
+from ._balancer.lint import Problem, lint
+from ._balancer.model import Configuration
+from ._balancer.parameters import masked
+from ._balancer.plan import Change
+from ._configuration import ConfigurationError, Plan, Request, prepare, verify
+from ._fileset import Entry
+from ._generation import Loaded, Memory
+from ._httpd.tree import Node
+from ._instance import ConfigurationRefused, Instance, NotInstalled, said
+
+if TYPE_CHECKING:
+    from ._transaction import Transaction
+
+# What a transaction leaves in the state folder while it writes.
+JOURNAL = "journal"
+UNCHANGED = "unchanged"
+WRITTEN = "written after httpd last loaded its configuration"
+NOT_VALIDATED = "no"
+
+
+class Outcome(NamedTuple):
+    """What came of a request."""
+
+    changes: list[tuple[str, Change]]
+    entries: list[Entry]
+    validated: str
+    problems: list[Problem]
+    configuration: Configuration
+    loaded: Loaded
+    backup_files: dict[str, str]
+    warnings: list[str]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is, or in check mode would be, written."""
+        return bool(self.entries)
+
+
+class _Proof(NamedTuple):
+    validated: str
+    problems: list[Problem]
+    configuration: Configuration
+    warnings: list[str]
+
+
+def state_folder(instance: Instance) -> str:
+    """Return the private folder of this httpd for lock, journal and backups."""
+    return os.path.join(os.path.dirname(instance.main_file()), ".apache_balancer")
+
+
+def carry_out(
+    instance: Instance, request: Request, validate: bool, backup: bool, check_mode: bool
+) -> Outcome:
+    """Bring about what *request* declares; in *check_mode* do everything except the writing.
+
+    Raises whatever keeps it from being done; then nothing was changed.
+    """
+    work = _Work(instance, request, lambda: prepare(instance, request), validate, backup)
+    return work.run(check_mode)
+
+
+def roll_back(instance: Instance, validate: bool, backup: bool, check_mode: bool) -> Outcome:
+    """Put every file back as the last graceful reload that went well left it; *check_mode* as above.
+
+    Raises :class:`ConfigurationError` if there is no record of such a reload.
+    """
+    work = _Work(instance, Request(), lambda: _proven(instance), validate, backup)
+    return work.run(check_mode)
+
+
+class _Work(NamedTuple):
+    """One change: *planner* says what is to be written."""
+
+    instance: Instance
+    request: Request
+    planner: Callable[[], Plan]
+    validate: bool
+    backup: bool
+
+    def run(self, check_mode: bool) -> Outcome:
+        instance = self.instance
+        folder = state_folder(instance)
+        recovered: list[str] = []
+        if not check_mode and os.path.exists(os.path.join(folder, JOURNAL)):
+            # A run was killed while it wrote. Opening a transaction puts things right.
+            with _transaction(folder) as transaction:
+                recovered = transaction.recovered
+        plan = self.planner()
+        if not plan.fileset.changed():
+            return _nothing(instance, plan, recovered)
+        proof = self.prove(plan)
+        if check_mode:
+            return _outcome(plan, proof, _foretold(instance, plan))
+        if not instance.installed:
+            raise NotInstalled(f"there is no httpd at {instance.binary}; install it first")
+        entries, stamp = plan.fileset.changed(), _stamp(plan)
+        with _transaction(folder) as transaction:
+            plan = self.planner()
+            recovered += transaction.recovered
+            if not plan.fileset.changed():
+                return _nothing(instance, plan, recovered)
+            if (plan.fileset.changed(), _stamp(plan)) != (entries, stamp):
+                # Somebody changed the configuration since: what was proven is not what would be written.
+                proof = self.prove(plan)
+            memory = Memory(instance)
+            memory.state(plan.files)
+            reads = plan.view.includes if plan.view else ()
+            backups = transaction.commit(plan.fileset, backup=self.backup, reads=reads)
+            memory.note_written([entry.path for entry in plan.fileset.changed()], [WRITTEN])
+            loaded = memory.state(plan.files)
+            return _outcome(plan, proof, loaded, backups, recovered)
+
+    def prove(self, plan: Plan) -> _Proof:
+        return _prove(self.instance, plan, self.request, self.validate)
+
+
+def _proven(instance: Instance) -> Plan:
+    fileset = _transaction(state_folder(instance)).proven()
+    if fileset is None:
+        raise ConfigurationError(
+            "there is nothing to roll back to: this httpd was never reloaded by graceful_reload"
+        )
+    view = None
+    with contextlib.suppress(ConfigurationRefused):
+        view = instance.view()
+    configuration = codec.read(view.root if view else Node.root())
+    return Plan(fileset, [], configuration, view, [entry.path for entry in fileset])
+
+
+def _stamp(plan: Plan) -> list[tuple[str, int, int]]:
+    """Return what changes when somebody changes a file that httpd reads."""
+    found = []
+    for path in plan.view.includes if plan.view else ():
+        with contextlib.suppress(OSError):
+            info = os.stat(path)
+            found.append((path, info.st_ino, info.st_ctime_ns))
+    return found
+
+
+def _transaction(folder: str) -> Transaction:
+    # Imported late: most runs write nothing.
+    from ._transaction import Transaction
+
+    return Transaction(folder)
+
+
+def _nothing(instance: Instance, plan: Plan, warnings: list[str]) -> Outcome:
+    problems = lint(plan.configuration, plan.view) if plan.view else []
+    proof = _Proof(UNCHANGED, problems, plan.configuration, warnings)
+    return _outcome(plan, proof, Memory(instance).state(plan.files))
+
+
+def _foretold(instance: Instance, plan: Plan) -> Loaded:
+    """Return what would be loaded once the files were written."""
+    now = Memory(instance).state(plan.files)
+    if not now.running:
+        return now
+    changed = [f"{entry.path}: {WRITTEN}" for entry in plan.fileset.changed()]
+    return Loaded(True, True, list(dict.fromkeys([*now.reasons, *changed])))
+
+
+def _outcome(
+    plan: Plan,
+    proof: _Proof,
+    loaded: Loaded,
+    backups: dict[str, str] | None = None,
+    warnings: Sequence[str] = (),
+) -> Outcome:
+    return Outcome(
+        plan.changes,
+        plan.fileset.changed(),
+        proof.validated,
+        proof.problems,
+        proof.configuration,
+        loaded,
+        backups or {},
+        [*warnings, *proof.warnings],
+    )
+
+
+def _prove(instance: Instance, plan: Plan, request: Request, validate: bool) -> _Proof:
+    from ._preflight import RehearsalFailed, candidate_view, prove
+
+    if not instance.installed:
+        warning = (
+            f"there is no httpd at {instance.binary} yet, so the configuration could not be proven"
+        )
+        return _Proof(NOT_VALIDATED, [], plan.configuration, [warning])
+    if not validate:
+        return _Proof(NOT_VALIDATED, [], plan.configuration, [])
+    try:
+        proof = prove(instance, plan.fileset)
+    except RehearsalFailed as failure:
+        # httpd says that it cannot start; the lint says what that means.
+        view = candidate_view(instance, plan.fileset)
+        fatal = [problem for problem in lint(codec.read(view.root), view) if problem.fatal]
+        reasons = "".join(f"\n{problem}" for problem in fatal)
+        raise ConfigurationError(f"{failure}{reasons}") from None
+    problems = verify(plan, request, proof.view)
+    fatal = [problem for problem in problems if problem.fatal]
+    if fatal and proof.validated != "rehearsed":
+        raise ConfigurationError(
+            "httpd would not start: " + "\n".join(str(problem) for problem in fatal)
+        )
+    return _Proof(
+        proof.validated,
+        problems,
+        codec.read(proof.view.root),
+        [said(warning) for warning in proof.warnings],
+    )
+
+
+def diffs(entries: Sequence[Entry]) -> list[dict[str, str]]:
+    """Return the files before and after as Ansible shows them, secrets masked."""
+    found = []
+    for entry in entries:
+        before, after = entry.before, entry
+        found.append(
+            {
+                "before_header": entry.path,
+                "after_header": entry.path,
+                "before": _shown(before.content, before.link),
+                "after": _shown(after.content, after.link),
+            }
+        )
+    return found
+
+
+def _shown(content: bytes | None, link: str | None) -> str:
+    if link is not None:
+        return f"link to {link}\n"
+    # Bytes that are no text would not survive the way to the controller.
+    return "" if content is None else masked(content.decode("utf-8", "backslashreplace"))

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The argument specs of all modules, mirrored by the documentation fragments.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from ._balancer.parameters import BALANCER, MEMBER, argument_spec
+
+Spec = Dict[str, Dict[str, Any]]
+
+
+def balancer_options() -> Spec:
+    """Return the options that declare one balancer (fragment ``balancer``)."""
+    return {
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "path": {"type": "path"},
+        "vhost": {"type": "str"},
+        "members": {
+            "type": "list",
+            "elements": "dict",
+            "options": {"url": {"type": "str", "required": True}, **argument_spec(MEMBER)},
+        },
+        "proxy_set": {"type": "dict", "options": argument_spec(BALANCER)},
+        "purge": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["members", "parameters"],
+            "default": ["members"],
+        },
+        "reset": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "force": {"type": "bool", "default": False},
+        "owner": {"type": "str"},
+        "group": {"type": "str"},
+        "mode": {"type": "raw"},
+    }
+
+
+def write_options() -> Spec:
+    """Return the options of a change of the configuration (fragment ``write``)."""
+    return {
+        "validate": {"type": "bool", "default": True},
+        "backup": {"type": "bool", "default": False},
+    }
+
+
+def httpd_options() -> Spec:
+    """Return the option that says which httpd is meant (fragment ``httpd``)."""
+    return {
+        "httpd": {
+            "type": "dict",
+            "options": {
+                "binary": {"type": "path"},
+                "server_root": {"type": "path"},
+                "config_file": {"type": "path"},
+                "defines": {"type": "list", "elements": "str", "default": []},
+            },
+        }
+    }
+
+
+def configuration_options() -> Spec:
+    """Return the options of one transaction over files, modules and balancers."""
+    return {
+        "state": {"type": "str", "choices": ["present", "rolled_back"], "default": "present"},
+        "files": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "path": {"type": "path", "required": True},
+                "state": {
+                    "type": "str",
+                    "choices": ["present", "absent", "link"],
+                    "default": "present",
+                },
+                "content": {"type": "str"},
+                "src": {"type": "path"},
+                "link": {"type": "str"},
+                "owner": {"type": "str"},
+                "group": {"type": "str"},
+                "mode": {"type": "raw"},
+            },
+        },
+        "modules": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "name": {"type": "str", "required": True},
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            },
+        },
+        "balancers": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": balancer_options(),
+        },
+    }
+
+
+def info_options() -> Spec:
+    """Return the options that narrow what is read."""
+    return {"name": {"type": "str"}, "vhost": {"type": "str"}}
+
+
+def reload_options() -> Spec:
+    """Return the options of a graceful reload."""
+    return {
+        "only_if_needed": {"type": "bool", "default": True},
+        "timeout": {"type": "int", "default": 30},
+    }

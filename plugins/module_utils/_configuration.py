@@ -1,0 +1,424 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a declared configuration to the set of files that brings it about, and whether it really would.
+
+Private to this collection. Reads files and asks httpd; writes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, NamedTuple, Sequence
+
+from ._balancer import codec
+from ._balancer.author import Author
+from ._balancer.lint import Problem, lint
+from ._balancer.model import MAIN, Balancer, Configuration, Place, Vhost
+from ._balancer.plan import MEMBERS, Change, Declaration, DeclarationError, plan
+from ._fileset import FileSet
+from ._httpd.document import Document
+from ._httpd.dump import View
+from ._httpd.text import decode, encode
+from ._httpd.tree import Node, from_document
+from ._instance import ConfigurationRefused, Instance
+from ._modules import ModuleWish, switch_modules
+from ._preflight import candidate_view
+
+
+class ConfigurationError(Exception):
+    """The declaration and the configuration do not fit together."""
+
+
+class FileWish(NamedTuple):
+    """One file as declared: *content* (``None``: none), *link* (its target), owner, group, mode."""
+
+    path: str
+    content: bytes | None = None
+    link: str | None = None
+    owner: str | int | None = None
+    group: str | int | None = None
+    mode: int | None = None
+
+
+class BalancerWish(NamedTuple):
+    """One balancer as declared, and where it belongs."""
+
+    declaration: Declaration
+    present: bool = True
+    path: str | None = None
+    vhost: str | None = None
+    force: bool = False
+    owner: str | int | None = None
+    group: str | int | None = None
+    mode: int | None = None
+
+
+class Request(NamedTuple):
+    """Everything that one change of the configuration is to bring about."""
+
+    files: Sequence[FileWish] = ()
+    modules: Sequence[ModuleWish] = ()
+    balancers: Sequence[BalancerWish] = ()
+
+
+class Plan(NamedTuple):
+    """What a request comes to: the set of files, the changes of each balancer by name, the configuration they
+    were planned on with the *view* it was read from (``None`` where no httpd could be asked), and the *files*
+    the request is about, changed or not."""
+
+    fileset: FileSet
+    changes: list[tuple[str, Change]]
+    configuration: Configuration
+    view: View | None
+    files: list[str]
+
+
+def prepare(instance: Instance, request: Request) -> Plan:
+    """Return the plan for *request*.
+
+    Raises :class:`ConfigurationError`, :class:`DeclarationError`, NotEditable, and what reading the files
+    raises.
+    """
+    fileset = FileSet()
+    for file in request.files:
+        _put(fileset, file)
+    view = _view(instance, fileset, request) if instance.installed else None
+    root = view.root if view else _documents(fileset, request)
+    configuration = codec.read(root)
+    author = Author(lambda path: load(fileset, path))
+    changes: list[tuple[str, Change]] = []
+    files: list[str] = []
+    for wish in request.balancers:
+        chosen = _existing(fileset, configuration, wish)
+        files += [path for balancer in chosen for path in balancer.files]
+        changes += _plan_balancer(fileset, configuration, author, wish, chosen)
+    for path, text in author.texts().items():
+        fileset.write(path, encode(text))
+    for wish in request.balancers:
+        _own(fileset, wish)
+    files += [entry.path for entry in fileset]
+    return Plan(fileset, changes, configuration, view, list(dict.fromkeys(files)))
+
+
+def load(fileset: FileSet, path: str) -> Document:
+    """Return the document at *path*, of the set or else of the disk; it must exist."""
+    content = fileset.read(path)
+    if content is None:
+        raise ConfigurationError(f"{path}: there is no such file")
+    return Document.parse(decode(content), fileset.real(path))
+
+
+def verify(plan_: Plan, request: Request, view: View) -> list[Problem]:
+    """Return the findings about *view* (what httpd makes of the new files).
+
+    Raises :class:`ConfigurationError` where a declared balancer would not be what was declared, or the change
+    itself brings a finding that makes it ineffective.
+    """
+    configuration = codec.read(view.root)
+    problems = lint(configuration, view)
+    known = set()
+    if plan_.view is not None:
+        known = {(p.code, p.message) for p in lint(plan_.configuration, plan_.view)}
+    for wish in request.balancers:
+        name = wish.declaration.name
+        for problem in problems:
+            new = (problem.code, problem.message) not in known
+            if problem.ineffective and new and problem.balancer and problem.balancer.name == name:
+                raise ConfigurationError(str(problem))
+        if wish.present:
+            _verify_balancer(plan_.fileset, configuration, wish)
+    return problems
+
+
+def _verify_balancer(fileset: FileSet, configuration: Configuration, wish: BalancerWish) -> None:
+    name = wish.declaration.name
+    chosen = _existing(fileset, configuration, wish)
+    if not chosen:
+        where = wish.path or wish.vhost
+        raise ConfigurationError(
+            f"balancer://{name} was written to {where}, but httpd would not read it there; include that file"
+            " from the configuration (in the virtual host that uses the balancer)"
+        )
+    for balancer in chosen:
+        left = plan(balancer, wish.declaration)
+        if left:
+            change = left[0]
+            what = f"member {change.member}" if change.member else f"balancer://{name}"
+            setting = (
+                balancer.settings.get(change.parameter or "") if change.member is None else None
+            )
+            raise ConfigurationError(
+                f"{what}: {change.parameter or 'it'} would not become what is declared in"
+                f" {configuration.label(balancer.vhost)}"
+                + (f"; {setting.place} decides" if setting else "")
+            )
+
+
+# Files and modules
+
+
+def _put(fileset: FileSet, wish: FileWish) -> None:
+    if wish.link is not None:
+        fileset.link(wish.path, wish.link)
+    elif wish.content is not None:
+        fileset.write(wish.path, wish.content, wish.owner, wish.group, wish.mode)
+    else:
+        fileset.remove(wish.path)
+
+
+def _own(fileset: FileSet, wish: BalancerWish) -> None:
+    if wish.path and wish.present:
+        content = fileset.read(wish.path)
+        if content is not None:
+            fileset.write(wish.path, content, wish.owner, wish.group, wish.mode)
+
+
+def _view(instance: Instance, fileset: FileSet, request: Request) -> View | None:
+    """Return what httpd reads once files and modules are in place, the balancers not yet."""
+    for wish in request.balancers:
+        # So that an Include of a file that is still to be written does not fail.
+        if wish.path and wish.present and fileset.read(wish.path) is None:
+            fileset.write(wish.path, b"")
+    try:
+        if not request.modules:
+            return candidate_view(instance, fileset) if fileset.changed() else instance.view()
+        before = instance.view()
+        switch_modules(instance, fileset, request.modules, before.modules)
+        return candidate_view(instance, fileset) if fileset.changed() else before
+    except ConfigurationRefused:
+        # A broken configuration must not keep anyone from mending it. The files alone have to do for
+        # planning; the proof before the commit decides.
+        if request.modules:
+            switch_modules(instance, fileset, request.modules, frozenset())
+        return None
+
+
+def _documents(fileset: FileSet, request: Request) -> Node:
+    """Return what the files of the request themselves say, where no httpd can be asked."""
+    root: Node | None = None
+    for path in dict.fromkeys(wish.path for wish in request.balancers if wish.path):
+        if fileset.read(path) is None:
+            fileset.write(path, b"")
+        tree = from_document(load(fileset, path))
+        if root is None:
+            root = tree
+        else:
+            root.children.extend(tree.children)
+    return root if root is not None else from_document(Document.parse("", ""))
+
+
+# Balancers
+
+
+def _plan_balancer(
+    fileset: FileSet,
+    configuration: Configuration,
+    author: Author,
+    wish: BalancerWish,
+    chosen: Sequence[Balancer],
+) -> list[tuple[str, Change]]:
+    declaration = wish.declaration
+    if not wish.present:
+        return _plan_removal(configuration, author, wish, chosen)
+    if not chosen:
+        return _plan_creation(fileset, configuration, author, wish)
+    found: list[tuple[str, Change]] = []
+    for balancer in _one_of_each_text(chosen):
+        _check_purge(fileset, wish, balancer)
+        changes = plan(balancer, declaration)
+        if changes:
+            _check_shared(configuration, wish, chosen, balancer)
+        author.apply(balancer, changes)
+        found += [(declaration.name, change) for change in changes]
+        _check_stickiness(balancer, declaration)
+    return found
+
+
+def _plan_creation(
+    fileset: FileSet, configuration: Configuration, author: Author, wish: BalancerWish
+) -> list[tuple[str, Change]]:
+    declaration = wish.declaration
+    name = declaration.name
+    if not declaration.members:
+        raise DeclarationError(
+            f"balancer://{name} does not exist, and without members it would answer 503; declare members"
+        )
+    if wish.vhost == "all":
+        raise ConfigurationError(
+            f"balancer://{name} exists nowhere; vhost: all changes existing ones. Name a virtual host or a path"
+        )
+    vhost = server(configuration, wish.vhost) if wish.vhost and not wish.path else None
+    if wish.vhost and wish.path:
+        named = configuration.named(wish.vhost)
+        at_home = [
+            v for v in named if v.place and fileset.real(v.place.file) == fileset.real(wish.path)
+        ]
+        vhost = at_home[0] if len(at_home) == 1 else None
+    if not wish.path and vhost is None:
+        raise ConfigurationError(
+            f"balancer://{name} does not exist yet; say where it belongs: a path, or a vhost"
+            f" ({_labels(configuration, configuration.vhosts)})"
+        )
+    if not wish.path and vhost is configuration.main:
+        raise ConfigurationError(
+            f"balancer://{name} does not exist yet; name the path to write it to"
+        )
+    _check_stickiness(None, declaration)
+    place = vhost.place if vhost else None
+    changes = plan(None, declaration)
+    path = place.file if place else str(wish.path)
+    if fileset.read(path) is None:
+        fileset.write(path, b"")
+    author.create(path, changes, name, place)
+    return [(name, change) for change in changes]
+
+
+def _plan_removal(
+    configuration: Configuration, author: Author, wish: BalancerWish, chosen: Sequence[Balancer]
+) -> list[tuple[str, Change]]:
+    found: list[tuple[str, Change]] = []
+    for balancer in _one_of_each_text(chosen):
+        _check_shared(configuration, wish, chosen, balancer)
+        references = configuration.references(balancer)
+        if references and not wish.force:
+            listed = "; ".join(f"{r.place}: {r.directive} {r.text}" for r in references[:5])
+            raise ConfigurationError(
+                f"balancer://{balancer.name} is still in use: {listed}. Remove that first, or use force: true"
+                " (requests will then answer 503)"
+            )
+        author.remove(balancer)
+        found.append((balancer.name, Change("config", None, None, balancer.values, None)))
+    return found
+
+
+def _existing(fileset: FileSet, configuration: Configuration, wish: BalancerWish) -> list[Balancer]:
+    """Return the balancers of the configuration that are meant."""
+    name = wish.declaration.name
+    candidates = [b for b in configuration.balancers if b.name == name]
+    if wish.vhost and wish.vhost != "all" and (candidates or not wish.path):
+        own = server(configuration, wish.vhost)
+        others = [
+            b for b in candidates if (b.vhost is configuration.main) != (own is configuration.main)
+        ]
+        if others and wish.present:
+            raise ConfigurationError(
+                f"balancer://{name} is defined in {configuration.label(others[0].vhost)} ({others[0].place});"
+                f" defined in {configuration.label(own)} too, httpd would use the members of the main server"
+                " in both. Use another name"
+            )
+        candidates = [b for b in candidates if b.vhost is own]
+    if wish.path:
+        real = fileset.real(wish.path)
+        inside = [
+            b for b in candidates if real in (fileset.real(f) for f in b.files if f[:1] == "/")
+        ]
+        if wish.vhost and candidates and not inside:
+            raise ConfigurationError(
+                f"balancer://{name} of {wish.vhost} stands at {candidates[0].place}, not in {wish.path};"
+                " name that file, or omit path"
+            )
+        candidates = inside
+    texts = list(_one_of_each_text(candidates))
+    named = wish.vhost or (wish.path and len(texts) == 1)
+    if len(candidates) > 1 and not named:
+        places = ", ".join(f"{configuration.label(b.vhost)} ({b.place})" for b in candidates)
+        raise ConfigurationError(
+            f"balancer://{name} exists {len(candidates)} times: {places}. Name one with vhost, or vhost: all"
+        )
+    return candidates
+
+
+def server(configuration: Configuration, name: str) -> Vhost:
+    """Return the one server called *name*; raise :class:`ConfigurationError` naming those there are."""
+    found = configuration.named(name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigurationError(
+            f"vhost: {name} is the name of {len(found)} virtual hosts: {_labels(configuration, found)}; use one of"
+            " these"
+        )
+    raise ConfigurationError(
+        f"vhost: there is no virtual host {name}; there are {_labels(configuration, configuration.vhosts)}"
+    )
+
+
+def _labels(configuration: Configuration, vhosts: Iterable[Vhost]) -> str:
+    return ", ".join(
+        f"{configuration.label(vhost)} ({vhost.place})" if vhost.place else MAIN for vhost in vhosts
+    )
+
+
+def _one_of_each_text(balancers: Iterable[Balancer]) -> list[Balancer]:
+    """Return one balancer for each text in the files: a file that two virtual hosts include is two balancers
+    and one text."""
+    texts: dict[tuple[Place, ...], Balancer] = {}
+    for balancer in balancers:
+        places = [*balancer.sections, *(member.place for member in balancer.members.values())]
+        texts.setdefault(tuple(places), balancer)
+    return list(texts.values())
+
+
+def _check_shared(
+    configuration: Configuration, wish: BalancerWish, chosen: Sequence[Balancer], balancer: Balancer
+) -> None:
+    """Refuse to change a file for one virtual host that others include too."""
+    if wish.vhost in (None, "all"):
+        return
+    others = [
+        other
+        for other in configuration.balancers
+        if other.name == balancer.name
+        and other not in chosen
+        and set(other.sections) & set(balancer.sections)
+    ]
+    if others:
+        raise ConfigurationError(
+            f"{balancer.place} belongs to {_labels(configuration, [b.vhost for b in [balancer, *others]])}; a change"
+            " for one would change the others. Use vhost: all, or give each its own file"
+        )
+
+
+def _check_purge(fileset: FileSet, wish: BalancerWish, balancer: Balancer) -> None:
+    """Refuse to remove members that stand in another file than the balancer itself."""
+    declared = wish.declaration
+    if declared.members is None or MEMBERS not in declared.purge:
+        return
+    home = wish.path or (balancer.sections[0].file if balancer.sections else balancer.files[0])
+    for key, member in balancer.members.items():
+        if key in declared.members or member.place.file[:1] != "/":
+            continue
+        if fileset.real(member.place.file) != fileset.real(home):
+            raise ConfigurationError(
+                f"member {member.url} of balancer://{balancer.name} stands in another file"
+                f" ({member.place}) than {home}; list it, remove it there, or use purge: []"
+            )
+
+
+def _check_stickiness(balancer: Balancer | None, declared: Declaration) -> None:
+    """Refuse members that no session can stay on, and routes that two members would share."""
+    values = dict(balancer.values) if balancer else {}
+    values.update(declared.proxy_set or {})
+    if "stickysession" in declared.reset:
+        values.pop("stickysession", None)
+    owners: dict[object, str] = {}
+    for key, member in (balancer.members if balancer else {}).items():
+        kept = declared.members is None or MEMBERS not in declared.purge
+        if kept and key not in (declared.members or {}) and member.values.get("route"):
+            owners[member.values["route"]] = member.url
+    for key, wanted in (declared.members or {}).items():
+        url = declared.urls[key]
+        current = balancer.members[key].values if balancer and key in balancer.members else {}
+        route = wanted.get("route", current.get("route"))
+        if not route and values.get("stickysession"):
+            raise DeclarationError(
+                f"member {url} has no route, but balancer://{declared.name} is sticky"
+                f" (stickysession={values['stickysession']}): no session could stay there. Give it a route"
+            )
+        if route and route in owners:
+            raise DeclarationError(
+                f"member {url}: route {route} is also the route of {owners[route]}; sessions could not be told"
+                " apart"
+            )
+        if route:
+            owners[route] = url

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lets a running httpd load its configuration, and sees to it that it goes on serving.
+
+Private to this collection.
+
+httpd ends by itself when it is told to load a configuration it cannot start with (main.c, seen on 2.4.71),
+so the configuration is proven first. ``-k graceful`` is never used: it starts a stopped httpd outside of its
+service.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import Any, Callable, NamedTuple
+
+from . import _process as process
+from ._apply import UNCHANGED, state_folder
+from ._balancer import codec
+from ._balancer.lint import lint
+from ._fileset import FileSet
+from ._generation import Generation, Memory, current
+from ._httpd.dump import View
+from ._httpd.text import decode
+from ._instance import Instance, InstanceError
+from ._preflight import prove
+from ._process import Parent
+from ._transaction import Transaction
+
+_SYSTEMD = "/run/systemd/system"
+_LOG_LINES = 10
+
+
+class ReloadFailed(InstanceError):
+    """The configuration was not loaded, or httpd did not survive it."""
+
+
+class Reload(NamedTuple):
+    """What a graceful reload did; *seconds* until the new generation served."""
+
+    changed: bool
+    running: bool
+    reasons: list[str]
+    validated: str = UNCHANGED
+    method: str = ""
+    seconds: float = 0.0
+
+    def result(self) -> dict[str, Any]:
+        """Return it as it appears in the result of the module."""
+        result: dict[str, Any] = {
+            "changed": self.changed,
+            "running": self.running,
+            "reload_reasons": self.reasons,
+            "validated": self.validated,
+        }
+        if self.changed:
+            result.update(method=self.method, seconds=round(self.seconds, 3))
+        return result
+
+
+def graceful_reload(
+    instance: Instance, only_if_needed: bool, timeout: float, check_mode: bool
+) -> Reload:
+    """Reload httpd, unless it has loaded everything and *only_if_needed*.
+
+    *timeout*: seconds to wait for the new generation. Raises :class:`ReloadFailed`, and what the preflight
+    raises; a running httpd is then left as it is.
+    """
+    view = instance.view()
+    parent = instance.parent()
+    if parent is None:
+        return Reload(False, False, [])
+    memory = Memory(instance)
+    files = list(dict.fromkeys([*view.includes, *memory.files]))
+    loaded = memory.state(files)
+    if only_if_needed and not loaded.reload_required:
+        return Reload(False, True, [])
+    validated = _prove(instance)
+    if check_mode:
+        return Reload(True, True, loaded.reasons, validated, _method(instance, parent))
+    with Transaction(state_folder(instance)) as transaction:
+        before = memory.generation
+        started = time.monotonic()
+        said = _log_position(view)
+        method = _tell(instance, parent)
+        if not _wait(lambda: _serves(instance, parent, before), instance, parent, timeout):
+            reason = _log_since(view, said)
+            if process.started(parent.pid) == parent.started:
+                raise ReloadFailed(
+                    f"httpd did not load its configuration within {timeout:g} s ({method}); it goes on with what it"
+                    f" had loaded{reason}"
+                )
+            raise ReloadFailed(_restore(instance, transaction, view, timeout) + reason)
+        seconds = time.monotonic() - started
+        Memory(instance).note_loaded(view.includes)
+        transaction.keep_proven(view.includes)
+    return Reload(True, True, loaded.reasons, validated, method, seconds)
+
+
+def _prove(instance: Instance) -> str:
+    proof = prove(instance, FileSet())
+    if proof.validated != "rehearsed":
+        problems = lint(codec.read(proof.view.root), proof.view)
+        fatal = "\n".join(str(problem) for problem in problems if problem.fatal)
+        if fatal:
+            raise ReloadFailed(f"httpd would end at this reload, so it was not told: {fatal}")
+    return proof.validated
+
+
+def _unit(parent: Parent) -> str:
+    """Return the systemd service that *parent* belongs to, or nothing."""
+    if not os.path.isdir(_SYSTEMD):
+        return ""
+    try:
+        with open(f"/proc/{parent.pid}/cgroup", encoding="utf-8") as stream:
+            names = [line.strip().rpartition("/")[2] for line in stream]
+    except OSError:
+        return ""
+    return next((name for name in names if name.endswith(".service")), "")
+
+
+def _method(instance: Instance, parent: Parent) -> str:
+    unit = _unit(parent)
+    # A private httpd that somebody started from a service of another kind is none of that service's business.
+    if unit and unit == f"{instance.layout.service}.service":
+        return f"systemctl reload {unit}"
+    return f"SIGUSR1 to process {parent.pid}"
+
+
+def _tell(instance: Instance, parent: Parent) -> str:
+    method = _method(instance, parent)
+    if method.startswith("systemctl"):
+        status, out, err = process.run(method.split(), process.CLEAN, 60.0)
+        if status != 0:
+            raise ReloadFailed(f"{method} failed: {decode(err or out).strip()}")
+    elif not instance.signal(parent, signal.SIGUSR1):
+        raise ReloadFailed(f"httpd (process {parent.pid}) ended before it could be told to reload")
+    return method
+
+
+def _wait(done: Callable[[], bool], instance: Instance, parent: Parent, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if process.started(parent.pid) != parent.started:
+            return False
+        if done():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _serves(instance: Instance, parent: Parent, before: Generation | None) -> bool:
+    """Whether a new generation is there and has a child process of its own that stays."""
+    now = current(instance)
+    if now is None or now == before:
+        return False
+    first = _children(parent, now)
+    time.sleep(0.05)
+    return bool(first & _children(parent, now))
+
+
+def _children(parent: Parent, generation: Generation) -> set[int]:
+    """Return the child processes that were started since *generation* began."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    age = time.time() - generation.loaded / 1e9
+    with open("/proc/uptime", encoding="ascii") as stream:
+        since = (float(stream.read().split()[0]) - age) * ticks
+    found = set()
+    for pid in process.children(parent.pid):
+        started = process.started(pid)
+        # Two ticks for what the two clocks may differ.
+        if started is not None and started >= since - 2:
+            found.add(pid)
+    return found
+
+
+def _restore(instance: Instance, transaction: Transaction, view: View, timeout: float) -> str:
+    """Put the files of the last proven generation back and start httpd again; say what came of it."""
+    proven = transaction.proven()
+    restored = []
+    if proven is not None:
+        restored = [entry.path for entry in proven.changed()]
+        transaction.commit(proven, reads=view.includes)
+    if _unit_installed(instance):
+        command = ["systemctl", "start", f"{instance.layout.service}.service"]
+        status, _, err = process.run(command, process.CLEAN, 60.0)
+    else:
+        # It names a process that is gone; httpd would take a zombie of it for a httpd that runs.
+        with contextlib.suppress(OSError):
+            os.unlink(instance.pid_file)
+        status, _, err = process.run(instance.command("-k", "start"), instance.environment, timeout)
+    deadline = time.monotonic() + timeout
+    while instance.parent() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    what = f"put back {', '.join(restored)}" if restored else "there was nothing to put back"
+    if status != 0 or instance.parent() is None:
+        return f"httpd ended when it was told to reload; {what}; it could not be started again: {decode(err).strip()}"
+    return f"httpd ended when it was told to reload; {what}, and started it again"
+
+
+def _unit_installed(instance: Instance) -> bool:
+    """Whether this httpd is the one of the distribution's service."""
+    return os.path.isdir(_SYSTEMD) and instance.main_file() == instance.layout.config_file
+
+
+def _log_position(view: View) -> int:
+    try:
+        return os.path.getsize(view.error_log)
+    except OSError:
+        return 0
+
+
+def _log_since(view: View, position: int) -> str:
+    """Return what httpd wrote to its error log since *position*."""
+    try:
+        with open(view.error_log, "rb") as stream:
+            stream.seek(position)
+            lines = decode(stream.read(65536)).strip().split("\n")
+    except OSError:
+        return ""
+    said = [line for line in lines if line][-_LOG_LINES:]
+    return "\nIts error log says:\n" + "\n".join(said) if said else ""

@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: balancer
+short_description: Declare one mod_proxy_balancer balancer of Apache httpd
+version_added: 0.1.0
+description:
+  - Makes the configuration say what is declared about one balancer, its members and their parameters, in the file
+    where it stands. Everything else in that file stays as it is, byte for byte.
+  - Understands C(<Proxy>) sections with arguments on their line, several sections, members outside of sections,
+    wrappers such as C(<IfModule>), and parameters on C(ProxyPass), and changes each of them where it stands.
+  - Proves the whole configuration before anything is written, and refuses what would end httpd at its next reload.
+  - Does not reload httpd. Finish the play with M(webtier.apache_balancer.graceful_reload), which reloads only if
+    needed.
+  - An option that is omitted is not managed.
+extends_documentation_fragment:
+  - webtier.apache_balancer.balancer
+  - webtier.apache_balancer.write
+  - webtier.apache_balancer.httpd
+  - webtier.apache_balancer.attributes
+seealso:
+  - module: webtier.apache_balancer.configuration
+  - module: webtier.apache_balancer.balancer_info
+  - module: webtier.apache_balancer.graceful_reload
+  - name: mod_proxy_balancer
+    description: httpd's own documentation.
+    link: https://httpd.apache.org/docs/2.4/mod/mod_proxy_balancer.html
+author:
+  - The webtier.apache_balancer contributors (@webtier)
+"""
+
+EXAMPLES = r"""
+- name: Two members, sessions stick by the cookie of the servlet container
+  webtier.apache_balancer.balancer:
+    name: shop
+    vhost: shop.example.com
+    members:
+      - url: http://10.0.0.11:8080
+        route: node1
+      - url: http://10.0.0.12:8080
+        route: node2
+        loadfactor: 2
+    proxy_set:
+      stickysession: JSESSIONID|jsessionid
+      scolonpathdelim: true
+
+- name: Keep new sessions off node1, in a balancer that stands somewhere already
+  webtier.apache_balancer.balancer:
+    name: shop
+    members:
+      - url: http://10.0.0.11:8080
+        status: [drained]
+    purge: []
+
+- name: Nothing but what is declared
+  webtier.apache_balancer.balancer:
+    name: shop
+    path: /etc/apache2/load_balancer/shop.conf
+    members:
+      - url: http://10.0.0.11:8080
+    proxy_set:
+      lbmethod: bybusyness
+    purge: [members, parameters]
+
+- name: Remove a balancer that nothing refers to any more
+  webtier.apache_balancer.balancer:
+    name: shop
+    state: absent
+
+- name: Let httpd load what has changed, if anything has
+  webtier.apache_balancer.graceful_reload:
+"""
+
+RETURN = r"""
+changes:
+  description:
+    - What differs from what was declared, one element for each parameter, member or balancer.
+    - RV(changes[].before) is null for something new, RV(changes[].after) for something removed. Secrets are masked.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - balancer: app
+      layer: config
+      member: http://10.0.0.11:8080
+      parameter: loadfactor
+      before: 1.0
+      after: 5.0
+validated:
+  description:
+    - How the new configuration was proven. V(rehearsed), httpd was started on it beside the running one; V(tested),
+      httpd tested it (C(-t)) with the new files in place; V(no), not at all.
+    - V(unchanged) where nothing was to be written.
+  returned: success
+  type: str
+  sample: rehearsed
+reload_required:
+  description:
+    - Whether the running httpd has not loaded what the files say now. False while httpd is stopped.
+  returned: success
+  type: bool
+  sample: true
+reload_reasons:
+  description:
+    - Why RV(reload_required) is true.
+  returned: success
+  type: list
+  elements: str
+  sample: ["/etc/apache2/sites-available/shop.conf was written after httpd loaded its configuration"]
+running:
+  description:
+    - Whether this httpd runs.
+  returned: success
+  type: bool
+  sample: true
+problems:
+  description:
+    - What httpd accepts although it is not what it looks like, in the whole configuration.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: Code of the finding. V(AB1..) stops httpd at its next start, V(AB2..) breaks requests, V(AB3..) is
+        silently not what was written.
+      type: str
+      sample: AB305
+    message:
+      description: What is wrong.
+      type: str
+    file:
+      description: File of the finding.
+      type: str
+    line:
+      description: Line of the finding.
+      type: int
+    fix:
+      description: What to do.
+      type: str
+backup_files:
+  description:
+    - The copies that O(backup) made, by the path of the file.
+  returned: when O(backup=true) and something changed
+  type: dict
+  sample:
+    /etc/apache2/ports.conf: /etc/apache2/.apache_balancer/backup/20261122T100000Z-a1b2c3/ports.conf
+balancer:
+  description:
+    - The balancer as it is declared in the files now, one element for each virtual host that has it.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: shop
+      vhost: shop.example.com
+      file: /etc/apache2/sites-enabled/shop.conf
+      line: 4
+      parameters: {"stickysession": "JSESSIONID"}
+      members:
+        - url: http://10.0.0.11:8080
+          config: {"route": "node1"}
+path:
+  description:
+    - The files the balancer stands in.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/apache2/sites-enabled/shop.conf]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
+    balancer_options,
+    httpd_options,
+    write_options,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_balancer
+
+
+def main() -> None:
+    run_balancer(
+        AnsibleModule(
+            argument_spec={**balancer_options(), **write_options(), **httpd_options()},
+            supports_check_mode=True,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

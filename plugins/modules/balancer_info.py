@@ -1,0 +1,150 @@
+#!/usr/bin/python
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: balancer_info
+short_description: Show the balancers of Apache httpd
+version_added: 0.1.0
+description:
+  - Reads the configuration as httpd resolves it, with includes, macros, variables and conditions, and returns every
+    balancer with its virtual host, its members, their parameters and where each stands.
+  - Names what httpd accepts although it is not what it looks like.
+extends_documentation_fragment:
+  - webtier.apache_balancer.httpd
+  - webtier.apache_balancer.attributes.info
+options:
+  name:
+    description:
+      - Only balancers of this name.
+    type: str
+  vhost:
+    description:
+      - Only balancers of this virtual host. Its C(ServerName), C(ServerName:port), C(address:port) or C(file:line),
+        or V(_main) for those outside of all virtual hosts.
+    type: str
+seealso:
+  - module: webtier.apache_balancer.balancer
+author:
+  - The webtier.apache_balancer contributors (@webtier)
+"""
+
+EXAMPLES = r"""
+- name: Read all balancers
+  webtier.apache_balancer.balancer_info:
+  register: balancers
+
+- name: Show what is wrong with the configuration, although httpd calls it fine
+  ansible.builtin.debug:
+    var: balancers.problems
+"""
+
+RETURN = r"""
+balancers:
+  description:
+    - The balancers, in the order httpd reads them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the balancer, in lower case as httpd reads it.
+      type: str
+      sample: shop
+    vhost:
+      description: The virtual host that owns it, or V(_main).
+      type: str
+      sample: shop.example.com
+    file:
+      description: File where it begins.
+      type: str
+      sample: /etc/apache2/sites-enabled/shop.conf
+    line:
+      description: Line where it begins.
+      type: int
+      sample: 4
+    files:
+      description: All files that feed it.
+      type: list
+      elements: str
+    parameters:
+      description: Its parameters that are set, as httpd reads them. Secrets are masked.
+      type: dict
+      sample: {"stickysession": "JSESSIONID"}
+    references:
+      description: The directives that send requests to it.
+      type: list
+      elements: dict
+      sample: [{"file": "/etc/apache2/sites-enabled/shop.conf", "line": 3, "directive": "ProxyPass", "text": "/ balancer://shop/"}]
+    members:
+      description: Its members.
+      type: list
+      elements: dict
+      contains:
+        url:
+          description: URL of the member as httpd names it.
+          type: str
+          sample: http://10.0.0.11:8080
+        file:
+          description: File of the member.
+          type: str
+        line:
+          description: Line of the member.
+          type: int
+        config:
+          description: Its parameters that are set, as httpd reads them. Secrets are masked.
+          type: dict
+          sample: {"route": "node1"}
+problems:
+  description:
+    - What httpd accepts although it is not what it looks like, in the whole configuration.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - code: AB305
+      message: member http://10.0.0.11:8080 has no route, but balancer://shop is sticky, so no session can stay there.
+      file: /etc/apache2/sites-enabled/shop.conf
+      line: 5
+      fix: Give it a route.
+running:
+  description:
+    - Whether this httpd runs.
+  returned: success
+  type: bool
+reload_required:
+  description:
+    - Whether the running httpd has not loaded what the files say now. False while httpd is stopped.
+  returned: success
+  type: bool
+reload_reasons:
+  description:
+    - Why RV(reload_required) is true.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
+    httpd_options,
+    info_options,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_balancer_info
+
+
+def main() -> None:
+    run_balancer_info(
+        AnsibleModule(
+            argument_spec={**info_options(), **httpd_options()},
+            supports_check_mode=True,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+#!/usr/bin/python
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: configuration
+short_description: Change files, modules and balancers of Apache httpd as one
+version_added: 0.1.0
+description:
+  - Takes everything that one change of httpd's configuration consists of. All of it is proven together and written
+    together; when one part is bad, nothing is written.
+  - Does not reload httpd. Finish the play with M(webtier.apache_balancer.graceful_reload), which reloads only if
+    needed.
+extends_documentation_fragment:
+  - webtier.apache_balancer.balancer.elements
+  - webtier.apache_balancer.write
+  - webtier.apache_balancer.httpd
+  - webtier.apache_balancer.attributes
+options:
+  state:
+    description:
+      - V(present) brings about what is declared.
+      - V(rolled_back) puts every file back as the last M(webtier.apache_balancer.graceful_reload) that went well left
+        it. Nothing else may be declared then.
+    type: str
+    choices: [present, rolled_back]
+    default: present
+  files:
+    description:
+      - Files of the configuration.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - Absolute path. A link is followed, so that the file is replaced and the link stays.
+        type: path
+        required: true
+      state:
+        description:
+          - V(present) needs O(files[].content) or O(files[].src), V(link) needs O(files[].link), V(absent) removes
+            the file or the link.
+        type: str
+        choices: [present, absent, link]
+        default: present
+      content:
+        description:
+          - The whole content.
+        type: str
+      src:
+        description:
+          - A file on the managed host to take the content from.
+        type: path
+      link:
+        description:
+          - The target of the symbolic link.
+        type: str
+      owner:
+        description:
+          - Owner. Omitted, an existing file keeps its own.
+        type: str
+      group:
+        description:
+          - Group. Omitted, an existing file keeps its own.
+        type: str
+      mode:
+        description:
+          - Permissions, such as V('0640'). Omitted, an existing file keeps its own.
+        type: raw
+  modules:
+    description:
+      - Modules of httpd, with what they depend on.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name as C(a2enmod) takes it, such as V(proxy_balancer).
+        type: str
+        required: true
+      state:
+        description:
+          - Whether the module is enabled.
+        type: str
+        choices: [present, absent]
+        default: present
+seealso:
+  - module: webtier.apache_balancer.balancer
+  - module: webtier.apache_balancer.graceful_reload
+author:
+  - The webtier.apache_balancer contributors (@webtier)
+"""
+
+EXAMPLES = r"""
+- name: A site, the modules it needs and its balancer, together or not at all
+  webtier.apache_balancer.configuration:
+    modules:
+      - name: proxy_http
+      - name: proxy_balancer
+      - name: lbmethod_byrequests
+    files:
+      - path: /etc/apache2/sites-available/shop.conf
+        content: |
+          <VirtualHost *:80>
+            ServerName shop.example.com
+            ProxyPass "/" "balancer://shop/"
+            ProxyPassReverse "/" "balancer://shop/"
+            Include /etc/apache2/load_balancer/shop.conf
+          </VirtualHost>
+      - path: /etc/apache2/sites-enabled/shop.conf
+        state: link
+        link: ../sites-available/shop.conf
+      - path: /etc/apache2/sites-enabled/000-default.conf
+        state: absent
+    balancers:
+      - name: shop
+        path: /etc/apache2/load_balancer/shop.conf
+        members:
+          - url: http://10.0.0.11:8080
+            route: node1
+          - url: http://10.0.0.12:8080
+            route: node2
+        proxy_set:
+          stickysession: JSESSIONID
+
+- name: Let httpd load what has changed, if anything has
+  webtier.apache_balancer.graceful_reload:
+
+- name: Go back to what was loaded last
+  webtier.apache_balancer.configuration:
+    state: rolled_back
+"""
+
+RETURN = r"""
+changes:
+  description:
+    - What differs from what was declared, one element for each parameter, member or balancer.
+    - RV(changes[].before) is null for something new, RV(changes[].after) for something removed. Secrets are masked.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - balancer: app
+      layer: config
+      member: http://10.0.0.11:8080
+      parameter: loadfactor
+      before: 1.0
+      after: 5.0
+validated:
+  description:
+    - How the new configuration was proven. V(rehearsed), httpd was started on it beside the running one; V(tested),
+      httpd tested it (C(-t)) with the new files in place; V(no), not at all.
+    - V(unchanged) where nothing was to be written.
+  returned: success
+  type: str
+  sample: rehearsed
+reload_required:
+  description:
+    - Whether the running httpd has not loaded what the files say now. False while httpd is stopped.
+  returned: success
+  type: bool
+  sample: true
+reload_reasons:
+  description:
+    - Why RV(reload_required) is true.
+  returned: success
+  type: list
+  elements: str
+  sample: ["/etc/apache2/sites-available/shop.conf was written after httpd loaded its configuration"]
+running:
+  description:
+    - Whether this httpd runs.
+  returned: success
+  type: bool
+  sample: true
+problems:
+  description:
+    - What httpd accepts although it is not what it looks like, in the whole configuration.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: Code of the finding. V(AB1..) stops httpd at its next start, V(AB2..) breaks requests, V(AB3..) is
+        silently not what was written.
+      type: str
+      sample: AB305
+    message:
+      description: What is wrong.
+      type: str
+    file:
+      description: File of the finding.
+      type: str
+    line:
+      description: Line of the finding.
+      type: int
+    fix:
+      description: What to do.
+      type: str
+backup_files:
+  description:
+    - The copies that O(backup) made, by the path of the file.
+  returned: when O(backup=true) and something changed
+  type: dict
+  sample:
+    /etc/apache2/ports.conf: /etc/apache2/.apache_balancer/backup/20261122T100000Z-a1b2c3/ports.conf
+balancers:
+  description:
+    - The declared balancers as they stand in the files now.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
+    configuration_options,
+    httpd_options,
+    write_options,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_configuration
+
+
+def main() -> None:
+    run_configuration(
+        AnsibleModule(
+            argument_spec={**configuration_options(), **write_options(), **httpd_options()},
+            supports_check_mode=True,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: graceful_reload
+short_description: Let Apache httpd load its configuration, if it has to
+version_added: 0.1.0
+description:
+  - Reloads httpd gracefully when the running one has not loaded what the files say, and does nothing otherwise. Use it
+    as the last task of a play; unlike a handler it notices a reload that an earlier play did not reach.
+  - The configuration is proven first. httpd ends by itself when it is told to reload a configuration it cannot start
+    with, so an unproven reload is refused.
+  - Waits until the new generation serves. If httpd should end all the same, the files of the last reload that went
+    well are put back, httpd is started again and the task fails with what httpd said.
+  - A stopped httpd stays stopped.
+extends_documentation_fragment:
+  - webtier.apache_balancer.httpd
+  - webtier.apache_balancer.attributes
+options:
+  only_if_needed:
+    description:
+      - With V(false), reload although httpd has loaded everything.
+    type: bool
+    default: true
+  timeout:
+    description:
+      - Seconds to wait for the new generation.
+    type: int
+    default: 30
+seealso:
+  - module: webtier.apache_balancer.configuration
+  - module: webtier.apache_balancer.balancer
+author:
+  - The webtier.apache_balancer contributors (@webtier)
+"""
+
+EXAMPLES = r"""
+- name: Let httpd load what has changed, if anything has
+  webtier.apache_balancer.graceful_reload:
+
+- name: Load a renewed certificate, which is in none of the configuration files
+  webtier.apache_balancer.graceful_reload:
+    only_if_needed: false
+"""
+
+RETURN = r"""
+running:
+  description:
+    - Whether this httpd runs.
+  returned: success
+  type: bool
+reload_reasons:
+  description:
+    - What the running httpd had not loaded before the task.
+  returned: success
+  type: list
+  elements: str
+  sample: ["/etc/apache2/sites-available/shop.conf was written after httpd loaded its configuration"]
+validated:
+  description:
+    - How the configuration was proven before the reload, V(rehearsed) or V(tested); V(unchanged) without a reload.
+  returned: success
+  type: str
+  sample: rehearsed
+method:
+  description:
+    - How httpd was told, by the service manager or by a signal.
+  returned: when something changed
+  type: str
+  sample: systemctl reload apache2.service
+seconds:
+  description:
+    - Time until the new generation served.
+  returned: when something changed
+  type: float
+  sample: 0.12
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
+    httpd_options,
+    reload_options,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
+    run_graceful_reload,
+)
+
+
+def main() -> None:
+    run_graceful_reload(
+        AnsibleModule(
+            argument_spec={**reload_options(), **httpd_options()},
+            supports_check_mode=True,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

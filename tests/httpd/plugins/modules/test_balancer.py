@@ -1,0 +1,286 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+SEED = """\
+# The shop, behind two Tomcats
+<VirtualHost 127.0.0.1:{port}>
+    ServerName   shop.example.com
+    ProxyPreserveHost On
+
+    <Proxy "balancer://shop">
+        # the old machine
+        BalancerMember  http://127.0.0.1:1011   route=node1
+        BalancerMember  http://127.0.0.1:1012   route=node2
+        ProxySet  lbmethod=byrequests   stickysession=JSESSIONID
+    </Proxy>
+
+    ProxyPass        "/"  "balancer://shop/"
+    ProxyPassReverse "/"  "balancer://shop/"
+</VirtualHost>
+"""
+NODES = [
+    {"url": "http://127.0.0.1:1011", "route": "node1"},
+    {"url": "http://127.0.0.1:1012", "route": "node2"},
+]
+
+
+@pytest.fixture()
+def seed(httpd):
+    """The file of the seed example, in a httpd that runs."""
+    path = httpd.write("conf/shop.conf", SEED.format(port=httpd.port))
+    httpd.start()
+    return path
+
+
+def difference(before, after):
+    old, new = before.split("\n"), after.split("\n")
+    return [line for line in old if line not in new], [line for line in new if line not in old]
+
+
+def test_what_is_declared_already_changes_nothing(seed, balancer, httpd):
+    # Whether a file written within a second before a start was read is not known.
+    time.sleep(1.1)
+    httpd.reload()
+    before = seed.stat()
+    result = balancer(name="shop", members=NODES, proxy_set={"stickysession": "JSESSIONID"})
+    assert result["changed"] is False
+    assert (result["running"], result["reload_required"], result["validated"]) == (
+        True,
+        False,
+        "unchanged",
+    )
+    assert (seed.stat().st_mtime_ns, seed.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+def test_a_third_member_is_exactly_one_new_line(seed, balancer):
+    text = seed.read_text()
+    third = {"url": "http://127.0.0.1:1013", "route": "node3"}
+    result = balancer(name="shop", members=[*NODES, third], diff=True)
+    went, came = difference(text, seed.read_text())
+    assert (went, came) == ([], ["        BalancerMember  http://127.0.0.1:1013   route=node3"])
+    assert result["changed"] is True and result["reload_required"] is True
+    assert result["validated"] == "rehearsed"
+    assert result["changes"] == [
+        {
+            "balancer": "shop",
+            "layer": "config",
+            "member": "http://127.0.0.1:1013",
+            "parameter": None,
+            "before": None,
+            "after": {"route": "node3"},
+        }
+    ]
+    assert result["diff"][0]["after"] == seed.read_text()
+    again = balancer(name="shop", members=[*NODES, third])
+    assert again["changed"] is False and again["reload_required"] is True
+
+
+def test_check_mode_says_the_same_and_writes_nothing(seed, balancer):
+    text = seed.read_text()
+    third = {"url": "http://127.0.0.1:1013", "route": "node3"}
+    foretold = balancer(name="shop", members=[*NODES, third], diff=True, check=True)
+    assert seed.read_text() == text
+    done = balancer(name="shop", members=[*NODES, third], diff=True)
+    for key in ("changed", "changes", "validated", "diff", "reload_required"):
+        assert foretold[key] == done[key]
+
+
+def test_a_changed_parameter_is_one_changed_word(seed, balancer):
+    text = seed.read_text()
+    balancer(name="shop", proxy_set={"stickysession": "JSESSIONID|jsessionid"})
+    assert seed.read_text() == text.replace("=JSESSIONID", "=JSESSIONID|jsessionid")
+
+
+def test_a_balancer_in_use_is_not_removed(seed, balancer):
+    text = seed.read_text()
+    result = balancer(name="shop", state="absent")
+    assert result["failed"] and "still in use" in result["msg"]
+    assert f"{seed}:13: ProxyPass " in result["msg"]
+    assert seed.read_text() == text
+
+
+def test_with_force_only_the_block_is_removed(seed, balancer, httpd):
+    text = seed.read_text()
+    result = balancer(name="shop", state="absent", force=True)
+    assert result["changed"] is True
+    start, stop = text.index("    <Proxy"), text.index("</Proxy>\n") + len("</Proxy>\n")
+    assert seed.read_text() == text[:start] + text[stop:]
+    assert balancer(name="shop", state="absent")["changed"] is False
+
+
+def test_a_new_balancer_goes_into_the_virtual_host_named(seed, balancer):
+    result = balancer(
+        name="new", vhost="shop.example.com", members=[{"url": "http://127.0.0.1:1021"}]
+    )
+    assert result["changed"] is True
+    assert [b["vhost"] for b in result["balancer"]] == ["shop.example.com"]
+
+
+def test_a_new_balancer_needs_a_place(seed, balancer):
+    result = balancer(name="new", members=[{"url": "http://127.0.0.1:1021"}])
+    assert result["failed"] and "say where it belongs" in result["msg"]
+    assert "shop.example.com" in result["msg"]
+
+
+def test_a_new_file_must_be_read_by_httpd(seed, balancer, tmp_path):
+    path = tmp_path / "elsewhere.conf"
+    result = balancer(name="new", path=str(path), members=[{"url": "http://127.0.0.1:1021"}])
+    assert result["failed"] and "httpd would not read it there" in result["msg"]
+    assert not path.exists()
+
+
+def test_a_new_file_that_httpd_reads_is_created(seed, balancer, httpd):
+    path = httpd.root / "conf" / "new.conf"
+    result = balancer(
+        name="new", path=str(path), members=[{"url": "http://127.0.0.1:1021"}], mode="0640"
+    )
+    assert result["changed"] is True
+    assert path.read_text().startswith('<Proxy "balancer://new">\n')
+    assert path.stat().st_mode & 0o7777 == 0o640
+
+
+def test_an_unknown_virtual_host_is_told_with_those_there_are(seed, balancer):
+    result = balancer(name="shop", vhost="nowhere", members=NODES)
+    assert "there is no virtual host nowhere; there are _main, shop.example.com" in result["msg"]
+
+
+def test_a_play_that_died_before_its_reload_is_noticed_and_healed(
+    seed, balancer, graceful_reload, httpd
+):
+    declared = {"name": "shop", "members": NODES, "proxy_set": {"timeout": 3}}
+    assert balancer(**declared)["changed"] is True
+    again = balancer(**declared)
+    assert (again["changed"], again["reload_required"]) == (False, True)
+    assert any(str(seed) in reason for reason in again["reload_reasons"])
+    pid = httpd.pid
+    reloaded = graceful_reload()
+    assert reloaded["changed"] is True and httpd.pid == pid
+    after = balancer(**declared)
+    assert (after["changed"], after["reload_required"]) == (False, False)
+    assert graceful_reload()["changed"] is False
+
+
+def test_a_stopped_httpd_needs_no_reload(seed, balancer, graceful_reload, httpd):
+    httpd.stop()
+    result = balancer(name="shop", proxy_set={"timeout": 3})
+    assert (result["changed"], result["running"], result["reload_required"]) == (True, False, False)
+    assert graceful_reload()["changed"] is False
+    assert not httpd.pid_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"members": []}, "members is empty"),
+        ({"members": [{"url": "http://a\nb"}]}, "control character"),
+        ({"members": [{"url": "http://a", "route": "a.b"}]}, "a cookie must be able to carry it"),
+        ({"members": [{"url": "http://a", "route": "a\nb"}]}, "control character"),
+        ({"members": [{"url": "http://a", "connectiontimeout": "1.5"}]}, "whole number"),
+        ({"members": [{"url": "http://a", "timeout": "500ms"}]}, "500ms"),
+        ({"members": [{"url": "http://a", "lbset": 100}]}, "0 to 99"),
+        ({"members": [{"url": "http://a", "weight": 1}]}, "weight"),
+        (
+            {
+                "members": [
+                    {"url": "http://a:1", "route": "a"},
+                    {"url": "http://a:1/x", "route": "b"},
+                ]
+            },
+            "would take it for",
+        ),
+        (
+            {"members": [{"url": "http://a", "route": "a"}, {"url": "http://b", "route": "a"}]},
+            "also the route of",
+        ),
+        ({"members": [{"url": "http://a"}]}, "has no route, but balancer://shop is sticky"),
+        ({"members": [{"url": "http://a", "route": "node2"}], "purge": []}, "also the route of"),
+        ({"proxy_set": {"stickysession": "A B"}}, "cookie name"),
+        ({"proxy_set": {"lbmethod": "nosuch"}}, "unknown lbmethod"),
+        ({"proxy_set": {"growth": 0}}, "1 to 100"),
+        ({"name": "a\nb"}, "name: "),
+        ({"path": "/nonexistent/dir/../../etc"}, "directory"),
+        ({"mode": "0640"}, "mode needs path"),
+        ({"path": "/dev/null", "mode": "rw"}, "octal number"),
+    ],
+)
+def test_bad_input_is_refused_and_the_file_is_untouched(seed, balancer, httpd, options, message):
+    text, listing = seed.read_bytes(), sorted(httpd.root.rglob("*"))
+    result = balancer(**{"name": "shop", **options})
+    assert result.get("failed") is True, result
+    assert message in result["msg"]
+    assert seed.read_bytes() == text
+    assert sorted(httpd.root.rglob("*")) == listing
+    assert httpd.get("/").status == 503
+
+
+def test_a_bad_secret_is_not_shown(seed, balancer):
+    result = balancer(
+        name="shop", members=[{"url": "ajp://a", "secret": "hunter2" * 20, "route": "a"}]
+    )
+    assert result["failed"] and "hunter2" not in str(result)
+
+
+def test_secrets_in_the_file_are_not_shown(seed, balancer):
+    seed.write_text(seed.read_text().replace("route=node1", "route=node1 secret=hunter2"))
+    result = balancer(name="shop", proxy_set={"timeout": 4}, diff=True)
+    assert result["changed"] is True
+    assert "hunter2" in seed.read_text() and "hunter2" not in str(result)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<Proxy balancer://shop>\nBalancerMember http://a\n", "not closed"),
+        (b"</Proxy>\n", "without matching"),
+        (b"Listen 80\0\n", "NUL byte"),
+    ],
+)
+def test_a_file_that_does_not_hold_together_is_refused_with_its_line(
+    httpd, balancer, content, message
+):
+    path = httpd.root / "conf" / "bad.conf"
+    path.write_bytes(content)
+    result = balancer(name="shop", path=str(path), members=[{"url": "http://127.0.0.1:1011"}])
+    assert result["failed"] and message in result["msg"] and f"{path}:1" in result["msg"]
+    assert path.read_bytes() == content
+
+
+def test_a_dangling_link_and_a_directory_are_refused(seed, balancer, httpd):
+    link = httpd.root / "conf" / "gone.conf"
+    link.symlink_to("nowhere")
+    for path, message in ((link, "does not exist"), (httpd.root / "conf", "directory")):
+        result = balancer(name="new", path=str(path), members=[{"url": "http://127.0.0.1:1011"}])
+        assert result["failed"] and message in result["msg"]
+
+
+def test_a_file_in_two_virtual_hosts_is_two_balancers_and_one_text(httpd, balancer):
+    fragment = httpd.write(
+        "fragments/app.conf",
+        "<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1011 route=a\n</Proxy>\n",
+    )
+    for name in ("one", "two"):
+        httpd.write(
+            f"conf/{name}.conf",
+            f"<VirtualHost 127.0.0.1:{httpd.port}>\nServerName {name}\nInclude {fragment}\n</VirtualHost>\n",
+        )
+    httpd.start()
+    change = {"name": "app", "members": [{"url": "http://127.0.0.1:1011", "route": "b"}]}
+    assert "exists 2 times: one" in balancer(**change)["msg"]
+    assert "Use vhost: all" in balancer(**change, vhost="one")["msg"]
+    result = balancer(**change, vhost="all")
+    assert result["changed"] is True
+    assert [b["vhost"] for b in result["balancer"]] == ["one", "two"]
+    assert balancer(**change, path=str(fragment))["changed"] is False
+
+
+def test_the_main_server_and_a_virtual_host_may_not_have_the_same_balancer(seed, balancer, httpd):
+    path = httpd.write("conf/main.conf", "# nothing yet\n")
+    result = balancer(name="shop", path=str(path), vhost="_main", members=NODES)
+    assert result["failed"] and "Use another name" in result["msg"]

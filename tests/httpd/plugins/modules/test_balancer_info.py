@@ -1,0 +1,95 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+SITE = """\
+Define NODE 127.0.0.1:1011
+<Macro Balancer $name>
+<Proxy balancer://$name>
+BalancerMember http://127.0.0.1:1099 route=m
+</Proxy>
+</Macro>
+<VirtualHost 127.0.0.1:{port}>
+ServerName shop
+Use Balancer macro
+<IfModule mod_proxy.c>
+Include {root}/fragments/app.conf
+</IfModule>
+<IfModule mod_nosuch.c>
+<Proxy balancer://never>
+BalancerMember http://127.0.0.1:1
+</Proxy>
+</IfModule>
+ProxyPass "/" "balancer://app/"
+</VirtualHost>
+"""
+FRAGMENT = """\
+<Proxy balancer://app>
+BalancerMember http://${NODE} route=n1 secret=hunter2 status=+D
+ProxySet stickysession=SID maxattempts=2x
+</Proxy>
+"""
+
+
+@pytest.fixture()
+def shop(httpd):
+    httpd.write("conf/shop.conf", SITE.format(port=httpd.port, root=httpd.root))
+    httpd.write("fragments/app.conf", FRAGMENT)
+    main = httpd.config_file.read_text()
+    httpd.write(
+        "httpd.conf", main.replace("LoadModule proxy_module", MACRO + "LoadModule proxy_module")
+    )
+    return httpd
+
+
+MACRO = "LoadModule macro_module /usr/lib/apache2/modules/mod_macro.so\n"
+
+
+def test_balancers_are_those_httpd_resolves(shop, balancer_info):
+    result = balancer_info()
+    names = [(balancer["name"], balancer["vhost"]) for balancer in result["balancers"]]
+    assert names == [("macro", "shop"), ("app", "shop")]
+    app = result["balancers"][1]
+    assert (app["file"], app["line"]) == (f"{shop.root}/fragments/app.conf", 1)
+    assert app["parameters"] == {"stickysession": "SID", "maxattempts": 2}
+    (member,) = app["members"]
+    assert (member["url"], member["line"]) == ("http://127.0.0.1:1011", 2)
+    assert member["config"]["route"] == "n1" and member["config"]["status"] == ["disabled"]
+    assert [reference["directive"] for reference in app["references"]] == ["ProxyPass"]
+
+
+def test_secrets_are_not_shown(shop, balancer_info):
+    assert "hunter2" not in str(balancer_info())
+
+
+def test_problems_are_named_with_their_place(shop, balancer_info):
+    problems = balancer_info()["problems"]
+    assert [(p["code"], p["file"], p["line"]) for p in problems] == [
+        ("AB304", f"{shop.root}/fragments/app.conf", 3)
+    ]
+
+
+def test_it_can_be_narrowed(shop, balancer_info):
+    assert [b["name"] for b in balancer_info(name="APP")["balancers"]] == ["app"]
+    assert balancer_info(vhost="_main")["balancers"] == []
+    assert len(balancer_info(vhost="shop")["balancers"]) == 2
+
+
+def test_a_virtual_host_that_is_not_there_is_an_error(shop, balancer_info):
+    result = balancer_info(vhost="nowhere")
+    assert result["failed"] is True and "there is no virtual host nowhere" in result["msg"]
+
+
+def test_a_member_from_a_macro_is_not_changed_there(shop, balancer):
+    result = balancer(name="macro", members=[{"url": "http://127.0.0.1:1099", "route": "x"}])
+    assert result["failed"] is True and "macro" in result["msg"]
+
+
+def test_a_running_httpd_says_so(shop, balancer_info):
+    assert balancer_info()["running"] is False
+    shop.start()
+    assert balancer_info()["running"] is True

@@ -1,0 +1,248 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.tests.support.modules import run
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    PrivateHttpd,
+    free_port,
+)
+
+GOOD = "<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1011 route=a\n</Proxy>\n"
+
+
+@pytest.fixture()
+def running(httpd):
+    """A httpd that serves one balancer."""
+    httpd.write("conf/app.conf", GOOD + 'ProxyPass "/" "balancer://app/"\n')
+    return httpd.start()
+
+
+def everything(httpd):
+    """All files of the configuration with their bytes and times."""
+    return {
+        path: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(httpd.root.rglob("*"))
+        if path.is_file() and "logs" not in path.parts and "run" not in path.parts
+    }
+
+
+def refused(httpd, configuration, passes_the_test=True, **options):
+    """The message of a refusal that left every file as it was and httpd serving."""
+    before, pid, children = everything(httpd), httpd.pid, httpd.children()
+    result = configuration(**options)
+    assert result.get("failed") is True, result
+    assert everything(httpd) == before
+    assert (httpd.pid, httpd.children()) == (pid, children)
+    assert httpd.get("/").status == 503
+    if passes_the_test:
+        assert says_syntax_ok(httpd, options["files"])
+    return result["msg"]
+
+
+def says_syntax_ok(httpd, files):
+    """Whether ``httpd -t`` finds nothing wrong with these files, once they are really written."""
+    kept = {}
+    try:
+        for file in files:
+            path = httpd.root / file["path"]
+            kept[path] = path.read_text() if path.exists() else None
+            path.write_text(file["content"])
+        done = subprocess.run(httpd.command("-t"), capture_output=True, text=True, check=False)
+        return done.returncode == 0 and "Syntax OK" in done.stderr
+    finally:
+        for path, text in kept.items():
+            path.unlink() if text is None else path.write_text(text)
+
+
+def file(httpd, name, content):
+    return {"path": str(httpd.root / name), "content": content}
+
+
+def without(httpd, module):
+    """The main file that does not load *module*."""
+    lines = httpd.config_file.read_text().splitlines(keepends=True)
+    return file(httpd, "httpd.conf", "".join(line for line in lines if module not in line))
+
+
+def test_a_balancer_without_its_lbmethod_module_is_refused(running, configuration):
+    message = refused(running, configuration, files=[without(running, "lbmethod_byrequests")])
+    assert "AB101" in message and "Enable the module lbmethod_byrequests" in message
+
+
+def test_a_balancer_without_slotmem_shm_is_refused(running, configuration):
+    message = refused(running, configuration, files=[without(running, "slotmem_shm")])
+    assert "AB102" in message and "Enable the module slotmem_shm" in message
+
+
+def test_two_balancers_whose_names_collide_in_shared_memory_are_refused(running, configuration):
+    # The second one has more members than the memory of the first holds.
+    text = (
+        "<Proxy balancer://app-1>\nBalancerMember http://127.0.0.1:1\n</Proxy>\n"
+        "<Proxy balancer://app_1>\nBalancerMember http://127.0.0.1:2\nBalancerMember http://127.0.0.1:3\n</Proxy>\n"
+    )
+    message = refused(running, configuration, files=[file(running, "conf/two.conf", text)])
+    assert "AB104" in message and f"{running.root}/conf/two.conf:4" in message
+
+
+def test_a_key_that_does_not_match_its_certificate_is_refused(tmp_path, configuration_of):
+    with PrivateHttpd(tmp_path / "tls", *BALANCER, "ssl", "socache_shmcb") as httpd:
+        httpd.write("conf/app.conf", GOOD + 'ProxyPass "/" "balancer://app/"\n')
+        httpd.start()
+        for name in ("one", "two"):
+            command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+            keys = ["-keyout", f"{httpd.root}/{name}.key", "-out", f"{httpd.root}/{name}.crt"]
+            subprocess.run([*command.split(), *keys], check=True, capture_output=True)
+        text = (
+            f"Listen 127.0.0.1:{free_port()} https\nSSLEngine On\n"
+            f"SSLCertificateFile {httpd.root}/one.crt\nSSLCertificateKeyFile {httpd.root}/two.key\n"
+        )
+        message = refused(
+            httpd, configuration_of(httpd), files=[file(httpd, "conf/tls.conf", text)]
+        )
+        assert "do not match" in message
+
+
+def test_a_listen_that_overlaps_is_refused(running, configuration):
+    text = f"Listen 0.0.0.0:{running.port}\n"
+    message = refused(running, configuration, files=[file(running, "conf/listen.conf", text)])
+    assert str(running.port) in message and f"{running.root}/conf/listen.conf:1" in message
+
+
+def test_a_change_of_several_files_of_which_one_is_bad_leaves_every_file_as_it_was(
+    running, configuration
+):
+    files = [
+        file(running, "conf/app.conf", GOOD.replace("route=a", "route=b")),
+        file(running, "conf/new.conf", "# fine\n"),
+        file(running, "conf/zbad.conf", "NoSuchDirective On\n"),
+    ]
+    message = refused(running, configuration, passes_the_test=False, files=files)
+    assert f"{running.root}/conf/zbad.conf:1" in message and "NoSuchDirective" in message
+
+
+def test_files_links_and_balancers_are_written_together(running, configuration, graceful_reload):
+    site = (
+        f"<VirtualHost 127.0.0.1:{running.port}>\nServerName shop\nProxyPass / balancer://shop/\n"
+        f"Include {running.root}/balancers/shop.conf\n</VirtualHost>\n"
+    )
+    options = {
+        "files": [
+            file(running, "sites/shop.conf", site),
+            {
+                "path": str(running.root / "conf/shop.conf"),
+                "state": "link",
+                "link": "../sites/shop.conf",
+            },
+            {"path": str(running.root / "conf/app.conf"), "state": "absent"},
+        ],
+        "balancers": [
+            {
+                "name": "shop",
+                "path": str(running.root / "balancers/shop.conf"),
+                "members": [{"url": "http://127.0.0.1:1021", "route": "x"}],
+            }
+        ],
+    }
+    foretold = configuration(check=True, **options)
+    assert foretold["changed"] is True and foretold["validated"] == "rehearsed"
+    assert not (running.root / "sites").exists()
+    done = configuration(**options)
+    assert done["changed"] is True and done["changes"] == foretold["changes"]
+    assert [balancer["vhost"] for balancer in done["balancers"]] == ["shop"]
+    assert (running.root / "conf/shop.conf").is_symlink()
+    assert not (running.root / "conf/app.conf").exists()
+    again = configuration(**options)
+    assert (again["changed"], again["reload_required"]) == (False, True)
+    assert graceful_reload()["changed"] is True
+    after = configuration(**options)
+    assert (after["changed"], after["reload_required"]) == (False, False)
+
+
+def test_a_removed_file_needs_a_reload_too(running, configuration, graceful_reload):
+    extra = {"path": str(running.root / "conf/extra.conf")}
+    configuration(files=[{**extra, "content": "# x\n"}])
+    graceful_reload()
+    configuration(files=[{**extra, "state": "absent"}])
+    again = configuration(files=[{**extra, "state": "absent"}])
+    assert (again["changed"], again["reload_required"]) == (False, True)
+    assert graceful_reload()["changed"] is True
+    assert configuration(files=[{**extra, "state": "absent"}])["reload_required"] is False
+
+
+def test_rolling_back_restores_what_was_loaded_last(running, configuration, graceful_reload):
+    nothing = configuration(state="rolled_back")
+    assert nothing["failed"] and "nothing to roll back to" in nothing["msg"]
+    graceful_reload(only_if_needed=False)
+    before = everything(running)
+    new = [file(running, "conf/app.conf", GOOD), file(running, "conf/new.conf", "# new\n")]
+    configuration(files=new)
+    assert configuration(state="rolled_back", check=True)["changed"] is True
+    assert (running.root / "conf/new.conf").exists()
+    result = configuration(state="rolled_back")
+    assert result["changed"] is True and result["validated"] == "rehearsed"
+    after = everything(running)
+    assert {p: text for p, (text, _) in after.items() if ".apache_balancer" not in p.parts} == {
+        p: text for p, (text, _) in before.items() if ".apache_balancer" not in p.parts
+    }
+    assert configuration(state="rolled_back")["changed"] is False
+    assert "takes no files" in configuration(state="rolled_back", files=new)["msg"]
+
+
+def test_backups_lie_where_httpd_does_not_read(running, configuration):
+    before = (running.root / "conf/app.conf").read_text()
+    result = configuration(files=[file(running, "conf/app.conf", GOOD)], backup=True)
+    (backup,) = result["backup_files"].values()
+    with open(backup, encoding="utf-8") as stream:
+        assert stream.read() == before
+    assert ".apache_balancer" in backup
+
+
+def test_without_validation_the_result_says_so(running, configuration):
+    result = configuration(files=[file(running, "conf/app.conf", GOOD)], validate=False)
+    assert (result["changed"], result["validated"]) == (True, "no")
+
+
+def test_a_broken_configuration_can_be_mended(running, configuration):
+    (running.root / "conf/app.conf").write_text("NoSuchDirective On\n")
+    result = configuration(files=[file(running, "conf/app.conf", GOOD)])
+    assert result["changed"] is True and result["validated"] == "rehearsed"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": "conf/x.conf", "content": ""}, "absolute path"),
+        ({"path": "/x"}, "needs content or src"),
+        ({"path": "/x", "state": "absent", "content": ""}, "needs none of"),
+        ({"path": "/x", "state": "link"}, "needs link"),
+        ({"path": "/x\ny", "content": ""}, "control character"),
+        ({"path": "/x", "content": "", "owner": "nobody-at-all"}, "no owner"),
+        ({"path": "/x", "src": "/nonexistent"}, "/nonexistent"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_refused(running, configuration, options, message):
+    result = configuration(files=[options])
+    assert result.get("failed") is True and message in result["msg"]
+
+
+def test_a_httpd_that_is_not_there_is_planned_for_in_check_mode_and_refused_else(tmp_path):
+    options = {
+        "httpd": {"binary": str(tmp_path / "httpd"), "server_root": str(tmp_path)},
+        "balancers": [
+            {"name": "app", "path": str(tmp_path / "a.conf"), "members": [{"url": "http://a"}]}
+        ],
+    }
+    foretold = run("configuration", check=True, **options)
+    assert (foretold["changed"], foretold["validated"], foretold["running"]) == (True, "no", False)
+    assert "could not be proven" in str(foretold["warnings"])
+    result = run("configuration", **options)
+    assert result["failed"] and "install it first" in result["msg"]
+    assert list(tmp_path.iterdir()) == []
