@@ -10,6 +10,9 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
     BALANCER,
@@ -23,8 +26,6 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
     PrivateHttpd,
     free_port,
 )
-from hypothesis import HealthCheck, event, given, settings
-from hypothesis import strategies as st
 
 TAG = "{http://httpd.apache.org}"
 FLAGS = {

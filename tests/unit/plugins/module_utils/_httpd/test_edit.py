@@ -137,6 +137,7 @@ def test_a_word_is_added_the_way_the_last_one_stands(raw: str, text: str, expect
         ("<Name one>\n", 0, "<Name>\n"),
         ("<Name one > # why\n", 0, "<Name > # why\n"),
         ("Name \\\rone\n", 1, "Name \\\r \n"),
+        ("Name one\\\\ two\n", 1, "Name one\\\\ \n"),
     ],
 )
 def test_a_word_is_removed_with_the_white_space_before_it(raw: str, i: int, expected: str) -> None:

@@ -264,6 +264,11 @@ def test_a_statement_is_found_in_any_line_and_its_parts_lie_in_order(text: str) 
             place = word.end
 
 
+def test_a_line_is_joined_and_trimmed_as_httpd_sees_it() -> None:
+    assert joined("\v\f Name  o\\\nne \\\r\n\ttwo \x1c \v\f\r\n") == "Name  one \ttwo \x1c"
+    assert statement("Name one \v\f\r\n").args == "one"
+
+
 # Words
 
 
@@ -338,8 +343,9 @@ def test_a_quoted_word_reads_as_the_text_it_was_made_of(text: str, quote: str) -
 
 @pytest.mark.parametrize("character", ["\n", "\r", "\t", "\0", "\x1b", "\x7f"])
 def test_control_characters_are_never_written(character: str) -> None:
-    with pytest.raises(ValueError, match="control character"):
-        quoted(f"a{character}b")
+    with pytest.raises(ValueError, match="control character") as caught:
+        quoted(f"secret{character}word")
+    assert "secret" not in str(caught.value)
 
 
 # Cost

@@ -193,7 +193,7 @@ def test_variables_are_replaced_before_words_are_cut() -> None:
 
 
 def test_a_variable_has_the_value_of_the_last_define() -> None:
-    text = "one ${A}\nDefine a 2\none ${A}\nDefine A\none ${A}\nUndefine A\none ${A}\n"
+    text = 'one ${A}\nDefine a 2\none ${A}\nDefine A\nDefine A ""\none ${A}\nUndefine A\none ${A}\n'
     found = [node for node in resolved(text, defines={"A": "1"}) if node[0] == "one"]
     assert found == [("one", ["1"]), ("one", ["2"]), ("one", ["2"]), ("one", ["${A}"])]
 

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter site_configuration; its documentation is in site_configuration.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ..plugin_utils._sites import needs
+from ..plugin_utils._sites.model import read
+from ..plugin_utils._sites.problems import problems
+
+
+def site_configuration(
+    sites: Sequence[Mapping[str, Any]],
+    *,
+    folder: str,
+    main_file: str,
+    server_name: str = "",
+    existing_listen: Sequence[Any] = (),
+    existing_files: Sequence[str] = (),
+    member_defaults: Mapping[str, Any] | None = None,
+    modules: Iterable[str] = (),
+) -> dict[str, list[dict[str, Any]]]:
+    """Return ``modules``, ``files`` and ``balancers`` as the module ``configuration`` takes them."""
+    read_sites = [read(site, member_defaults or {}) for site in sites]
+    found = problems(read_sites)
+    if found:
+        raise AnsibleFilterError("; ".join(found))
+    balancers = [
+        {**balancer, "path": needs.balancer_file(folder, site, balancer), "mode": "0640"}
+        for site in read_sites
+        for balancer in site.balancers
+    ]
+    texts = {main_file: needs.main_text(read_sites, folder, server_name, existing_listen)}
+    texts.update((needs.site_file(folder, s), needs.site_text(s, folder)) for s in read_sites)
+    kept = {*texts, *(balancer["path"] for balancer in balancers)}
+    return {
+        "modules": [{"name": name} for name in sorted({*needs.modules(read_sites), *modules})],
+        "files": [
+            *({"path": path, "content": text, "mode": "0644"} for path, text in texts.items()),
+            *({"path": path, "state": "absent"} for path in existing_files if path not in kept),
+        ],
+        "balancers": balancers,
+    }
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"site_configuration": site_configuration}

@@ -1,0 +1,27 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter site_problems; its documentation is in site_problems.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..plugin_utils._sites.model import read
+from ..plugin_utils._sites.problems import problems
+
+
+def site_problems(
+    sites: Sequence[Mapping[str, Any]], member_defaults: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Return a sentence for each thing that is wrong with *sites*."""
+    return problems([read(site, member_defaults or {}) for site in sites])
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"site_problems": site_problems}

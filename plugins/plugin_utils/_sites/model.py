@@ -1,0 +1,125 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sites as the role load_balancer declares them, with nothing left out.
+
+Private to this collection. Pure: plain data in, plain data out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+#: What an omitted option means; roles/load_balancer/meta/argument_specs.yml says the same.
+SITE: dict[str, Any] = {
+    "server_aliases": [],
+    "listen": ["80"],
+    "preserve_host": True,
+    "extra": "",
+}
+TLS: dict[str, Any] = {"listen": ["443"], "redirect": True}
+BALANCER: dict[str, Any] = {"proxy_set": {}, "purge": ["members", "parameters"]}
+
+
+class Forward(NamedTuple):
+    """One path and the balancer that gets its requests; without one, the path is not forwarded."""
+
+    path: str
+    balancer: str
+    backend_path: str
+
+
+class Tls(NamedTuple):
+    """Where a site speaks TLS, and with which files; no *key*: it is in the certificate's file."""
+
+    certificate: str
+    key: str
+    listen: list[str]
+
+
+class Site(NamedTuple):
+    """One site. *listen* is where plain HTTP is spoken: by the site itself, or where it has *tls*, by a
+    redirect. *balancers* are dicts as the module ``configuration`` takes them, without a path."""
+
+    name: str
+    server_name: str
+    server_aliases: list[str]
+    listen: list[str]
+    tls: Tls | None
+    preserve_host: bool
+    proxy_pass: list[Forward]
+    balancers: list[dict[str, Any]]
+    extra: str
+
+    @property
+    def served_on(self) -> list[str]:
+        """The addresses at which the site itself, and no redirect, answers."""
+        return self.tls.listen if self.tls else self.listen
+
+    @property
+    def redirected_on(self) -> list[str]:
+        """The addresses that send clients to the TLS ones."""
+        return self.listen if self.tls else []
+
+    @property
+    def names(self) -> list[str]:
+        """All its host names."""
+        return [self.server_name, *self.server_aliases]
+
+
+def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Site:
+    """Return what *declared*, an element of ``load_balancer_sites``, means. Members get the parameters of
+    *member_defaults* that they do not have."""
+    given = {**SITE, **_given(declared)}
+    balancers = [_balancer(balancer, member_defaults) for balancer in given["balancers"]]
+    forwards = given.get("proxy_pass")
+    if forwards is None:
+        forwards = [{"path": "/", "balancer": each["name"]} for each in balancers[:1]]
+    tls = {**TLS, **_given(given["tls"])} if "tls" in given else {}
+    return Site(
+        name=str(given["name"]),
+        server_name=str(given["server_name"]),
+        server_aliases=[str(alias) for alias in given["server_aliases"]],
+        listen=addresses(given["listen"]) if _truth(tls.get("redirect", True)) else [],
+        tls=_tls(tls) if tls else None,
+        preserve_host=_truth(given["preserve_host"]),
+        # httpd takes the first match; the longest path shall win.
+        proxy_pass=sorted(map(_forward, forwards), key=lambda forward: -len(forward.path)),
+        balancers=balancers,
+        extra=given["extra"],
+    )
+
+
+def addresses(listen: Iterable[Any]) -> list[str]:
+    """Return ports and addresses as ``<VirtualHost>`` takes them: ``80`` is ``*:80``."""
+    texts = [str(entry).lower() for entry in listen]
+    return list(dict.fromkeys(text if ":" in text else f"*:{text}" for text in texts))
+
+
+def _given(declared: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in declared.items() if value is not None}
+
+
+def _truth(value: Any) -> bool:
+    """Return the boolean that a role variable means, which may be a text."""
+    return str(value).lower() in ("true", "yes", "on", "1", "y", "t")
+
+
+def _balancer(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> dict[str, Any]:
+    given = {**BALANCER, **_given(declared)}
+    given["name"] = str(given["name"])
+    given["members"] = [
+        {**_given(member_defaults), **_given(member)} for member in given["members"]
+    ]
+    return given
+
+
+def _tls(given: Mapping[str, Any]) -> Tls:
+    return Tls(given["certificate"], given.get("key", ""), addresses(given["listen"]))
+
+
+def _forward(declared: Mapping[str, Any]) -> Forward:
+    given = _given(declared)
+    path = given["path"]
+    return Forward(path, given.get("balancer", ""), given.get("backend_path", path))

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What httpd needs for declared sites: modules, addresses to listen on, files.
+
+Private to this collection. Pure: plain data in, plain data out. Sites must be free of problems.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ...module_utils._balancer.model import canonical_url, identity
+from ...module_utils._balancer.parameters import MEMBER
+from ...module_utils._httpd.lexer import quoted
+from .model import Forward, Site, addresses
+
+_MADE_BY = (
+    "# Made by the role webtier.apache_balancer.load_balancer; changes to this file are lost.\n"
+)
+
+# a2enmod proxy_balancer leaves the method out; nothing leaves the shared memory to chance.
+_BALANCER_MODULES = ("proxy", "proxy_balancer", "slotmem_shm")
+_SCHEME_MODULES = {
+    "https": "proxy_http",
+    "ws": "proxy_wstunnel",
+    "wss": "proxy_wstunnel",
+    "h2": "proxy_http2",
+    "h2c": "proxy_http2",
+}
+_TLS_SCHEMES = {"https", "wss", "h2"}
+
+
+def balancer_file(folder: str, site: Site, balancer: Mapping[str, Any]) -> str:
+    """Return the path of a balancer's file. No name contains a ``+``, so each path is unique."""
+    return f"{folder}/{site.name}+{balancer['name']}.conf"
+
+
+def site_file(folder: str, site: Site) -> str:
+    """Return the path of a site's file."""
+    return f"{folder}/{site.name}.conf"
+
+
+# Modules
+
+
+def modules(sites: Iterable[Site]) -> list[str]:
+    """Return the names, as ``a2enmod`` takes them, of the modules that *sites* need; those that one of
+    them depends on are left to it."""
+    found: set[str] = set()
+    for site in sites:
+        if site.tls:
+            found |= {"ssl", "headers"}
+        if site.redirected_on:
+            found.add("alias")
+        for balancer in site.balancers:
+            found |= _balancer_modules(balancer)
+    return sorted(found)
+
+
+def _balancer_modules(balancer: Mapping[str, Any]) -> set[str]:
+    method = balancer["proxy_set"].get("lbmethod") or "byrequests"
+    found = {*_BALANCER_MODULES, f"lbmethod_{method}"}
+    if method == "heartbeat":
+        found.add("heartmonitor")
+    for member in balancer["members"]:
+        scheme = _scheme(member)
+        found.add(_SCHEME_MODULES.get(scheme, f"proxy_{scheme}"))
+        found.update(MEMBER[key].module[: -len("_module")] for key in member if _needy(key))
+        if scheme in _TLS_SCHEMES:
+            found.add("ssl")
+        if member.get("hcmethod") == "CPING":
+            found.add("proxy_ajp")
+    return found
+
+
+def _needy(key: str) -> bool:
+    return key in MEMBER and MEMBER[key].module != ""
+
+
+def _scheme(member: Mapping[str, Any]) -> str:
+    return identity(canonical_url(member["url"])).partition("://")[0]
+
+
+# Addresses
+
+
+def listens(sites: Iterable[Site], existing: Iterable[Any]) -> list[tuple[str, bool]]:
+    """Return each address to listen on and whether TLS is spoken there, as far as *existing*, what the rest
+    of the configuration listens on, does not cover it."""
+    wanted: dict[str, bool] = {}
+    for site in sites:
+        wanted.update((address, False) for address in site.listen)
+        wanted.update((address, True) for address in (site.tls.listen if site.tls else []))
+    covered = set(addresses(existing))
+    everywhere = {address for address in {*covered, *wanted} if address.startswith("*:")}
+    return [
+        (address, tls)
+        for address, tls in wanted.items()
+        if address not in covered
+        and (address in everywhere or "*:" + address.rpartition(":")[2] not in everywhere)
+    ]
+
+
+# Files
+
+
+def main_text(
+    sites: Sequence[Site], folder: str, server_name: str, existing_listen: Iterable[Any]
+) -> str:
+    """Return the text of the file through which httpd reads all of *sites*, in their order."""
+    lines = [_line("ServerName", server_name)] if server_name else []
+    for address, tls in listens(sites, existing_listen):
+        protocol = ["https"] if tls and not address.endswith(":443") else []
+        lines.append(_line("Listen", address.removeprefix("*:"), *protocol))
+    lines += [_line("Include", _in_quotes(site_file(folder, site))) for site in sites]
+    return _MADE_BY + "".join(lines)
+
+
+def site_text(site: Site, folder: str) -> str:
+    """Return the text of a site's file: its virtual host, and the one that redirects to it."""
+    return _MADE_BY + "\n".join([_virtual_host(site, folder), *_redirects(site)])
+
+
+def _virtual_host(site: Site, folder: str) -> str:
+    lines = [*_tls(site), _line("ProxyRequests", "Off")]
+    lines.append(_line("ProxyPreserveHost", "On" if site.preserve_host else "Off"))
+    members = (member for balancer in site.balancers for member in balancer["members"])
+    if _TLS_SCHEMES & set(map(_scheme, members)):
+        lines.append(_line("SSLProxyEngine", "On"))
+    lines += ['<Directory "/">\n', "    AllowOverride None\n", "</Directory>\n"]
+    if site.extra.strip():
+        lines += ["\n", *_lines(site.extra)]
+    lines.append("\n")
+    for balancer in site.balancers:
+        lines.append(_line("Include", _in_quotes(balancer_file(folder, site, balancer))))
+    for forward in site.proxy_pass:
+        lines += _forward(forward)
+    return _section(site, site.served_on, lines)
+
+
+def _tls(site: Site) -> list[str]:
+    if not site.tls:
+        return []
+    lines = [_line("SSLEngine", "On")]
+    lines.append(_line("SSLCertificateFile", _in_quotes(site.tls.certificate)))
+    if site.tls.key:
+        lines.append(_line("SSLCertificateKeyFile", _in_quotes(site.tls.key)))
+    return [*lines, _line("RequestHeader", "set", "X-Forwarded-Proto", "https"), "\n"]
+
+
+def _forward(forward: Forward) -> list[str]:
+    path, backend_path = _in_quotes(forward.path), _in_quotes(forward.backend_path)
+    if not forward.balancer:
+        return [_line("ProxyPass", path, '"!"')]
+    target = _in_quotes(f"balancer://{forward.balancer}{forward.backend_path}")
+    lines = [_line("ProxyPass", path, target), _line("ProxyPassReverse", path, target)]
+    if backend_path != path:
+        lines.append(_line("ProxyPassReverseCookiePath", backend_path, path))
+    return lines
+
+
+def _redirects(site: Site) -> list[str]:
+    if not site.tls or not site.redirected_on:
+        return []
+    port = site.tls.listen[0].rpartition(":")[2]
+    target = f"https://{site.server_name}{'' if port == '443' else ':' + port}/"
+    return [_section(site, site.redirected_on, [_line("Redirect", "permanent", "/", target)])]
+
+
+def _section(site: Site, listen: Sequence[str], lines: Iterable[str]) -> str:
+    """Return a virtual host of *site*, its own lines indented."""
+    names = [_line("ServerName", site.server_name)]
+    if site.server_aliases:
+        names.append(_line("ServerAlias", *site.server_aliases))
+    inside = [line if line == "\n" else f"    {line}" for line in [*names, "\n", *lines]]
+    return "".join([f"<VirtualHost {' '.join(listen)}>\n", *inside, "</VirtualHost>\n"])
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of *text*, each with those it continues on: they are not for us to indent."""
+    return [found.group(0) + "\n" for found in re.finditer(r"(?:\\\n|.)+|^$", text.rstrip(), re.M)]
+
+
+def _line(*words: str) -> str:
+    return " ".join(words) + "\n"
+
+
+def _in_quotes(text: str) -> str:
+    return quoted(text, '"')

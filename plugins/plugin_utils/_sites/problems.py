@@ -1,0 +1,150 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with declared sites, beyond what argument specs refuse.
+
+Private to this collection. Pure: plain data in, plain data out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...module_utils._balancer.plan import Declaration, DeclarationError
+from .model import Site
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_ALIAS = re.compile(r"[A-Za-z0-9_.*?-]+")
+_ADDRESS = re.compile(r"(\*|[0-9.]+|\[[0-9a-f:.]+\]):([0-9]{1,5})")
+# httpd compares decoded paths, but sends them as they are written when it rewrites a redirect or a cookie.
+_URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
+# A quote or a control character would end the word or the line, a variable would be replaced.
+_ODD = re.compile(r"[\x00-\x1f\x7f\"'\\]|\$\{")
+
+
+def problems(sites: Sequence[Site]) -> list[str]:
+    """Return a sentence for each thing that is wrong with *sites*."""
+    found = [f"site {site.name}: {problem}" for site in sites for problem in _of_one(site)]
+    return found + [f"site {name}: {problem}" for name, problem in _of_several(sites)]
+
+
+def _of_several(sites: Sequence[Site]) -> Iterator[tuple[str, str]]:
+    names: set[str] = set()
+    speakers: dict[str, tuple[bool, str]] = {}
+    owners: dict[tuple[str, str], Site] = {}
+    for site in sites:
+        if site.name in names:
+            yield site.name, "there are two sites of this name"
+        names.add(site.name)
+        spoken = {address: False for address in site.listen}
+        spoken.update((address, True) for address in (site.tls.listen if site.tls else []))
+        for address, tls in spoken.items():
+            other_tls, other = speakers.setdefault(address, (tls, site.name))
+            if other_tls != tls:
+                protocols = ("TLS", "plain HTTP") if tls else ("plain HTTP", "TLS")
+                yield (
+                    site.name,
+                    f"it speaks {protocols[0]} on {address}, where site {other} speaks {protocols[1]}",
+                )
+            for name in dict.fromkeys(name.lower() for name in site.names):
+                owner = owners.setdefault((address, name), site)
+                if owner is not site:
+                    message = f"requests for {name} on {address} already go to site {owner.name}"
+                    yield site.name, message
+
+
+def _of_one(site: Site) -> Iterator[str]:
+    if not _NAME.fullmatch(site.name):
+        yield "the name becomes a file name; use letters, digits, '_', '.' and '-'"
+    if not _HOST.fullmatch(site.server_name):
+        yield f"server_name: {site.server_name!r} is no host name"
+    for alias in site.server_aliases:
+        if not _ALIAS.fullmatch(alias):
+            yield f"server_aliases: {alias!r} is no host name; '*' and '?' may stand for others"
+    for address in site.listen + (site.tls.listen if site.tls else []):
+        if not _is_address(address):
+            yield f"listen: {address.removeprefix('*:')!r} is no port and no address:port"
+    if not site.served_on:
+        yield "listen: it is empty"
+    if site.tls:
+        yield from _file("tls.certificate", site.tls.certificate)
+        if site.tls.key:
+            yield from _file("tls.key", site.tls.key)
+        for address in sorted(set(site.tls.listen) & set(site.listen)):
+            yield f"listen: {address} is in tls.listen too"
+    yield from _balancers(site)
+    yield from _forwards(site)
+    if site.extra.rstrip().endswith("\\"):
+        yield "extra: the backslash at its end would swallow the directive that follows"
+
+
+def _is_address(address: str) -> bool:
+    found = _ADDRESS.fullmatch(address)
+    if not found or not 1 <= int(found.group(2)) <= 65535:
+        return False
+    try:
+        return found.group(1) == "*" or bool(ipaddress.ip_address(found.group(1).strip("[]")))
+    except ValueError:
+        return False
+
+
+def _file(option: str, path: str) -> Iterator[str]:
+    if not path.startswith("/"):
+        yield f"{option}: {path!r} does not begin with '/'"
+    elif _ODD.search(path):
+        yield f"{option}: {path!r} has a quote, a backslash, a control character or a variable in it"
+
+
+def _balancers(site: Site) -> Iterator[str]:
+    if not site.balancers:
+        yield "balancers: it needs at least one"
+    owners: dict[str, str] = {}
+    for balancer in site.balancers:
+        name = balancer["name"]
+        # So httpd names the shared memory of a balancer (proxy_util.c ap_pstr2_alnum).
+        memory = re.sub("[^a-z0-9]", "_", name.lower())
+        if memory in owners:
+            yield f"balancers: {owners[memory]} and {name} would share their state; rename one"
+        owners[memory] = name
+        if not _NAME.fullmatch(name):
+            yield f"balancers: {name!r} becomes a file name; use letters, digits, '_', '.' and '-'"
+        elif not balancer["members"]:
+            yield f"balancer {name}: it has no members and would answer 503"
+        else:
+            yield from _declaration(balancer)
+
+
+def _declaration(balancer: Mapping[str, Any]) -> Iterator[str]:
+    name = balancer["name"]
+    try:
+        Declaration(name, balancer["members"], balancer["proxy_set"], balancer["purge"])
+    except DeclarationError as problem:
+        yield f"balancer {name}: " + str(problem).removeprefix(f"balancer {name}: ")
+
+
+def _forwards(site: Site) -> Iterator[str]:
+    names = {balancer["name"].lower() for balancer in site.balancers}
+    reached = {forward.balancer.lower() for forward in site.proxy_pass}
+    for name in sorted(names - reached):
+        if f"balancer://{name}" not in site.extra.lower():
+            yield f"proxy_pass: no path goes to the balancer {name}"
+    paths: set[str] = set()
+    for forward in site.proxy_pass:
+        for path in dict.fromkeys((forward.path, forward.backend_path)):
+            if not _URL_PATH.fullmatch(path):
+                yield (
+                    f"proxy_pass: {path!r} is no plain path; it begins with '/' and has only letters,"
+                    " digits and -._~!$&()*+,;=:@/ in it"
+                )
+        if forward.path.endswith("/") != forward.backend_path.endswith("/"):
+            ends = f"{forward.path} and {forward.backend_path}"
+            yield f"proxy_pass: {ends} must both end in '/', or neither"
+        if forward.balancer and forward.balancer.lower() not in names:
+            yield f"proxy_pass: {forward.path} goes to {forward.balancer}, which is not in balancers"
+        if forward.path in paths:
+            yield f"proxy_pass: {forward.path} is in it twice"
+        paths.add(forward.path)

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.webtier.apache_balancer.plugins.filter.site_configuration import (
+    site_configuration,
+)
+from ansible_collections.webtier.apache_balancer.plugins.filter.site_problems import site_problems
+
+PLACES = {"folder": "/etc/lb", "main_file": "/etc/main.conf"}
+SITES = [
+    {
+        "name": "shop",
+        "server_name": "shop.example.com",
+        "balancers": [
+            {
+                "name": "app",
+                "members": [{"url": "http://n1", "route": "n1"}],
+                "proxy_set": {"stickysession": "SID"},
+            }
+        ],
+    }
+]
+
+
+def paths(declared):
+    return [file["path"] for file in declared["files"]]
+
+
+def test_everything_a_site_needs_comes_back_for_one_call():
+    declared = site_configuration(SITES, **PLACES)
+    assert [module["name"] for module in declared["modules"]] == [
+        "lbmethod_byrequests",
+        "proxy",
+        "proxy_balancer",
+        "proxy_http",
+        "slotmem_shm",
+    ]
+    assert paths(declared) == ["/etc/main.conf", "/etc/lb/shop.conf"]
+    assert declared["balancers"] == [
+        {
+            "name": "app",
+            "path": "/etc/lb/shop+app.conf",
+            "mode": "0640",
+            "members": [{"url": "http://n1", "route": "n1"}],
+            "proxy_set": {"stickysession": "SID"},
+            "purge": ["members", "parameters"],
+        }
+    ]
+
+
+def test_files_of_earlier_runs_that_are_needed_no_more_are_removed_and_no_others():
+    earlier = ["/etc/lb/shop.conf", "/etc/lb/shop+app.conf", "/etc/lb/old.conf"]
+    declared = site_configuration(SITES, **PLACES, existing_files=earlier)
+    absent = [file for file in declared["files"] if file.get("state") == "absent"]
+    assert absent == [{"path": "/etc/lb/old.conf", "state": "absent"}]
+
+
+def test_modules_come_beside_those_that_are_needed_and_once():
+    declared = site_configuration(SITES, **PLACES, modules=["rewrite", "proxy"])
+    names = [module["name"] for module in declared["modules"]]
+    assert names.count("proxy") == 1
+    assert "rewrite" in names
+
+
+def test_members_get_their_defaults():
+    declared = site_configuration(SITES, **PLACES, member_defaults={"retry": 5})
+    assert declared["balancers"][0]["members"] == [{"url": "http://n1", "route": "n1", "retry": 5}]
+    wrong = site_problems(SITES, {"retry": -1})
+    assert wrong == [
+        "site shop: balancer app: member http://n1: retry: -1 is not possible:"
+        " it must be 0 s or more"
+    ]
+
+
+def test_sites_with_problems_become_no_configuration():
+    with pytest.raises(AnsibleFilterError, match="there are two sites of this name"):
+        site_configuration(SITES * 2, **PLACES)

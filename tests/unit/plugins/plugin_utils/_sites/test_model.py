@@ -1,0 +1,73 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.model import (
+    Forward,
+    addresses,
+    read,
+)
+
+APP = {"name": "app", "members": [{"url": "http://n1"}]}
+SITE = {"name": "shop", "server_name": "shop.example.com", "balancers": [APP]}
+TLS = {"certificate": "/etc/ssl/shop.pem"}
+
+
+def site(**options):
+    return read({**SITE, **options}, {})
+
+
+def test_the_only_balancer_of_a_site_gets_all_its_requests():
+    assert site().proxy_pass == [Forward("/", "app", "/")]
+
+
+def test_an_empty_list_of_paths_is_not_an_omitted_one():
+    assert site(proxy_pass=[]).proxy_pass == []
+
+
+def test_the_longest_path_comes_first_because_httpd_takes_the_first_match():
+    paths = [{"path": path, "balancer": "app"} for path in ("/", "/a/", "/a/b/")]
+    assert [forward.path for forward in site(proxy_pass=paths).proxy_pass] == ["/a/b/", "/a/", "/"]
+
+
+def test_a_site_without_tls_answers_where_it_listens():
+    assert (site().served_on, site().redirected_on) == (["*:80"], [])
+
+
+def test_a_site_with_tls_redirects_plain_requests():
+    assert (site(tls=TLS).served_on, site(tls=TLS).redirected_on) == (["*:443"], ["*:80"])
+
+
+@pytest.mark.parametrize("no", [False, "false", "no", "Off"])
+def test_a_site_with_tls_that_does_not_redirect_does_not_speak_plain_http(no):
+    silent = site(tls={**TLS, "redirect": no})
+    assert (silent.listen, silent.served_on, silent.redirected_on) == ([], ["*:443"], [])
+
+
+def test_a_null_is_an_omitted_option():
+    assert site(server_aliases=None, listen=None, tls=None, extra=None) == site()
+
+
+def test_a_member_gets_the_defaults_it_does_not_have():
+    members = [{"url": "http://n1", "retry": 5, "ttl": None}, {"url": "http://n2"}]
+    balancer = {"name": "app", "members": members}
+    read_site = read({**SITE, "balancers": [balancer]}, {"retry": 1, "ttl": 9, "ping": None})
+    assert read_site.balancers[0]["members"] == [
+        {"url": "http://n1", "retry": 5, "ttl": 9},
+        {"url": "http://n2", "retry": 1, "ttl": 9},
+    ]
+
+
+def test_what_is_declared_is_not_changed_by_reading_it():
+    member = {"url": "http://n1"}
+    read({**SITE, "balancers": [{"name": "app", "members": [member]}]}, {"retry": 1})
+    assert member == {"url": "http://n1"}
+
+
+def test_an_address_is_written_once_and_as_virtual_hosts_write_it():
+    listen = [80, "80", "*:80", "10.0.0.1:80", "[2001:DB8::1]:80"]
+    assert addresses(listen) == ["*:80", "10.0.0.1:80", "[2001:db8::1]:80"]

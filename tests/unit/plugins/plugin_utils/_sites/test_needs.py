@@ -1,0 +1,193 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import lint
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.model import read
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.needs import (
+    listens,
+    main_text,
+    modules,
+    site_text,
+)
+
+SITE = {"name": "shop", "server_name": "shop.example.com"}
+TLS = {"certificate": "/etc/ssl/shop.pem"}
+HTTP = {"lbmethod_byrequests", "proxy", "proxy_balancer", "proxy_http", "slotmem_shm"}
+
+
+def site(*members, proxy_set=None, **options):
+    balancer = {"name": "app", "members": members or [{"url": "http://n1"}]}
+    if proxy_set:
+        balancer["proxy_set"] = proxy_set
+    return read({**SITE, "balancers": [balancer], **options}, {})
+
+
+def test_a_balancer_over_http_needs_five_modules():
+    assert set(modules([site()])) == HTTP
+
+
+def test_no_sites_need_no_modules():
+    assert modules([]) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "needed"),
+    [
+        ("https://n1", {"proxy_http", "ssl"}),
+        ("ws://n1", {"proxy_wstunnel"}),
+        ("wss://n1", {"proxy_wstunnel", "ssl"}),
+        ("h2://n1", {"proxy_http2", "ssl"}),
+        ("h2c://n1", {"proxy_http2"}),
+        ("ajp://n1", {"proxy_ajp"}),
+        ("fcgi://n1", {"proxy_fcgi"}),
+        ("uwsgi://n1:3031", {"proxy_uwsgi"}),
+        ("unix:/run/app.sock|fcgi://app/", {"proxy_fcgi"}),
+        ("HTTP://N1", {"proxy_http"}),
+    ],
+)
+def test_a_scheme_needs_its_module(url, needed):
+    assert set(modules([site({"url": url})])) == HTTP - {"proxy_http"} | needed
+
+
+def test_the_modules_of_schemes_are_those_the_lint_looks_for():
+    for scheme, needed in lint._SCHEME_MODULES.items():
+        assert needed.removesuffix("_module") in modules([site({"url": f"{scheme}://n1"})])
+
+
+@pytest.mark.parametrize(
+    ("method", "needed"),
+    [
+        ("byrequests", {"lbmethod_byrequests"}),
+        ("bybusyness", {"lbmethod_bybusyness"}),
+        ("heartbeat", {"lbmethod_heartbeat", "heartmonitor"}),
+    ],
+)
+def test_a_method_needs_its_module_and_no_other(method, needed):
+    found = set(modules([site(proxy_set={"lbmethod": method})]))
+    assert found == HTTP - {"lbmethod_byrequests"} | needed
+
+
+def test_a_health_check_needs_the_module_that_knows_its_parameters():
+    assert set(modules([site({"url": "http://n1", "hcmethod": "GET"})])) == HTTP | {"proxy_hcheck"}
+    cping = modules([site({"url": "http://n1", "hcmethod": "CPING"})])
+    assert set(cping) == HTTP | {"proxy_hcheck", "proxy_ajp"}
+
+
+def test_tls_needs_ssl_and_a_header_for_the_backends_and_a_redirect():
+    assert set(modules([site(tls=TLS)])) == HTTP | {"ssl", "headers", "alias"}
+    silent = {**TLS, "redirect": False}
+    assert set(modules([site(tls=silent)])) == HTTP | {"ssl", "headers"}
+
+
+def test_ports_that_are_listened_on_already_are_left_alone():
+    assert listens([site(listen=[80, 8080], tls=TLS)], ["80", 443]) == [("*:8080", False)]
+
+
+def test_a_port_of_all_addresses_covers_each_address():
+    sites = [site(listen=["10.0.0.1:80", "10.0.0.1:81", "10.0.0.1:82", 82])]
+    assert listens(sites, ["80"]) == [("10.0.0.1:81", False), ("*:82", False)]
+
+
+def test_an_address_does_not_cover_the_port():
+    assert listens([site(listen=[80])], ["127.0.0.1:80"]) == [("*:80", False)]
+
+
+def test_two_sites_on_one_port_listen_once():
+    assert listens([site(listen=[81]), site(listen=[81])], []) == [("*:81", False)]
+
+
+def test_the_main_file_has_the_sites_in_their_order():
+    sites = [site(name="shop"), site(name="app", listen=[8080], tls={**TLS, "listen": [8443]})]
+    assert main_text(sites, "/etc/httpd/lb", "host1", ["80"]) == (
+        "# Made by the role webtier.apache_balancer.load_balancer; changes to this file are lost.\n"
+        "ServerName host1\n"
+        "Listen 8080\n"
+        "Listen 8443 https\n"
+        'Include "/etc/httpd/lb/shop.conf"\n'
+        'Include "/etc/httpd/lb/app.conf"\n'
+    )
+
+
+def test_the_main_file_of_no_sites_says_nothing():
+    assert main_text([], "/etc/httpd/lb", "", ["80"]).count("\n") == 1
+
+
+def test_a_plain_site_is_one_virtual_host():
+    assert site_text(site(), "/etc/httpd/lb") == (
+        "# Made by the role webtier.apache_balancer.load_balancer; changes to this file are lost.\n"
+        "<VirtualHost *:80>\n"
+        "    ServerName shop.example.com\n"
+        "\n"
+        "    ProxyRequests Off\n"
+        "    ProxyPreserveHost On\n"
+        '    <Directory "/">\n'
+        "        AllowOverride None\n"
+        "    </Directory>\n"
+        "\n"
+        '    Include "/etc/httpd/lb/shop+app.conf"\n'
+        '    ProxyPass "/" "balancer://app/"\n'
+        '    ProxyPassReverse "/" "balancer://app/"\n'
+        "</VirtualHost>\n"
+    )
+
+
+def test_a_site_with_tls_is_two_virtual_hosts():
+    text = site_text(
+        site(
+            {"url": "https://n1"},
+            server_aliases=["www.example.com", "*.example.org"],
+            listen=[80, 8080],
+            tls={**TLS, "key": "/etc/ssl/my key.pem", "listen": ["10.0.0.1:8443"]},
+            preserve_host=False,
+            proxy_pass=[
+                {"path": "/", "balancer": "app"},
+                {"path": "/my-app/", "balancer": "app", "backend_path": "/app/"},
+                {"path": "/static"},
+            ],
+            extra='ProxyTimeout 5\n\nErrorDocument 503 "a \\\nb"\n\n',
+        ),
+        "/etc/httpd/lb",
+    )
+    assert text.partition("\n")[2] == (
+        "<VirtualHost 10.0.0.1:8443>\n"
+        "    ServerName shop.example.com\n"
+        "    ServerAlias www.example.com *.example.org\n"
+        "\n"
+        "    SSLEngine On\n"
+        '    SSLCertificateFile "/etc/ssl/shop.pem"\n'
+        '    SSLCertificateKeyFile "/etc/ssl/my key.pem"\n'
+        "    RequestHeader set X-Forwarded-Proto https\n"
+        "\n"
+        "    ProxyRequests Off\n"
+        "    ProxyPreserveHost Off\n"
+        "    SSLProxyEngine On\n"
+        '    <Directory "/">\n'
+        "        AllowOverride None\n"
+        "    </Directory>\n"
+        "\n"
+        "    ProxyTimeout 5\n"
+        "\n"
+        '    ErrorDocument 503 "a \\\n'
+        'b"\n'
+        "\n"
+        '    Include "/etc/httpd/lb/shop+app.conf"\n'
+        '    ProxyPass "/my-app/" "balancer://app/app/"\n'
+        '    ProxyPassReverse "/my-app/" "balancer://app/app/"\n'
+        '    ProxyPassReverseCookiePath "/app/" "/my-app/"\n'
+        '    ProxyPass "/static" "!"\n'
+        '    ProxyPass "/" "balancer://app/"\n'
+        '    ProxyPassReverse "/" "balancer://app/"\n'
+        "</VirtualHost>\n"
+        "\n"
+        "<VirtualHost *:80 *:8080>\n"
+        "    ServerName shop.example.com\n"
+        "    ServerAlias www.example.com *.example.org\n"
+        "\n"
+        "    Redirect permanent / https://shop.example.com:8443/\n"
+        "</VirtualHost>\n"
+    )

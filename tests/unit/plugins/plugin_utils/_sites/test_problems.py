@@ -1,0 +1,156 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.model import read
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.problems import (
+    problems,
+)
+
+APP = {"name": "app", "members": [{"url": "http://n1"}]}
+ADMIN = {"name": "admin", "members": [{"url": "http://n2"}]}
+SITE = {"name": "shop", "server_name": "shop.example.com", "balancers": [APP]}
+TLS = {"certificate": "/etc/ssl/shop.pem"}
+
+
+def found(*declared):
+    return problems([read(site, {}) for site in declared])
+
+
+def site(**options):
+    return {**SITE, **options}
+
+
+def test_a_plain_site_has_no_problems():
+    assert found(SITE) == []
+
+
+def test_a_site_with_everything_has_no_problems():
+    everything = site(
+        name="shop.example.com",
+        server_aliases=["*.example.com", "sh?p", "under_score.example.com"],
+        listen=[80, "*:8080", "10.0.0.1:8081", "[2001:db8::1]:80"],
+        tls={**TLS, "key": "/etc/ssl/private/my key.pem", "listen": [443, "10.0.0.1:8443"]},
+        balancers=[APP, ADMIN],
+        proxy_pass=[
+            {"path": "/", "balancer": "APP"},
+            {"path": "/static"},
+            {"path": "/my-admin/", "balancer": "admin", "backend_path": "/"},
+        ],
+        extra='ErrorDocument 503 "not now"\n',
+    )
+    assert found(everything) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"name": "a/b"}, "site a/b: the name becomes a file name"),
+        ({"name": ".."}, "the name becomes a file name"),
+        ({"name": "a+b"}, "the name becomes a file name"),
+        ({"name": "a\nb"}, "the name becomes a file name"),
+        ({"server_name": "shop example"}, "server_name: 'shop example' is no host name"),
+        ({"server_name": "${HOST}"}, "server_name: '${HOST}' is no host name"),
+        ({"server_name": "*.example.com"}, "server_name: '*.example.com' is no host name"),
+        ({"server_aliases": ['a"b']}, "server_aliases: 'a\"b' is no host name"),
+        ({"server_aliases": ["a\nListen 1"]}, "server_aliases: 'a\\nListen 1' is no host name"),
+        ({"listen": [0]}, "listen: '0' is no port and no address:port"),
+        ({"listen": ["65536"]}, "listen: '65536' is no port"),
+        ({"listen": ["80 https"]}, "listen: '80 https' is no port"),
+        ({"listen": ["300.0.0.1:80"]}, "listen: '300.0.0.1:80' is no port"),
+        ({"listen": ["[::g]:80"]}, "listen: '[::g]:80' is no port"),
+        ({"listen": ["localhost:80"]}, "listen: 'localhost:80' is no port"),
+        ({"listen": []}, "listen: it is empty"),
+        ({"tls": {**TLS, "listen": []}}, "listen: it is empty"),
+        ({"tls": {**TLS, "listen": ["80"]}}, "listen: *:80 is in tls.listen too"),
+        ({"tls": {"certificate": "shop.pem"}}, "tls.certificate: 'shop.pem' does not begin"),
+        ({"tls": {"certificate": "/a'b"}}, 'tls.certificate: "/a\'b" has a quote'),
+        ({"tls": {**TLS, "key": "/a\\b"}}, "tls.key: '/a\\\\b' has a quote, a backslash"),
+        ({"tls": {**TLS, "key": "/${KEY}"}}, "tls.key: '/${KEY}' has a quote"),
+        ({"proxy_pass": [{"path": "a", "balancer": "app"}]}, "proxy_pass: 'a' is no plain path"),
+        ({"proxy_pass": [{"path": "/a b", "balancer": "app"}]}, "proxy_pass: '/a b' is no plain"),
+        ({"proxy_pass": [{"path": "/%20", "balancer": "app"}]}, "proxy_pass: '/%20' is no plain"),
+        ({"proxy_pass": [{"path": "/?a", "balancer": "app"}]}, "proxy_pass: '/?a' is no plain"),
+        ({"proxy_pass": [{"path": '/"', "balancer": "app"}]}, "proxy_pass: '/\"' is no plain"),
+        ({"proxy_pass": [{"path": "/${A}", "balancer": "app"}]}, "proxy_pass: '/${A}' is no plain"),
+        (
+            {"proxy_pass": [{"path": "/", "balancer": "app", "backend_path": "/\n"}]},
+            "proxy_pass: '/\\n' is no plain path",
+        ),
+        (
+            {"proxy_pass": [{"path": "/a/", "balancer": "app", "backend_path": "/b"}]},
+            "proxy_pass: /a/ and /b must both end in '/', or neither",
+        ),
+        (
+            {"proxy_pass": [{"path": "/", "balancer": "ap"}]},
+            "proxy_pass: / goes to ap, which is not in balancers",
+        ),
+        (
+            {"proxy_pass": [{"path": "/", "balancer": "app"}, {"path": "/"}]},
+            "proxy_pass: / is in it twice",
+        ),
+        ({"balancers": []}, "balancers: it needs at least one"),
+        ({"balancers": [APP, ADMIN]}, "proxy_pass: no path goes to the balancer admin"),
+        ({"balancers": [{**APP, "name": "a b"}]}, "balancers: 'a b' becomes a file name"),
+        ({"balancers": [{**APP, "members": []}]}, "balancer app: it has no members"),
+        (
+            {"balancers": [{**APP, "name": "app-1"}, {**APP, "name": "App_1"}]},
+            "balancers: app-1 and App_1 would share their state",
+        ),
+        (
+            {"balancers": [{**APP, "members": [{"url": "n1:80"}]}]},
+            "balancer app: member: 'n1:80' is no member URL",
+        ),
+        (
+            {"balancers": [{**APP, "members": [{"url": "http://n1", "timeout": "500ms"}]}]},
+            "balancer app: member http://n1: timeout: '500ms' is not possible",
+        ),
+        (
+            {"balancers": [{**APP, "proxy_set": {"growth": 0}}]},
+            "balancer app: growth: 0 is not possible: it must be 1 to 100",
+        ),
+        ({"extra": "ProxyTimeout 5 \\\n"}, "extra: the backslash at its end would swallow"),
+    ],
+)
+def test_a_problem_is_a_sentence_that_names_site_option_and_value(options, problem):
+    sentences = found(site(**options))
+    assert any(problem in sentence for sentence in sentences), sentences
+    assert all(sentence.startswith("site ") for sentence in sentences)
+
+
+def test_a_balancer_that_only_extra_refers_to_is_in_use():
+    extra = 'RewriteRule "^/(admin/.*)" "balancer://admin/$1" [P]'
+    assert found(site(balancers=[APP, ADMIN], extra=extra)) == []
+
+
+def test_two_sites_of_one_name_would_share_their_files():
+    other = site(server_name="other.example.com")
+    assert found(SITE, other) == ["site shop: there are two sites of this name"]
+
+
+def test_a_second_site_for_the_same_requests_would_never_see_one():
+    other = site(name="other", server_name="www.example.com", server_aliases=["SHOP.example.com"])
+    assert found(SITE, other) == [
+        "site other: requests for shop.example.com on *:80 already go to site shop"
+    ]
+
+
+def test_a_redirect_takes_requests_too():
+    assert found(SITE, site(name="other", tls=TLS)) == [
+        "site other: requests for shop.example.com on *:80 already go to site shop"
+    ]
+
+
+def test_the_same_name_on_another_port_is_another_site():
+    assert found(SITE, site(name="other", listen=[8080])) == []
+
+
+def test_one_port_speaks_plain_http_or_tls():
+    plain = site(name="plain", server_name="plain.example.com", listen=[443])
+    assert found(site(tls=TLS), plain) == [
+        "site plain: it speaks plain HTTP on *:443, where site shop speaks TLS"
+    ]

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
+    balancer_options,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
+    BALANCER,
+    MEMBER,
+    argument_spec,
+)
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites import model
+
+ROLE = Path(__file__).parents[3] / "roles" / "load_balancer"
+
+
+def load(path):
+    return yaml.safe_load((ROLE / path).read_text())
+
+
+SPEC = load("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+SITE = SPEC["load_balancer_sites"]["options"]
+SITE_BALANCER = SITE["balancers"]["options"]
+MEMBERS = SITE_BALANCER["members"]["options"]
+
+
+def defaults_of(options):
+    return {name: option["default"] for name, option in options.items() if "default" in option}
+
+
+def walk(options, path=""):
+    for name, option in options.items():
+        yield f"{path}{name}", option
+        yield from walk(option.get("options", {}), f"{path}{name}.")
+
+
+def test_the_defaults_are_those_the_specification_names():
+    assert load("defaults/main.yml") == defaults_of(SPEC)
+
+
+@pytest.mark.parametrize(
+    ("options", "defaults"),
+    [(SITE, model.SITE), (SITE["tls"]["options"], model.TLS), (SITE_BALANCER, model.BALANCER)],
+)
+def test_the_defaults_inside_a_site_are_those_the_specification_names(options, defaults):
+    assert defaults_of(options) == defaults
+
+
+@pytest.mark.parametrize(
+    ("options", "table"),
+    [
+        (SITE_BALANCER["proxy_set"]["options"], BALANCER),
+        ({name: MEMBERS[name] for name in MEMBERS if name != "url"}, MEMBER),
+    ],
+)
+def test_parameters_are_named_and_typed_as_the_modules_take_them(options, table):
+    keys = ("type", "elements", "choices")
+    declared = {
+        name: {key: option[key] for key in keys if key in option}
+        for name, option in options.items()
+    }
+    assert declared == {
+        name: {key: option[key] for key in keys if key in option}
+        for name, option in argument_spec(table).items()
+    }
+
+
+def test_members_can_have_defaults_for_everything_that_does_not_tell_them_apart():
+    defaults = SPEC["load_balancer_member_defaults"]["options"]
+    assert set(MEMBERS) - set(defaults) == {"url", "route"}
+    assert set(defaults) <= set(MEMBERS)
+
+
+def test_what_is_purged_is_chosen_from_what_the_modules_know():
+    assert SITE_BALANCER["purge"]["choices"] == balancer_options()["purge"]["choices"]
+
+
+@pytest.mark.parametrize(("name", "option"), list(walk(SPEC)))
+def test_every_variable_is_typed_and_described(name, option):
+    assert option["type"]
+    assert option["description"]
+
+
+@pytest.mark.parametrize("name", list(SPEC))
+def test_every_variable_is_in_the_readme(name):
+    assert f"| `{name}` |" in (ROLE / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROLE / "tasks").iterdir()))
+def test_every_name_inside_the_role_says_whose_it_is(path):
+    for task in load(path):
+        registered = [task["register"]] if "register" in task else []
+        for name in [*registered, *task.get("vars", {})]:
+            assert name.startswith("__load_balancer_"), name
