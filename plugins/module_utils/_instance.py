@@ -144,7 +144,7 @@ class Instance:
     @property
     def installed(self) -> bool:
         """Whether there is a binary that may be run."""
-        return os.access(self.binary, os.X_OK)
+        return os.path.isfile(self.binary) and os.access(self.binary, os.X_OK)
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command that runs this httpd as it is started, then ``arguments``."""

@@ -33,6 +33,8 @@ from ._transaction import Transaction
 
 _SYSTEMD = "/run/systemd/system"
 _LOG_LINES = 10
+# The clock of files may lag behind the other by a tick, in nanoseconds.
+_CLOCKS_DIFFER = 20_000_000
 
 
 class ReloadFailed(InstanceError):
@@ -70,6 +72,9 @@ def graceful_reload(
     *timeout*: seconds to wait for the new generation. Raises :class:`ReloadFailed`, and what the preflight
     raises; a running httpd is then left as it is.
     """
+    if not instance.installed:
+        return Reload(False, False, [])
+    begun = time.time_ns() - _CLOCKS_DIFFER
     view = instance.view()
     parent = instance.parent()
     if parent is None:
@@ -96,9 +101,19 @@ def graceful_reload(
                 )
             raise ReloadFailed(_restore(instance, transaction, view, timeout) + reason)
         seconds = time.monotonic() - started
-        Memory(instance).note_loaded(view.includes)
-        transaction.keep_proven(view.includes)
+        # Whether httpd read a file that was changed meanwhile is not known.
+        known = [path for path in view.includes if _unchanged_since(path, begun)]
+        Memory(instance).note_loaded(known)
+        if known == view.includes:
+            transaction.keep_proven(view.includes)
     return Reload(True, True, loaded.reasons, validated, method, seconds)
+
+
+def _unchanged_since(path: str, begun: int) -> bool:
+    try:
+        return max(os.stat(path).st_ctime_ns, os.lstat(path).st_ctime_ns) < begun
+    except OSError:
+        return False
 
 
 def _prove(instance: Instance) -> str:

@@ -20,7 +20,8 @@ from .._httpd.tree import Node
 from .model import Balancer, Configuration, Member, Place, Vhost, identity
 from .parameters import BALANCER, MEMBER, Parameter, masked
 
-_SCHEME_MODULES: dict[str, str] = {
+# The module that serves members of a scheme.
+SCHEME_MODULES: dict[str, str] = {
     "http": "proxy_http_module",
     "https": "proxy_http_module",
     "ws": "proxy_wstunnel_module",
@@ -195,7 +196,7 @@ def _modules(balancer: Balancer, modules: set[str]) -> Iterator[Problem]:
     told: set[str] = set()
     for member in balancer.members.values():
         scheme = identity(member.url).partition("://")[0]
-        needed = _SCHEME_MODULES.get(scheme, f"proxy_{scheme}_module")
+        needed = SCHEME_MODULES.get(scheme, f"proxy_{scheme}_module")
         tls = scheme in _TLS_SCHEMES and "ssl_module" not in modules
         # mod_proxy_http upgrades to websocket by itself since 2.4.47.
         served = needed in modules or (scheme in ("ws", "wss") and "proxy_http_module" in modules)

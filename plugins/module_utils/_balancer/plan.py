@@ -76,6 +76,7 @@ class Declaration:
         """
         self.name = checked_name(name)
         self.urls: dict[str, str] = {}
+        self._written: dict[str, str] = {}
         self.members: dict[str, dict[str, Value]] | None = None
         self.purge: frozenset[str] = frozenset(purge)
         self.reset = list(reset)
@@ -122,12 +123,17 @@ class Declaration:
                 routes[route] = url
             members[identity(url)] = values
             self.urls[identity(url)] = url
+            self._written[identity(url)] = str(options["url"])
         if not members:
             raise DeclarationError(
                 "members is empty; a balancer without members answers 503. To remove the balancer use"
                 " state: absent, to leave its members alone omit the option"
             )
         return members
+
+    def addition(self, key: str, layer: str) -> Change:
+        """Return the change that adds the member *key* (an identity), its URL as it was declared."""
+        return Change(layer, self._written[key], None, None, (self.members or {})[key])
 
     def _check_reset(self) -> None:
         for name in self.reset:
@@ -201,9 +207,7 @@ def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config"
     if balancer is None or not balancer.defined:
         after: dict[str, Any] = dict(declared.proxy_set or {})
         changes = [Change(layer, None, None, None, after)]
-        for key, values in (declared.members or {}).items():
-            changes.append(Change(layer, declared.urls[key], None, None, values))
-        return changes
+        return changes + [declared.addition(key, layer) for key in declared.members or ()]
     changes = []
     if declared.members is not None:
         changes += _plan_members(balancer, declared, declared.members, layer)
@@ -240,7 +244,7 @@ def _plan_members(
     for key, values in members.items():
         member = balancer.members.get(key)
         if member is None:
-            changes.append(Change(layer, declared.urls[key], None, None, values))
+            changes.append(declared.addition(key, layer))
             continue
         current = member.values
         for name, value in values.items():

@@ -23,7 +23,7 @@ _MADE_BY = (
 
 # a2enmod proxy_balancer leaves the method out; nothing leaves the shared memory to chance.
 _BALANCER_MODULES = ("proxy", "proxy_balancer", "slotmem_shm")
-_SCHEME_MODULES = {
+SCHEME_MODULES = {
     "https": "proxy_http",
     "ws": "proxy_wstunnel",
     "wss": "proxy_wstunnel",
@@ -67,7 +67,7 @@ def _balancer_modules(balancer: Mapping[str, Any]) -> set[str]:
         found.add("heartmonitor")
     for member in balancer["members"]:
         scheme = _scheme(member)
-        found.add(_SCHEME_MODULES.get(scheme, f"proxy_{scheme}"))
+        found.add(SCHEME_MODULES.get(scheme, f"proxy_{scheme}"))
         found.update(MEMBER[key].module[: -len("_module")] for key in member if _needy(key))
         if scheme in _TLS_SCHEMES:
             found.add("ssl")

@@ -51,6 +51,28 @@ def test_check_mode_only_says_so(running, graceful_reload):
     assert running.pid_file.stat().st_mtime_ns == before
 
 
+def test_a_change_while_it_reloads_does_not_count_as_loaded(running, monkeypatch):
+    instance = Instance.find(BINARY, str(running.root), str(running.config_file))
+    tell = _reload._tell
+
+    def tell_and_change(*arguments):
+        told = tell(*arguments)
+        time.sleep(0.3)
+        running.write("conf/app.conf", GOOD + "# too late\n")
+        return told
+
+    monkeypatch.setattr(_reload, "_tell", tell_and_change)
+    _reload.graceful_reload(instance, only_if_needed=False, timeout=20, check_mode=False)
+    monkeypatch.undo()
+    again = _reload.graceful_reload(instance, only_if_needed=True, timeout=20, check_mode=False)
+    assert again.changed and any("conf/app.conf" in reason for reason in again.reasons)
+
+
+def test_a_httpd_that_is_not_installed_is_not_running(graceful_reload, tmp_path):
+    result = graceful_reload(httpd={"binary": str(tmp_path / "httpd")})
+    assert (result["changed"], result["running"]) == (False, False)
+
+
 def test_a_change_by_hand_is_loaded(running, graceful_reload, balancer_info):
     running.write("conf/app.conf", GOOD + "# by hand\n")
     result = graceful_reload()

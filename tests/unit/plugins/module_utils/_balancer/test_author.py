@@ -246,6 +246,11 @@ def test_a_new_balancer_in_an_empty_file_is_the_whole_file():
     )
 
 
+def test_a_member_is_written_as_it_was_declared():
+    text = created("", members=[{"url": "AJP://Node1:8009"}])
+    assert "BalancerMember AJP://Node1:8009\n" in text
+
+
 def test_a_new_balancer_follows_what_is_there_after_an_empty_line():
     assert created("Listen 80", members=[{"url": "http://a"}]).startswith("Listen 80\n\n<Proxy ")
 

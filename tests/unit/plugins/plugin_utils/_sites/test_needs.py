@@ -55,7 +55,7 @@ def test_a_scheme_needs_its_module(url, needed):
 
 
 def test_the_modules_of_schemes_are_those_the_lint_looks_for():
-    for scheme, needed in lint._SCHEME_MODULES.items():
+    for scheme, needed in lint.SCHEME_MODULES.items():
         assert needed.removesuffix("_module") in modules([site({"url": f"{scheme}://n1"})])
 
 
