@@ -8,280 +8,6 @@ from __future__ import annotations
 
 from textwrap import indent
 
-_OPTIONS = r"""
-name:
-  description:
-    - Name of the balancer, with or without C(balancer://) in front. httpd reads it without regard to case.
-  type: str
-  required: true
-state:
-  description:
-    - V(present) makes the balancer what is declared.
-    - V(absent) removes it. That is refused while a C(ProxyPass), C(RewriteRule) or C(SetHandler) still sends
-      requests to it, unless O(force=true).
-  type: str
-  choices: [present, absent]
-  default: present
-path:
-  description:
-    - File that holds the balancer. Needed (or O(vhost)) to create one; an existing balancer is found by itself.
-    - A file that does not exist is created. httpd must read it, so something has to include it.
-  type: path
-vhost:
-  description:
-    - Virtual host that owns the balancer. For httpd, one name in two virtual hosts is two balancers.
-    - Its C(ServerName), C(ServerName:port), C(address:port) or C(file:line); V(_main) for outside of all
-      virtual hosts, V(all) for every place where the balancer exists.
-    - To create a balancer without O(path), it is written into this virtual host.
-  type: str
-members:
-  description:
-    - The members of the balancer. Their order does not matter. Members that are not listed are removed, unless
-      O(purge) says otherwise.
-    - A parameter that is omitted is left as it is. Parameters carry httpd's own names.
-  type: list
-  elements: dict
-  suboptions:
-    url:
-      description:
-        - Where the member is, as C(scheme://host[:port][/path]), or C(unix:/socket|scheme://name/) for a socket.
-      type: str
-      required: true
-    loadfactor:
-      description:
-        - Share of the requests, relative to the other members. V(1) to V(100), two decimals. httpd's default is V(1).
-      type: float
-    route:
-      description:
-        - The word that marks a session as belonging to this member. Letters, digits, C(_) and C(-), at most 63.
-      type: str
-    redirect:
-      description:
-        - Route of the member that takes over the sessions of this one while it cannot be used.
-      type: str
-    status:
-      description:
-        - Flags of the member. C([]) clears them, omitting the option leaves them as they are.
-        - V(drained) keeps running sessions and accepts no new ones, V(disabled) and V(stopped) move them,
-          V(hot_standby) and V(hot_spare) wait until others cannot be used, V(ignore_errors) is never put in error.
-        - V(stopped) needs httpd 2.4.23, V(hot_spare) 2.4.34.
-      type: list
-      elements: str
-      choices: [disabled, stopped, ignore_errors, hot_standby, hot_spare, drained]
-    lbset:
-      description:
-        - Set the member belongs to, V(0) to V(99). A higher set is used while no member of a lower one can be.
-      type: int
-    retry:
-      description:
-        - Seconds after which a member in error is tried again. V(0) always tries. httpd's default is V(60).
-      type: int
-    timeout:
-      description:
-        - Seconds to wait for the backend, V(1) or more. httpd's default is C(ProxyTimeout).
-      type: int
-    connectiontimeout:
-      description:
-        - Time to wait for a connection to the backend, in seconds or with a unit C(ms), C(s), C(mi), C(h).
-      type: str
-    acquire:
-      description:
-        - Time to wait for a free connection of the pool, in milliseconds or with a unit C(ms), C(s), C(mi), C(h).
-      type: str
-    ping:
-      description:
-        - Ask the backend before each request whether it answers, and wait this long, in seconds or with a unit
-          C(ms), C(s), C(mi), C(h).
-      type: str
-    ttl:
-      description:
-        - Seconds after which an unused connection is not used again, V(1) or more.
-      type: int
-    min:
-      description:
-        - Connections that are kept open for each child process, V(0) or more.
-      type: int
-    smax:
-      description:
-        - Connections above this number are closed when O(members[].ttl) has passed, V(0) or more.
-      type: int
-    max:
-      description:
-        - Most connections of each child process, V(0) or more. httpd's default is C(ThreadsPerChild). Without
-          effect under the prefork MPM.
-      type: int
-    keepalive:
-      description:
-        - TCP keep-alive on the connection to the backend (not HTTP keep-alive).
-      type: bool
-    disablereuse:
-      description:
-        - Close the connection to the backend after each request.
-      type: bool
-    enablereuse:
-      description:
-        - Keep connections to the backend, the opposite of O(members[].disablereuse). Needs httpd 2.4.11.
-      type: bool
-    addressttl:
-      description:
-        - Seconds after which the name of the backend is looked up again; V(-1) never. Needs httpd 2.4.59.
-      type: int
-    flushpackets:
-      description:
-        - Whether to send on at once what the backend sends (AJP and FastCGI).
-      type: str
-      choices: ["on", "off", auto]
-    flushwait:
-      description:
-        - Milliseconds to wait for more before O(members[].flushpackets=auto) sends on, V(0) to V(1000).
-      type: int
-    flusher:
-      description:
-        - Name of the provider that mod_proxy_fdpass uses, at most 15 characters.
-      type: str
-    iobuffersize:
-      description:
-        - Size of the I/O buffer in bytes, V(0) for the default of 8192 or V(512) and more.
-      type: int
-    receivebuffersize:
-      description:
-        - Size of the TCP receive buffer in bytes, V(0) for the system's default or V(512) and more.
-      type: int
-    responsefieldsize:
-      description:
-        - Longest response header field in bytes, V(0) for the default of 8192. Needs httpd 2.4.34.
-      type: int
-    upgrade:
-      description:
-        - Protocol that requests may upgrade to, such as V(websocket), or V(ANY). Needs httpd 2.4.26.
-      type: str
-    secret:
-      description:
-        - Shared secret of an AJP backend, at most 63 characters. Needs httpd 2.4.42.
-      type: str
-    hcmethod:
-      description:
-        - How mod_proxy_hcheck asks whether the backend is well. Needs httpd 2.4.21; V(GET11), V(HEAD11) and
-          V(OPTIONS11) need httpd 2.4.55, V(CPING) needs mod_proxy_ajp.
-      type: str
-      choices: [NONE, TCP, OPTIONS, HEAD, GET, CPING, OPTIONS11, HEAD11, GET11]
-    hcinterval:
-      description:
-        - Time between two health checks, in seconds or with a unit C(ms), C(s), C(mi), C(h); C(100ms) or more.
-      type: str
-    hcpasses:
-      description:
-        - Successful checks after which a member is used again, V(1) or more.
-      type: int
-    hcfails:
-      description:
-        - Failed checks after which a member is no longer used, V(1) or more.
-      type: int
-    hcuri:
-      description:
-        - Path that a health check asks for, at most 63 characters.
-      type: str
-    hcexpr:
-      description:
-        - Name of a C(ProxyHCExpr) of the same server that judges the answer, at most 15 characters.
-      type: str
-    hctemplate:
-      description:
-        - Name of a C(ProxyHCTemplate) of the same server.
-      type: str
-proxy_set:
-  description:
-    - Parameters of the balancer itself. One that is omitted is left as it is.
-  type: dict
-  suboptions:
-    lbmethod:
-      description:
-        - How a member is chosen for a new session, V(byrequests), V(bytraffic), V(bybusyness) or V(heartbeat). The
-          module C(mod_lbmethod_...) must be loaded.
-      type: str
-    stickysession:
-      description:
-        - Name of the cookie that carries the route, or cookie and URL parameter separated by C(|), such as
-          V(JSESSIONID|jsessionid). At most 63 characters.
-      type: str
-    stickysessionsep:
-      description:
-        - Character that separates session and route, or V(Off) where the whole value is the route. httpd's default
-          is V(.).
-      type: str
-    scolonpathdelim:
-      description:
-        - Whether C(;) ends a session in a URL, as in C(;jsessionid=).
-      type: bool
-    nofailover:
-      description:
-        - Answer 503 rather than move a session whose member cannot be used.
-      type: bool
-    timeout:
-      description:
-        - Seconds to wait for a free member, V(1) or more. httpd's default is not to wait.
-      type: int
-    maxattempts:
-      description:
-        - How many members to try before giving up, V(0) or more. httpd's default is one less than there are members.
-      type: int
-    failonstatus:
-      description:
-        - HTTP status codes that put the member in error.
-      type: list
-      elements: int
-    failontimeout:
-      description:
-        - Whether a timeout after the request was sent puts the member in error.
-      type: bool
-    forcerecovery:
-      description:
-        - Whether all members are tried again at once when all of them are in error. httpd's default is V(true).
-      type: bool
-    growth:
-      description:
-        - How many members may be added while httpd runs, V(1) to V(100).
-      type: int
-    nonce:
-      description:
-        - Fixed token of balancer-manager for this balancer, at most 36 characters. V(None) makes it read-only.
-      type: str
-purge:
-  description:
-    - What to remove that is not declared. V(members) removes members that O(members) does not list, V(parameters)
-      removes parameters of listed members and of the balancer (only when O(proxy_set) is given) that are not
-      declared. O(members[].status) is never removed this way.
-    - An empty list removes nothing.
-  type: list
-  elements: str
-  choices: [members, parameters]
-  default: [members]
-reset:
-  description:
-    - Parameters to remove, so that httpd's default holds again. A name that only members have is removed from
-      all members; V(timeout) is the one of the balancer.
-  type: list
-  elements: str
-  default: []
-force:
-  description:
-    - With O(state=absent), remove the balancer although a directive still refers to it.
-  type: bool
-  default: false
-owner:
-  description:
-    - Owner of O(path). Omitted, an existing file keeps its own.
-  type: str
-group:
-  description:
-    - Group of O(path). Omitted, an existing file keeps its own.
-  type: str
-mode:
-  description:
-    - Permissions of O(path), such as V('0640'). Omitted, an existing file keeps its own.
-  type: raw
-"""
-
 _ELEMENTS = """
 options:
   balancers:
@@ -297,6 +23,284 @@ options:
 class ModuleDocFragment:
     """``balancer`` for a module of one balancer, ``balancer.elements`` for a list of them."""
 
-    DOCUMENTATION = "options:\n" + indent(_OPTIONS, "  ")
+    DOCUMENTATION = r"""
+options:
+  name:
+    description:
+      - Name of the balancer, with or without C(balancer://) in front. httpd reads it without regard to case.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) makes the balancer what is declared.
+      - V(absent) removes it. That is refused while a C(ProxyPass), C(RewriteRule) or C(SetHandler) still sends
+        requests to it, unless O(force=true).
+    type: str
+    choices: [present, absent]
+    default: present
+  path:
+    description:
+      - File that holds the balancer. Needed (or O(vhost)) to create one; an existing balancer is found by itself.
+      - A file that does not exist is created. httpd must read it, so something has to include it.
+    type: path
+  vhost:
+    description:
+      - Virtual host that owns the balancer. For httpd, one name in two virtual hosts is two balancers.
+      - Its C(ServerName), C(ServerName:port), C(address:port) or C(file:line); V(_main) for outside of all
+        virtual hosts, V(all) for every place where the balancer exists.
+      - To create a balancer without O(path), it is written into this virtual host.
+    type: str
+  members:
+    description:
+      - The members of the balancer. Their order does not matter. Members that are not listed are removed, unless
+        O(purge) says otherwise.
+      - A parameter that is omitted is left as it is. Parameters carry httpd's own names.
+    type: list
+    elements: dict
+    suboptions:
+      url:
+        description:
+          - Where the member is, as C(scheme://host[:port][/path]), or C(unix:/socket|scheme://name/) for a socket.
+        type: str
+        required: true
+      loadfactor:
+        description:
+          - Share of the requests, relative to the other members. V(1) to V(100), two decimals. httpd's default is V(1).
+        type: float
+      route:
+        description:
+          - The word that marks a session as belonging to this member. Letters, digits, C(_) and C(-), at most 63.
+        type: str
+      redirect:
+        description:
+          - Route of the member that takes over the sessions of this one while it cannot be used.
+        type: str
+      status:
+        description:
+          - Flags of the member. C([]) clears them, omitting the option leaves them as they are.
+          - V(drained) keeps running sessions and accepts no new ones, V(disabled) and V(stopped) move them,
+            V(hot_standby) and V(hot_spare) wait until others cannot be used, V(ignore_errors) is never put in error.
+          - V(stopped) needs httpd 2.4.23, V(hot_spare) 2.4.34.
+        type: list
+        elements: str
+        choices: [disabled, stopped, ignore_errors, hot_standby, hot_spare, drained]
+      lbset:
+        description:
+          - Set the member belongs to, V(0) to V(99). A higher set is used while no member of a lower one can be.
+        type: int
+      retry:
+        description:
+          - Seconds after which a member in error is tried again. V(0) always tries. httpd's default is V(60).
+        type: int
+      timeout:
+        description:
+          - Seconds to wait for the backend, V(1) or more. httpd's default is C(ProxyTimeout).
+        type: int
+      connectiontimeout:
+        description:
+          - Time to wait for a connection to the backend, in seconds or with a unit C(ms), C(s), C(mi), C(h).
+        type: str
+      acquire:
+        description:
+          - Time to wait for a free connection of the pool, in milliseconds or with a unit C(ms), C(s), C(mi), C(h).
+        type: str
+      ping:
+        description:
+          - Ask the backend before each request whether it answers, and wait this long, in seconds or with a unit
+            C(ms), C(s), C(mi), C(h).
+        type: str
+      ttl:
+        description:
+          - Seconds after which an unused connection is not used again, V(1) or more.
+        type: int
+      min:
+        description:
+          - Connections that are kept open for each child process, V(0) or more.
+        type: int
+      smax:
+        description:
+          - Connections above this number are closed when O(members[].ttl) has passed, V(0) or more.
+        type: int
+      max:
+        description:
+          - Most connections of each child process, V(0) or more. httpd's default is C(ThreadsPerChild). Without
+            effect under the prefork MPM.
+        type: int
+      keepalive:
+        description:
+          - TCP keep-alive on the connection to the backend (not HTTP keep-alive).
+        type: bool
+      disablereuse:
+        description:
+          - Close the connection to the backend after each request.
+        type: bool
+      enablereuse:
+        description:
+          - Keep connections to the backend, the opposite of O(members[].disablereuse). Needs httpd 2.4.11.
+        type: bool
+      addressttl:
+        description:
+          - Seconds after which the name of the backend is looked up again; V(-1) never. Needs httpd 2.4.59.
+        type: int
+      flushpackets:
+        description:
+          - Whether to send on at once what the backend sends (AJP and FastCGI).
+        type: str
+        choices: ["on", "off", auto]
+      flushwait:
+        description:
+          - Milliseconds to wait for more before O(members[].flushpackets=auto) sends on, V(0) to V(1000).
+        type: int
+      flusher:
+        description:
+          - Name of the provider that mod_proxy_fdpass uses, at most 15 characters.
+        type: str
+      iobuffersize:
+        description:
+          - Size of the I/O buffer in bytes, V(0) for the default of 8192 or V(512) and more.
+        type: int
+      receivebuffersize:
+        description:
+          - Size of the TCP receive buffer in bytes, V(0) for the system's default or V(512) and more.
+        type: int
+      responsefieldsize:
+        description:
+          - Longest response header field in bytes, V(0) for the default of 8192. Needs httpd 2.4.34.
+        type: int
+      upgrade:
+        description:
+          - Protocol that requests may upgrade to, such as V(websocket), or V(ANY). Needs httpd 2.4.26.
+        type: str
+      secret:
+        description:
+          - Shared secret of an AJP backend, at most 63 characters. Needs httpd 2.4.42.
+        type: str
+      hcmethod:
+        description:
+          - How mod_proxy_hcheck asks whether the backend is well. Needs httpd 2.4.21; V(GET11), V(HEAD11) and
+            V(OPTIONS11) need httpd 2.4.55, V(CPING) needs mod_proxy_ajp.
+        type: str
+        choices: [NONE, TCP, OPTIONS, HEAD, GET, CPING, OPTIONS11, HEAD11, GET11]
+      hcinterval:
+        description:
+          - Time between two health checks, in seconds or with a unit C(ms), C(s), C(mi), C(h); C(100ms) or more.
+        type: str
+      hcpasses:
+        description:
+          - Successful checks after which a member is used again, V(1) or more.
+        type: int
+      hcfails:
+        description:
+          - Failed checks after which a member is no longer used, V(1) or more.
+        type: int
+      hcuri:
+        description:
+          - Path that a health check asks for, at most 63 characters.
+        type: str
+      hcexpr:
+        description:
+          - Name of a C(ProxyHCExpr) of the same server that judges the answer, at most 15 characters.
+        type: str
+      hctemplate:
+        description:
+          - Name of a C(ProxyHCTemplate) of the same server.
+        type: str
+  proxy_set:
+    description:
+      - Parameters of the balancer itself. One that is omitted is left as it is.
+    type: dict
+    suboptions:
+      lbmethod:
+        description:
+          - How a member is chosen for a new session, V(byrequests), V(bytraffic), V(bybusyness) or V(heartbeat). The
+            module C(mod_lbmethod_...) must be loaded.
+        type: str
+      stickysession:
+        description:
+          - Name of the cookie that carries the route, or cookie and URL parameter separated by C(|), such as
+            V(JSESSIONID|jsessionid). At most 63 characters.
+        type: str
+      stickysessionsep:
+        description:
+          - Character that separates session and route, or V(Off) where the whole value is the route. httpd's default
+            is V(.).
+        type: str
+      scolonpathdelim:
+        description:
+          - Whether C(;) ends a session in a URL, as in C(;jsessionid=).
+        type: bool
+      nofailover:
+        description:
+          - Answer 503 rather than move a session whose member cannot be used.
+        type: bool
+      timeout:
+        description:
+          - Seconds to wait for a free member, V(1) or more. httpd's default is not to wait.
+        type: int
+      maxattempts:
+        description:
+          - How many members to try before giving up, V(0) or more. httpd's default is one less than there are members.
+        type: int
+      failonstatus:
+        description:
+          - HTTP status codes that put the member in error.
+        type: list
+        elements: int
+      failontimeout:
+        description:
+          - Whether a timeout after the request was sent puts the member in error.
+        type: bool
+      forcerecovery:
+        description:
+          - Whether all members are tried again at once when all of them are in error. httpd's default is V(true).
+        type: bool
+      growth:
+        description:
+          - How many members may be added while httpd runs, V(1) to V(100).
+        type: int
+      nonce:
+        description:
+          - Fixed token of balancer-manager for this balancer, at most 36 characters. V(None) makes it read-only.
+        type: str
+  purge:
+    description:
+      - What to remove that is not declared. V(members) removes members that O(members) does not list, V(parameters)
+        removes parameters of listed members and of the balancer (only when O(proxy_set) is given) that are not
+        declared. O(members[].status) is never removed this way.
+      - An empty list removes nothing.
+    type: list
+    elements: str
+    choices: [members, parameters]
+    default: [members]
+  reset:
+    description:
+      - Parameters to remove, so that httpd's default holds again. A name that only members have is removed from
+        all members; V(timeout) is the one of the balancer.
+    type: list
+    elements: str
+    default: []
+  force:
+    description:
+      - With O(state=absent), remove the balancer although a directive still refers to it.
+    type: bool
+    default: false
+  owner:
+    description:
+      - Owner of O(path). Omitted, an existing file keeps its own.
+    type: str
+  group:
+    description:
+      - Group of O(path). Omitted, an existing file keeps its own.
+    type: str
+  mode:
+    description:
+      - Permissions of O(path), such as V('0640'). Omitted, an existing file keeps its own.
+    type: raw
+"""
 
-    ELEMENTS = _ELEMENTS + indent(_OPTIONS.replace("O(", "O(balancers[]."), "      ")
+
+# Not in the class: ansible-test reads documentation there without running it.
+ModuleDocFragment.ELEMENTS = _ELEMENTS + indent(
+    ModuleDocFragment.DOCUMENTATION.partition("options:\n")[2].replace("O(", "O(balancers[]."),
+    "    ",
+)

@@ -113,7 +113,7 @@ def in_child(work: Callable[[], Any], timeout: float) -> Any:
         # After a full answer there is nothing left that it should do.
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
+        dummy, status = os.waitpid(pid, 0)
     if not answer:
         raise ChildFailed(f"the child ended without an answer (wait status {status})")
     kind, value = json.loads(answer)
@@ -197,7 +197,7 @@ def own_user_namespace() -> None:
             for kind in ("uid", "gid"):
                 with open(f"/proc/self/{kind}_map", encoding="utf-8") as known:
                     ranges = [line.split() for line in known]
-                text = "".join(f"{inner} {inner} {count}\n" for inner, _, count in ranges)
+                text = "".join(f"{inner} {inner} {count}\n" for inner, dummy, count in ranges)
                 with open(f"/proc/{target}/{kind}_map", "w", encoding="utf-8") as out:
                     out.write(text)
             mapped = b"1"
@@ -425,7 +425,7 @@ def listening() -> list[Listener]:
         for row in rows:
             if row[3] != _LISTEN:
                 continue
-            address, _, port = row[1].partition(":")
+            address, dummy, port = row[1].partition(":")
             # The kernel prints each 32-bit word of the address in the order of this machine.
             numbers = struct.unpack(f">{words}I", bytes.fromhex(address))
             binary = struct.pack(f"={words}I", *numbers)

@@ -32,7 +32,7 @@ def addresses(view: View) -> list[Address]:
     found = []
     for node in view.root.children:
         if node.name.lower() == "listen" and node.words:
-            host, _, port = node.words[0].rpartition(":")
+            host, dummy, port = node.words[0].rpartition(":")
             host = "" if host == "*" else host.strip("[]")
             if port.isdigit():
                 found.append(Address(host, int(port), node.file, node.line))

@@ -132,7 +132,7 @@ def file_limit(pid: int) -> tuple[int, int] | None:
 def sourced(path: str, given: dict[str, str]) -> dict[str, str]:
     """Return the environment after the shell read ``path`` (envvars) in environment ``given``."""
     script = 'set -a; test ! -r "$0" || . "$0"; exec env -0'
-    status, out, _ = run(["/bin/sh", "-c", script, path], given, 10.0)
+    status, out, dummy = run(["/bin/sh", "-c", script, path], given, 10.0)
     return _variables(os.fsdecode(out)) if status == 0 else dict(given)
 
 
@@ -169,7 +169,7 @@ def run_all(
 
 def _variables(text: str) -> dict[str, str]:
     pairs = (item.partition("=") for item in text.split("\0") if "=" in item)
-    return {name: value for name, _, value in pairs if name not in _NOT_TO_INHERIT}
+    return {name: value for name, dummy, value in pairs if name not in _NOT_TO_INHERIT}
 
 
 def _is(pid: int, binary: str) -> bool:

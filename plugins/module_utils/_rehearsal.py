@@ -263,7 +263,7 @@ def _add_hosts(hosts: dict[str, str]) -> None:
 
 def _limit_files(limits: tuple[int, int] | None) -> None:
     """Allow as many open files as the running httpd may have, or else as many as we may."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    dummy, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     soft, hard = limits or (most, most)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -202,12 +202,14 @@ def _restore(instance: Instance, transaction: Transaction, view: View, timeout: 
         transaction.commit(proven, reads=view.includes)
     if _unit_installed(instance):
         command = ["systemctl", "start", f"{instance.layout.service}.service"]
-        status, _, err = process.run(command, process.CLEAN, 60.0)
+        status, dummy, err = process.run(command, process.CLEAN, 60.0)
     else:
         # It names a process that is gone; httpd would take a zombie of it for a httpd that runs.
         with contextlib.suppress(OSError):
             os.unlink(instance.pid_file)
-        status, _, err = process.run(instance.command("-k", "start"), instance.environment, timeout)
+        status, dummy, err = process.run(
+            instance.command("-k", "start"), instance.environment, timeout
+        )
     deadline = time.monotonic() + timeout
     while instance.parent() is None and time.monotonic() < deadline:
         time.sleep(0.05)

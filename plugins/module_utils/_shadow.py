@@ -238,7 +238,7 @@ class Shadow:
         """Let relative paths find everything else that lies below a ServerRoot."""
         for root in self._roots:
             os.makedirs(self.home + root, exist_ok=True)
-            for directory, _, _ in os.walk(self.home + root):
+            for directory, dummy, dummy in os.walk(self.home + root):
                 real = directory[len(self.home) :]
                 for name in self._names(real):
                     path = os.path.join(real, name)

@@ -80,17 +80,34 @@ RETURN = r"""
 changes:
   description:
     - What differs from what was declared, one element for each parameter, member or balancer.
-    - RV(changes[].before) is null for something new, RV(changes[].after) for something removed. Secrets are masked.
   returned: success
   type: list
   elements: dict
-  sample:
-    - balancer: app
-      layer: config
-      member: http://10.0.0.11:8080
-      parameter: loadfactor
-      before: 1.0
-      after: 5.0
+  contains:
+    balancer:
+      description: Name of the balancer.
+      type: str
+      sample: shop
+    layer:
+      description: Where it differs; V(config) for the files.
+      type: str
+      sample: config
+    member:
+      description: URL of the member; null for the balancer itself.
+      type: str
+      sample: http://10.0.0.11:8080
+    parameter:
+      description: Name of the parameter; null for a whole member or balancer.
+      type: str
+      sample: loadfactor
+    before:
+      description: What it was; null for something new. Secrets are masked.
+      type: raw
+      sample: 1.0
+    after:
+      description: What it is now; null for something removed. Secrets are masked.
+      type: raw
+      sample: 5.0
 validated:
   description:
     - How the new configuration was proven. V(rehearsed), httpd was started on it beside the running one; V(tested),

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 
@@ -24,7 +24,7 @@ def httpd(tmp_path) -> Iterator[PrivateHttpd]:
         yield server
 
 
-Module = Callable[..., "dict[str, Any]"]
+Module = Callable[..., Dict[str, Any]]
 
 
 def module_for(httpd: PrivateHttpd, name: str) -> Module:

@@ -60,8 +60,8 @@ def canonical_url(url: str) -> str:
 
     Raises ``ValueError`` if it is not a URL that httpd takes for a member.
     """
-    socket, bar, rest = url.partition("|")
-    if socket.lower().startswith("unix:") and bar:
+    socket, stroke, rest = url.partition("|")
+    if socket.lower().startswith("unix:") and stroke:
         return "unix:" + socket[5:] + "|" + canonical_url(rest)
     found = _URL.fullmatch(url)
     if not found or not found.group(3):
@@ -75,7 +75,7 @@ def canonical_url(url: str) -> str:
 
 def identity(url: str) -> str:
     """Return the part of a canonical member URL by which httpd tells members apart: for
-    ``unix:/socket|URL`` only what follows the bar (proxy_util.c ``ap_proxy_get_worker_ex``)."""
+    ``unix:/socket|URL`` only what follows the stroke (proxy_util.c ``ap_proxy_get_worker_ex``)."""
     return url.partition("|")[2] if url.startswith("unix:") else url
 
 

@@ -133,7 +133,7 @@ def read_dump(lines: list[str]) -> tuple[Node, int, int]:
     for number, line in enumerate(lines):
         if mark is not None:
             indent = len(mark[1])
-            name, _, args = line[indent:].partition(" ")
+            name, dummy, args = line[indent:].partition(" ")
             is_section = name.startswith("<")
             if is_section:
                 name = name[1:]

@@ -47,7 +47,7 @@ def test_a_port_in_use_is_passed_over_also_if_taken_on_every_address(demo: Modul
 
 def test_ports_are_given_out_once(demo: ModuleType) -> None:
     ports = demo.free_ports(20000)
-    assert len({next(ports) for _ in range(5)}) == 5
+    assert len({next(ports) for dummy in range(5)}) == 5
 
 
 def test_no_port_left_is_said(demo: ModuleType) -> None:

@@ -189,8 +189,8 @@ def test_rolling_back_restores_what_was_loaded_last(running, configuration, grac
     result = configuration(state="rolled_back")
     assert result["changed"] is True and result["validated"] == "rehearsed"
     after = everything(running)
-    assert {p: text for p, (text, _) in after.items() if ".apache_balancer" not in p.parts} == {
-        p: text for p, (text, _) in before.items() if ".apache_balancer" not in p.parts
+    assert {p: text for p, (text, dummy) in after.items() if ".apache_balancer" not in p.parts} == {
+        p: text for p, (text, dummy) in before.items() if ".apache_balancer" not in p.parts
     }
     assert configuration(state="rolled_back")["changed"] is False
     assert "takes no files" in configuration(state="rolled_back", files=new)["msg"]

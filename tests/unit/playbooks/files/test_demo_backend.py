@@ -204,7 +204,7 @@ def test_head_answers_without_a_body_and_the_connection_stays_usable(node: Node)
 
 def test_requests_are_served_at_the_same_time(node: Node) -> None:
     started = time.monotonic()
-    threads = [threading.Thread(target=node.get, args=("/api?sleep=0.5",)) for _ in range(8)]
+    threads = [threading.Thread(target=node.get, args=("/api?sleep=0.5",)) for dummy in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -216,7 +216,7 @@ def test_sessions_started_at_once_are_all_different(node: Node) -> None:
     seen: list[str] = []
     threads = [
         threading.Thread(target=lambda: seen.append(node.get("/api").json["session"]))
-        for _ in range(20)
+        for dummy in range(20)
     ]
     for thread in threads:
         thread.start()

@@ -140,7 +140,7 @@ def test_a_run_that_kept_every_promise_ends_with_0(tmp_path: Path, results: Any)
 
 
 def test_the_summary_names_every_address_and_fits_a_screen(tmp_path: Path, results: Any) -> None:
-    _, summary, _ = report(tmp_path, results)
+    dummy, summary, dummy = report(tmp_path, results)
     for address in ("8080/", "8081/", "8082/", "8083/"):
         assert f"http://127.0.0.1:{address}\n" in summary
     assert (tmp_path / "report.html").as_uri() in summary
@@ -148,7 +148,7 @@ def test_the_summary_names_every_address_and_fits_a_screen(tmp_path: Path, resul
 
 
 def test_the_report_loads_nothing_and_escapes_what_it_shows(tmp_path: Path, results: Any) -> None:
-    _, _, page = report(tmp_path, results)
+    dummy, dummy, page = report(tmp_path, results)
     assert "&lt;mod_lbmethod_byrequests&gt;" in page
     assert "&lt;VirtualHost *:80&gt;" in page
     assert '<span class="add">+&lt;Proxy &quot;balancer://shop&quot;&gt;</span>' in page
@@ -212,7 +212,7 @@ def test_a_broken_promise_is_named_and_fails(
 
 def test_a_new_session_on_the_drained_node_breaks_the_claim(tmp_path: Path, results: Any) -> None:
     results["drain"]["events"].append(event(5.0, "node2", "new", "newcomer 99"))
-    code, summary, _ = report(tmp_path, results)
+    code, summary, dummy = report(tmp_path, results)
     assert code == 1
     assert "1 while drained (8 elsewhere)" in summary
     assert "NOT TRUE here: diverts\n" in summary

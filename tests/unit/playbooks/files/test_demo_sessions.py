@@ -69,7 +69,7 @@ def run(*arguments: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
-def loyal(_: int, cookie: str) -> tuple[int, str, str]:
+def loyal(dummy: int, cookie: str) -> tuple[int, str, str]:
     """A server that keeps the session it is sent, and names a new one after the time."""
     return 200, "node1", cookie.partition("=")[2] or f"{time.monotonic_ns()}.node1"
 
@@ -84,7 +84,7 @@ def test_each_client_keeps_its_own_cookies() -> None:
 
 
 def test_a_client_whose_session_changes_has_moved() -> None:
-    def forgetful(count: int, _: str) -> tuple[int, str, str]:
+    def forgetful(count: int, dummy: str) -> tuple[int, str, str]:
         return 200, f"node{count}", f"{count}.node{count}"
 
     with server(forgetful) as url:

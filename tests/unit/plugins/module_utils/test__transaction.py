@@ -291,7 +291,7 @@ def test_backups_of_a_change_rolled_back_go_too_and_earlier_ones_stay(host: Host
         files = FileSet()
         files.write(f"{host.etc}/conf.d/keep.conf", b"kept\n")
         (first,) = t.commit(files, backup=True).values()
-        (second, *_) = t.commit(host.change(), backup=True).values()
+        (second, *dummy) = t.commit(host.change(), backup=True).values()
         t.roll_back()
     assert Path(first).read_bytes() == b"keep\n"
     assert not Path(second).exists()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import tempfile
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st

@@ -198,7 +198,7 @@ def documents(draw: st.DrawFn, depth: int = 4, level: int = 0) -> str:
     end = st.sampled_from(["\n", "\r\n", " \n", "\n\n", "\n# <Location /comment>\n"])
     spelled = st.sampled_from([str, str.lower, str.upper, str.swapcase])
     text = ""
-    for _ in range(draw(st.integers(0, 3))):
+    for dummy in range(draw(st.integers(0, 3))):
         kinds = ["directive"]
         if depth:
             kinds.append("wrapper")

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Every target does all of its own set-up, inside .build. Needed beforehand: Python 3.11 or newer.
+# ARGS goes to the tool behind a target: make units ARGS='-k lexer', make sanity ARGS='--test pep8'.
+
+export PATH := $(CURDIR)/.build/venv-dev/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
+export ANSIBLE_HOME := $(CURDIR)/.build/ansible
+
+collection := ansible_collections.webtier.apache_balancer
+lint := ruff types yamllint ansible-lint reuse changelog
+tests := $(lint) units httpd sanity integration
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo demo-stop test test-all lint $(tests) molecule molecule-all format setup clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## a balancer with backends on this machine, shown at work and left running
+	@tools/demo start $(ARGS)
+
+demo-stop: ## end what the demo left running
+	@tools/demo stop
+
+test: setup ## every check, fast ones first (at most 30 minutes on 2 cores)
+	@python tools/steps.py $(tests) molecule
+
+test-all: setup ## the same with every scenario
+	@python tools/steps.py $(tests) molecule-all
+
+lint: $(lint) ## format, style, types, licences
+
+ruff: setup
+	ruff format --check .
+	ruff check .
+
+types: setup
+	mypy --package $(collection).plugins
+	mypy tools
+
+yamllint: setup
+	yamllint --strict .
+
+ansible-lint: setup
+	ansible-lint
+
+reuse: setup
+	reuse --root $$(tools/collection copy) lint
+
+changelog: setup
+	antsibull-changelog lint
+
+units: setup ## tests of the pure parts, no httpd needed
+	pytest tests/unit $(ARGS)
+
+httpd: setup ## tests on a real, private httpd
+	@tools/debian-packages apache2-bin apache2-utils openssl procps
+	pytest tests/httpd $(ARGS)
+
+sanity: setup ## ansible-test sanity
+	@tools/sanity $(ARGS)
+
+integration: setup ## ansible-test integration: the modules on private httpds
+	@tools/debian-packages apache2-bin apache2-utils openssl procps
+	@tools/integration $(ARGS)
+
+molecule: setup ## role and playbooks in containers
+	@tools/molecule default
+
+molecule-all: setup
+	@tools/molecule --all
+
+format: setup ## let ruff format the code
+	ruff format .
+	ruff check --fix .
+
+setup:
+	@tools/venv dev
+	@tools/collection link
+
+clean: ## end what was started here and remove .build
+	@tools/demo stop
+	@tools/engine stop
+	rm -rf .build
