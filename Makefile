@@ -11,7 +11,7 @@ export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
 lint := ruff types yamllint ansible-lint reuse changelog
-tests := $(lint) units httpd sanity integration
+tests := $(lint) units httpd demo-check sanity integration
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -25,6 +25,9 @@ demo: ## a balancer with backends on this machine, shown at work and left runnin
 
 demo-stop: ## end what the demo left running
 	@tools/demo stop
+
+demo-check: ## the demo, ended when it has proved its claims
+	@tools/demo check
 
 test: setup ## every check, fast ones first (at most 30 minutes on 2 cores)
 	@python tools/steps.py $(tests) molecule

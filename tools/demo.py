@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the demo needs around its playbook: an httpd, free ports, application servers, an end.
 
-Called by tools/demo, with the Python of .build/venv-demo. Everything is in .build/demo.
+Called by tools/demo, with the Python of .build/venv-demo. Everything is in .build/demo,
+or in the folder of .build that DEMO_FOLDER names.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-DEMO = ROOT / ".build" / "demo"
+DEMO = ROOT / ".build" / os.environ.get("DEMO_FOLDER", "demo")
 OS_RELEASE = Path("/etc/os-release")
 LOOPBACK = "127.0.0.1"
 NODES = ("node1", "node2", "node3")

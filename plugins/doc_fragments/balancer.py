@@ -23,6 +23,8 @@ options:
 class ModuleDocFragment:
     """``balancer`` for a module of one balancer, ``balancer.elements`` for a list of them."""
 
+    ELEMENTS: str
+
     DOCUMENTATION = r"""
 options:
   name:
