@@ -188,6 +188,8 @@ def _view(instance: Instance, fileset: FileSet, request: Request) -> View | None
     except ConfigurationRefused:
         # A broken configuration must not keep anyone from mending it. The files alone have to do for
         # planning; the proof before the commit decides.
+        if any(wish.path is None for wish in request.balancers):
+            raise
         if request.modules:
             switch_modules(instance, fileset, request.modules, frozenset())
         return None

@@ -33,7 +33,7 @@ class NotEditable(Exception):
 class Author:
     """Collects the edits of one change over any number of files.
 
-    *load* returns the document at a path. Positions are those of the model the changes were planned on, so
+    *load* returns the document at a path; its ``path`` is the one to write to. Positions are those of the model the changes were planned on, so
     the documents must be the text that model was read from.
     """
 
@@ -43,7 +43,9 @@ class Author:
 
     def texts(self) -> dict[str, str]:
         """Return the new text of each file that changes, by path."""
-        return {path: edits.render() for path, edits in self._edits.items() if edits.changed}
+        return {
+            edits.document.path: edits.render() for edits in self._edits.values() if edits.changed
+        }
 
     def apply(self, balancer: Balancer, changes: Sequence[Change]) -> None:
         """Write *changes*, planned for the existing *balancer*.
@@ -259,7 +261,10 @@ class Author:
 
     def _open(self, path: str) -> Edits:
         if path not in self._edits:
-            self._edits[path] = Edits(self._load(path))
+            document = self._load(path)
+            # Two names may lead to one file.
+            edits = self._edits.get(document.path) or Edits(document)
+            self._edits[path] = self._edits[document.path] = edits
         return self._edits[path]
 
 

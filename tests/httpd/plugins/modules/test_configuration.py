@@ -166,6 +166,24 @@ def test_files_links_and_balancers_are_written_together(running, configuration, 
     assert (after["changed"], after["reload_required"]) == (False, False)
 
 
+def test_two_names_of_one_file_are_one_file(running, configuration):
+    """A site that is enabled by a link, as on Debian, and named by its real path."""
+    site = running.write(
+        "available/two.conf",
+        "<Proxy balancer://one>\nBalancerMember http://127.0.0.1:1\n</Proxy>\n",
+    )
+    (running.root / "conf/two.conf").symlink_to("../available/two.conf")
+    balancers = [
+        {"name": "one", "members": [{"url": "http://127.0.0.1:2"}]},
+        {"name": "two", "path": str(site), "members": [{"url": "http://127.0.0.1:3"}]},
+    ]
+    assert configuration(balancers=balancers)["changed"] is True
+    text = site.read_text()
+    assert "127.0.0.1:1" not in text and "127.0.0.1:2" in text and "127.0.0.1:3" in text
+    assert (running.root / "conf/two.conf").is_symlink()
+    assert configuration(balancers=balancers)["changed"] is False
+
+
 def test_a_removed_file_needs_a_reload_too(running, configuration, graceful_reload):
     extra = {"path": str(running.root / "conf/extra.conf")}
     configuration(files=[{**extra, "content": "# x\n"}])
@@ -214,6 +232,12 @@ def test_a_broken_configuration_can_be_mended(running, configuration):
     (running.root / "conf/app.conf").write_text("NoSuchDirective On\n")
     result = configuration(files=[file(running, "conf/app.conf", GOOD)])
     assert result["changed"] is True and result["validated"] == "rehearsed"
+
+
+def test_in_a_broken_configuration_a_balancer_is_not_searched_for(running, balancer):
+    (running.root / "conf/bad.conf").write_text("NoSuchDirective On\n")
+    result = balancer(name="app", members=[{"url": "http://127.0.0.1:1"}])
+    assert result["failed"] and f"{running.root}/conf/bad.conf:1" in result["msg"]
 
 
 @pytest.mark.parametrize(
