@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 # The closing lines of pytest, ansible-test and Molecule.
 PYTEST = re.compile(r"=+ (.*) in [\d.]+s.* =+$")
-PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
+PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|deselected)")
 ANSIBLE_TEST = re.compile(r'Running (sanity test ".*|\S+ integration test role)')
 ANSIBLE_TEST_FAILED = re.compile(r"\w+: The (\d+) \w+ test\(s\) listed below \(out of \d+\) failed")
 ANSIBLE_TEST_SKIPPED = re.compile(r"WARNING: Skipping .*test '?(\S+?)'? ")
@@ -27,7 +27,7 @@ MOLECULE_COUNT = re.compile(r"(successful|failed|missing|skipped)=(\d+)")
 
 
 class Count(NamedTuple):
-    """How many tests of a step passed, failed and were skipped."""
+    """How many tests of a step passed, failed and were skipped (not run, for a reason it gives)."""
 
     passed: int
     failed: int
@@ -61,7 +61,7 @@ def count(output: list[str], success: bool) -> Count:
     failed = said.get("failed", 0) + said.get("error", 0) + said.get("errors", 0)
     # Molecule passes over a playbook it does not find; here it is there to be run.
     failed = max(failed, len(bad), 0 if failed else said.get("missing", 0), 0 if success else 1)
-    skipped = said.get("skipped", 0) + len(passed_over)
+    skipped = said.get("skipped", 0) + said.get("deselected", 0) + len(passed_over)
     if names:
         passed = max(len(set(names)) - failed - len(passed_over), 0)
     elif said:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Fragment ``attributes`` for modules that change, ``attributes.info`` for those that only read."""
+    """Fragment ``attributes`` for modules that change, ``attributes.info`` for those that only read,
+    ``attributes.reload`` for the one that reloads."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -18,6 +19,21 @@ attributes:
   diff_mode:
     support: full
     description: Returns the files before and after as text.
+  platform:
+    support: full
+    description: The operating systems this runs on.
+    platforms: posix
+"""
+
+    RELOAD = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    description: Proves the configuration and says whether httpd would be reloaded.
+  diff_mode:
+    support: N/A
+    description: Changes no file.
   platform:
     support: full
     description: The operating systems this runs on.

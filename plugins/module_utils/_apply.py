@@ -22,12 +22,14 @@ from ._balancer.model import Configuration
 from ._balancer.parameters import masked
 from ._balancer.plan import Change
 from ._configuration import ConfigurationError, Plan, Request, prepare, verify
-from ._fileset import Entry
+from ._fileset import Entry, FileSet
 from ._generation import Loaded, Memory
+from ._httpd.dump import View
 from ._httpd.tree import Node
 from ._instance import ConfigurationRefused, Instance, NotInstalled, said
 
 if TYPE_CHECKING:
+    from ._preflight import Proof
     from ._transaction import Transaction
 
 # What a transaction leaves in the state folder while it writes.
@@ -67,6 +69,15 @@ def state_folder(instance: Instance) -> str:
     return os.path.join(os.path.dirname(instance.main_file()), ".apache_balancer")
 
 
+def recover(instance: Instance) -> list[str]:
+    """Put right what a run left that was killed while it wrote; return what was done, in sentences."""
+    folder = state_folder(instance)
+    if not os.path.exists(os.path.join(folder, JOURNAL)):
+        return []
+    with _transaction(folder) as transaction:
+        return transaction.recovered
+
+
 def carry_out(
     instance: Instance, request: Request, validate: bool, backup: bool, check_mode: bool
 ) -> Outcome:
@@ -98,22 +109,17 @@ class _Work(NamedTuple):
 
     def run(self, check_mode: bool) -> Outcome:
         instance = self.instance
-        folder = state_folder(instance)
-        recovered: list[str] = []
-        if not check_mode and os.path.exists(os.path.join(folder, JOURNAL)):
-            # A run was killed while it wrote. Opening a transaction puts things right.
-            with _transaction(folder) as transaction:
-                recovered = transaction.recovered
+        if not instance.installed and not check_mode:
+            raise NotInstalled(f"there is no httpd at {instance.binary}; install it first")
+        recovered = [] if check_mode else recover(instance)
         plan = self.planner()
         if not plan.fileset.changed():
             return _nothing(instance, plan, recovered)
         proof = self.prove(plan)
         if check_mode:
             return _outcome(plan, proof, _foretold(instance, plan))
-        if not instance.installed:
-            raise NotInstalled(f"there is no httpd at {instance.binary}; install it first")
         entries, stamp = plan.fileset.changed(), _stamp(plan)
-        with _transaction(folder) as transaction:
+        with _transaction(state_folder(instance)) as transaction:
             plan = self.planner()
             recovered += transaction.recovered
             if not plan.fileset.changed():
@@ -166,6 +172,8 @@ def _transaction(folder: str) -> Transaction:
 def _nothing(instance: Instance, plan: Plan, warnings: list[str]) -> Outcome:
     problems = lint(plan.configuration, plan.view) if plan.view else []
     proof = _Proof(UNCHANGED, problems, plan.configuration, warnings)
+    # What is replaced by a file of the same declaration comes and goes without a change.
+    plan = plan._replace(changes=[])
     return _outcome(plan, proof, Memory(instance).state(plan.files))
 
 
@@ -198,8 +206,6 @@ def _outcome(
 
 
 def _prove(instance: Instance, plan: Plan, request: Request, validate: bool) -> _Proof:
-    from ._preflight import RehearsalFailed, candidate_view, prove
-
     if not instance.installed:
         warning = (
             f"there is no httpd at {instance.binary} yet, so the configuration could not be proven"
@@ -207,26 +213,31 @@ def _prove(instance: Instance, plan: Plan, request: Request, validate: bool) -> 
         return _Proof(NOT_VALIDATED, [], plan.configuration, [warning])
     if not validate:
         return _Proof(NOT_VALIDATED, [], plan.configuration, [])
+    proof = proven(instance, plan.fileset)
+    problems = verify(plan, request, proof.view)
+    warnings = [said(warning) for warning in proof.warnings]
+    return _Proof(proof.validated, problems, codec.read(proof.view.root), warnings)
+
+
+def proven(instance: Instance, fileset: FileSet) -> Proof:
+    """Return the proof that httpd starts with *fileset*; raise :class:`ConfigurationError` that says what the
+    lint knows about the reason."""
+    from ._preflight import RehearsalFailed, candidate_view, prove
+
     try:
-        proof = prove(instance, plan.fileset)
+        proof = prove(instance, fileset)
     except RehearsalFailed as failure:
         # httpd says that it cannot start; the lint says what that means.
-        view = candidate_view(instance, plan.fileset)
-        fatal = [problem for problem in lint(codec.read(view.root), view) if problem.fatal]
-        reasons = "".join(f"\n{problem}" for problem in fatal)
-        raise ConfigurationError(f"{failure}{reasons}") from None
-    problems = verify(plan, request, proof.view)
-    fatal = [problem for problem in problems if problem.fatal]
+        fatal = _fatal(candidate_view(instance, fileset))
+        raise ConfigurationError("\n".join([str(failure), *fatal])) from None
+    fatal = _fatal(proof.view)
     if fatal and proof.validated != "rehearsed":
-        raise ConfigurationError(
-            "httpd would not start: " + "\n".join(str(problem) for problem in fatal)
-        )
-    return _Proof(
-        proof.validated,
-        problems,
-        codec.read(proof.view.root),
-        [said(warning) for warning in proof.warnings],
-    )
+        raise ConfigurationError("httpd would not start: " + "\n".join(fatal))
+    return proof
+
+
+def _fatal(view: View) -> list[str]:
+    return [str(problem) for problem in lint(codec.read(view.root), view) if problem.fatal]
 
 
 def diffs(entries: Sequence[Entry]) -> list[dict[str, str]]:

@@ -80,7 +80,7 @@ def configuration_options() -> Spec:
                     "choices": ["present", "absent", "link"],
                     "default": "present",
                 },
-                "content": {"type": "str"},
+                "content": {"type": "str", "no_log": True},
                 "src": {"type": "path"},
                 "link": {"type": "str"},
                 "owner": {"type": "str"},

@@ -14,7 +14,7 @@ from ._balancer import codec
 from ._balancer.author import Author
 from ._balancer.lint import Problem, lint
 from ._balancer.model import MAIN, Balancer, Configuration, Place, Vhost
-from ._balancer.plan import MEMBERS, Change, Declaration, DeclarationError, plan
+from ._balancer.plan import MEMBERS, PARAMETERS, Change, Declaration, DeclarationError, plan
 from ._fileset import FileSet
 from ._httpd.document import Document
 from ._httpd.dump import View
@@ -80,9 +80,10 @@ def prepare(instance: Instance, request: Request) -> Plan:
     raises.
     """
     fileset = FileSet()
+    _check_once(fileset, request)
     for file in request.files:
         _put(fileset, file)
-    view = _view(instance, fileset, request) if instance.installed else None
+    view, refusal = _view(instance, fileset, request) if instance.installed else (None, None)
     root = view.root if view else _documents(fileset, request)
     configuration = codec.read(root)
     author = Author(lambda path: load(fileset, path))
@@ -96,6 +97,9 @@ def prepare(instance: Instance, request: Request) -> Plan:
         fileset.write(path, encode(text))
     for wish in request.balancers:
         _own(fileset, wish)
+    if refusal is not None and not fileset.changed():
+        # Nothing here mends it, so nothing can be said about what httpd makes of it.
+        raise refusal
     files += [entry.path for entry in fileset]
     return Plan(fileset, changes, configuration, view, list(dict.fromkeys(files)))
 
@@ -173,26 +177,47 @@ def _own(fileset: FileSet, wish: BalancerWish) -> None:
             fileset.write(wish.path, content, wish.owner, wish.group, wish.mode)
 
 
-def _view(instance: Instance, fileset: FileSet, request: Request) -> View | None:
-    """Return what httpd reads once files and modules are in place, the balancers not yet."""
+def _check_once(fileset: FileSet, request: Request) -> None:
+    """Refuse what is declared twice: which one is meant is not known."""
+    seen: set[object] = set()
+    for file in request.files:
+        real = (
+            file.path if file.link is not None or file.content is None else fileset.real(file.path)
+        )
+        if real in seen:
+            raise ConfigurationError(f"files: {file.path} is declared twice")
+        seen.add(real)
+    for wish in request.balancers:
+        key = (wish.declaration.name, wish.vhost, wish.path and fileset.real(wish.path))
+        if key in seen:
+            raise ConfigurationError(f"balancers: {wish.declaration.name} is declared twice")
+        seen.add(key)
+
+
+def _view(
+    instance: Instance, fileset: FileSet, request: Request
+) -> tuple[View | None, ConfigurationRefused | None]:
+    """Return what httpd reads once files and modules are in place, the balancers not yet; or why it refuses
+    that."""
     for wish in request.balancers:
         # So that an Include of a file that is still to be written does not fail.
         if wish.path and wish.present and fileset.read(wish.path) is None:
             fileset.write(wish.path, b"")
     try:
         if not request.modules:
-            return candidate_view(instance, fileset) if fileset.changed() else instance.view()
+            view = candidate_view(instance, fileset) if fileset.changed() else instance.view()
+            return view, None
         before = instance.view()
         switch_modules(instance, fileset, request.modules, before.modules)
-        return candidate_view(instance, fileset) if fileset.changed() else before
-    except ConfigurationRefused:
+        return (candidate_view(instance, fileset) if fileset.changed() else before), None
+    except ConfigurationRefused as refusal:
         # A broken configuration must not keep anyone from mending it. The files alone have to do for
         # planning; the proof before the commit decides.
         if any(wish.path is None for wish in request.balancers):
             raise
         if request.modules:
             switch_modules(instance, fileset, request.modules, frozenset())
-        return None
+        return None, refusal
 
 
 def _documents(fileset: FileSet, request: Request) -> Node:
@@ -221,13 +246,14 @@ def _plan_balancer(
 ) -> list[tuple[str, Change]]:
     declaration = wish.declaration
     if not wish.present:
-        return _plan_removal(configuration, author, wish, chosen)
+        return _plan_removal(fileset, configuration, author, wish, chosen)
     if not chosen:
         return _plan_creation(fileset, configuration, author, wish)
     found: list[tuple[str, Change]] = []
     for balancer in _one_of_each_text(chosen):
         _check_purge(fileset, wish, balancer)
         changes = plan(balancer, declaration)
+        _check_followers(configuration, balancer, declaration)
         if changes:
             _check_shared(configuration, wish, chosen, balancer)
         author.apply(balancer, changes)
@@ -276,11 +302,27 @@ def _plan_creation(
 
 
 def _plan_removal(
-    configuration: Configuration, author: Author, wish: BalancerWish, chosen: Sequence[Balancer]
+    fileset: FileSet,
+    configuration: Configuration,
+    author: Author,
+    wish: BalancerWish,
+    chosen: Sequence[Balancer],
 ) -> list[tuple[str, Change]]:
     found: list[tuple[str, Change]] = []
     for balancer in _one_of_each_text(chosen):
         _check_shared(configuration, wish, chosen, balancer)
+        elsewhere = [
+            place
+            for place in balancer.sections
+            if wish.path
+            and place.file[:1] == "/"
+            and fileset.real(place.file) != fileset.real(wish.path)
+        ]
+        if elsewhere:
+            raise ConfigurationError(
+                f"balancer://{balancer.name} stands at {elsewhere[0]} too, not only in {wish.path}; omit path to"
+                " remove all of it"
+            )
         references = configuration.references(balancer)
         if references and not wish.force:
             listed = "; ".join(f"{r.place}: {r.directive} {r.text}" for r in references[:5])
@@ -379,6 +421,29 @@ def _check_shared(
             f"{balancer.place} belongs to {_labels(configuration, [b.vhost for b in [balancer, *others]])}; a change"
             " for one would change the others. Use vhost: all, or give each its own file"
         )
+
+
+def _check_followers(
+    configuration: Configuration, balancer: Balancer, declared: Declaration
+) -> None:
+    """Refuse what would have no effect in a virtual host that only uses a balancer of the main server: the
+    parameters of its ProxyPass win there (mod_proxy.c ``merge_proxy_config``)."""
+    if balancer.vhost is not configuration.main:
+        return
+    wanted = dict(declared.proxy_set or {})
+    for vhost in configuration.vhosts[1:]:
+        follower = vhost.balancers.get(balancer.name)
+        if follower is None or follower.defined:
+            continue
+        for name, setting in follower.settings.items():
+            managed = name in wanted or name in declared.reset
+            purged = declared.proxy_set is not None and PARAMETERS in declared.purge
+            if (managed or purged) and setting.value != wanted.get(name):
+                raise ConfigurationError(
+                    f"{setting.place}: {name}={setting.text} stands here for {configuration.label(vhost)}, which uses"
+                    f" balancer://{balancer.name} of the main server, and wins there. Remove it here, or define the"
+                    " balancer in that virtual host"
+                )
 
 
 def _check_purge(fileset: FileSet, wish: BalancerWish, balancer: Balancer) -> None:

@@ -50,7 +50,10 @@ def switch_modules(
     unwanted = [w.name for w in wishes if not w.present]
     if not missing and not unwanted:
         return
-    if instance.layout.module_style != "links":
+    if (
+        instance.layout.module_style != "links"
+        or instance.main_file() != instance.layout.config_file
+    ):
         raise ModuleError(
             f"modules: {', '.join(missing + unwanted)}: this httpd has no mods-available folder; load modules by"
             " LoadModule lines in files"

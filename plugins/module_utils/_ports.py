@@ -10,12 +10,24 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import os
 import socket
 from typing import NamedTuple
 
 from ._httpd.dump import Message, View
 from ._namespaces import Listener, listening
+
+# Kinds of addresses, and after which others they cannot be bound at the same port (seen on 2.4.71).
+# Left out is what depends on how httpd was built (whether all of IPv6 holds IPv4 as well) and on
+# the host (whether no address stands for all of IPv6 or, where there is none, of IPv4).
+_BLOCKING = {
+    "any": ("one IPv4", "all IPv4"),
+    "all IPv4": ("one IPv4",),
+    "all IPv6": ("one IPv6",),
+    "one IPv4": ("any", "all IPv4"),
+    "one IPv6": ("any", "all IPv6"),
+}
 
 
 class Address(NamedTuple):
@@ -56,16 +68,50 @@ def conflicts(view: View, parent: int | None) -> list[Message]:
         why = _cannot_bind(address)
         if why is None:
             continue
-        shown = f"{address.host or '*'}:{address.port}"
         if why == errno.EADDRNOTAVAIL:
-            text = f"Listen {shown}: this host has no such address"
+            text = f"Listen {_shown(address)}: this host has no such address"
         elif why == errno.EADDRINUSE and (ours or parent is None):
             # Of another user's httpd we cannot see which sockets it holds.
-            text = f"Listen {shown}: the port is held by {_holder(address, held, ours)}"
+            text = f"Listen {_shown(address)}: the port is held by {_holder(address, held, ours)}"
         else:
             continue
         found.append(Message(file=address.file, line=address.line, code=None, text=text))
     return found
+
+
+def overlaps(view: View) -> list[Message]:
+    """Return each ``Listen`` that cannot be bound because of an earlier one of the same port.
+
+    httpd listens at each address before it binds the next (server/listen.c: make_sock). Twice the
+    same address is refused by ``-t`` already; names are left out.
+    """
+    found = []
+    seen: list[Address] = []
+    for address in addresses(view):
+        blocking = _BLOCKING.get(_kind(address.host), ())
+        for other in seen:
+            if other.port == address.port and _kind(other.host) in blocking:
+                place = f"{other.file}:{other.line}"
+                text = f"Listen {_shown(address)}: overlaps Listen {_shown(other)} ({place})"
+                found.append(Message(file=address.file, line=address.line, code=None, text=text))
+                break
+        seen.append(address)
+    return found
+
+
+def _kind(host: str) -> str:
+    if not host:
+        return "any"
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "name"
+    return f"{'all' if address.is_unspecified else 'one'} IPv{address.version}"
+
+
+def _shown(address: Address) -> str:
+    host = f"[{address.host}]" if ":" in address.host else address.host or "*"
+    return f"{host}:{address.port}"
 
 
 def _cannot_bind(address: Address) -> int | None:

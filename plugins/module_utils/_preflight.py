@@ -109,11 +109,13 @@ def prove(
     if held:
         raise RehearsalFailed(held)
     if not rehearse:
+        _refuse_what_is_known(candidates, view)
         return Proof("tested", view, view.warnings)
     if refused:
-        return _only_tested(view, f"no private namespaces here ({refused})")
+        return _only_tested(candidates, view, f"no private namespaces here ({refused})")
     if parent is not None and not _ours(parent):
-        return _only_tested(view, f"httpd runs as another user (process {parent.pid})")
+        why = f"httpd runs as another user (process {parent.pid})"
+        return _only_tested(candidates, view, why)
     return _rehearse(instance, candidates, parent, view, timeout)
 
 
@@ -195,7 +197,7 @@ def _rehearse(
             timeout,
         )
     except PreflightImpossible as error:
-        return _only_tested(view, f"no private namespaces here ({error})")
+        return _only_tested(candidates, view, f"no private namespaces here ({error})")
     outcome = rehearsal.Outcome(**answer)
     if outcome.proven:
         return Proof("rehearsed", view, view.warnings)
@@ -203,10 +205,10 @@ def _rehearse(
     keys = _unlocked_before(instance, candidates, view) if parent is not None else []
     if keys and (outcome.hung or any(message.code in _PASS_PHRASES for message in messages)):
         why = f"the pass phrase of {', '.join(keys)} is known to the running httpd alone"
-        return _only_tested(view, why)
+        return _only_tested(candidates, view, why)
     if any(_READ_ONLY in message.text for message in messages):
         # A module writes where we did not expect it, and was kept from it.
-        return _only_tested(view, "; ".join(map(said, messages)))
+        return _only_tested(candidates, view, "; ".join(map(said, messages)))
     if os.geteuid() != 0:
         text = "\n".join(message.text for message in messages)
         paths = out_of_reach(text)
@@ -281,9 +283,20 @@ def _is_encrypted(path: str) -> bool:
     return False
 
 
-def _only_tested(view: View, why: str) -> Proof:
+def _only_tested(candidates: Sequence[Entry], view: View, why: str) -> Proof:
+    _refuse_what_is_known(candidates, view)
     warning = Message(None, None, None, f"tested, but not rehearsed: {why}")
     return Proof("tested", view, [*view.warnings, warning])
+
+
+def _refuse_what_is_known(candidates: Sequence[Entry], view: View) -> None:
+    """Raise RehearsalFailed for mistakes that ``-t`` does not see, nor the lint of balancers."""
+    # Imported late: most hosts can rehearse.
+    from ._certificates import mismatches
+
+    found = [*ports.overlaps(view), *mismatches(view, candidates)]
+    if found:
+        raise RehearsalFailed(found)
 
 
 # --- what httpd said -----------------------------------------------------------------------

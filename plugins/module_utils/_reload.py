@@ -16,18 +16,15 @@ import contextlib
 import os
 import signal
 import time
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Sequence
 
 from . import _process as process
-from ._apply import UNCHANGED, state_folder
-from ._balancer import codec
-from ._balancer.lint import lint
+from ._apply import UNCHANGED, proven, recover, state_folder
 from ._fileset import FileSet
 from ._generation import Generation, Memory, current
 from ._httpd.dump import View
 from ._httpd.text import decode
 from ._instance import Instance, InstanceError
-from ._preflight import prove
 from ._process import Parent
 from ._transaction import Transaction
 
@@ -50,6 +47,7 @@ class Reload(NamedTuple):
     validated: str = UNCHANGED
     method: str = ""
     seconds: float = 0.0
+    warnings: Sequence[str] = ()
 
     def result(self) -> dict[str, Any]:
         """Return it as it appears in the result of the module."""
@@ -74,39 +72,75 @@ def graceful_reload(
     """
     if not instance.installed:
         return Reload(False, False, [])
+    warnings = [] if check_mode else recover(instance)
+    state = _look(instance)
+    parent = state.to_reload(only_if_needed)
+    if parent is None:
+        return Reload(False, state.parent is not None, [], warnings=warnings)
+    if check_mode:
+        return Reload(
+            True,
+            True,
+            state.reasons,
+            proven(instance, FileSet()).validated,
+            _method(instance, parent),
+        )
+    with Transaction(state_folder(instance)) as transaction:
+        # Somebody else may have done it while we waited for the lock.
+        state = _look(instance)
+        parent = state.to_reload(only_if_needed)
+        if parent is None:
+            return Reload(False, state.parent is not None, [], warnings=warnings)
+        validated = proven(instance, FileSet()).validated
+        method, seconds = _reload(instance, parent, state, transaction, timeout)
+        # Whether httpd read a file that was changed meanwhile is not known.
+        includes = state.view.includes
+        known = [path for path in includes if _unchanged_since(path, state.begun)]
+        Memory(instance).note_loaded(known)
+        if known == includes:
+            transaction.keep_proven(includes)
+    return Reload(True, True, state.reasons, validated, method, seconds, warnings)
+
+
+class _State(NamedTuple):
+    """What is there before a reload: *begun* is when it was looked at, in nanoseconds."""
+
+    begun: int
+    view: View
+    parent: Parent | None
+    generation: Generation | None
+    reasons: list[str]
+
+    def to_reload(self, only_if_needed: bool) -> Parent | None:
+        """Return the process to be told, if httpd runs and needs it."""
+        return self.parent if self.reasons or not only_if_needed else None
+
+
+def _look(instance: Instance) -> _State:
     begun = time.time_ns() - _CLOCKS_DIFFER
     view = instance.view()
-    parent = instance.parent()
-    if parent is None:
-        return Reload(False, False, [])
     memory = Memory(instance)
-    files = list(dict.fromkeys([*view.includes, *memory.files]))
-    loaded = memory.state(files)
-    if only_if_needed and not loaded.reload_required:
-        return Reload(False, True, [])
-    validated = _prove(instance)
-    if check_mode:
-        return Reload(True, True, loaded.reasons, validated, _method(instance, parent))
-    with Transaction(state_folder(instance)) as transaction:
-        before = memory.generation
-        started = time.monotonic()
-        said = _log_position(view)
-        method = _tell(instance, parent)
-        if not _wait(lambda: _serves(instance, parent, before), instance, parent, timeout):
-            reason = _log_since(view, said)
-            if process.started(parent.pid) == parent.started:
-                raise ReloadFailed(
-                    f"httpd did not load its configuration within {timeout:g} s ({method}); it goes on with what it"
-                    f" had loaded{reason}"
-                )
-            raise ReloadFailed(_restore(instance, transaction, view, timeout) + reason)
-        seconds = time.monotonic() - started
-        # Whether httpd read a file that was changed meanwhile is not known.
-        known = [path for path in view.includes if _unchanged_since(path, begun)]
-        Memory(instance).note_loaded(known)
-        if known == view.includes:
-            transaction.keep_proven(view.includes)
-    return Reload(True, True, loaded.reasons, validated, method, seconds)
+    loaded = memory.state(dict.fromkeys([*view.includes, *memory.files]))
+    return _State(begun, view, instance.parent(), memory.generation, loaded.reasons)
+
+
+def _reload(
+    instance: Instance, parent: Parent, state: _State, transaction: Transaction, timeout: float
+) -> tuple[str, float]:
+    """Tell httpd and wait until it serves; return how it was told and the seconds it took."""
+    view = state.view
+    started = time.monotonic()
+    said = _log_position(view)
+    method = _tell(instance, parent)
+    if not _wait(lambda: _serves(instance, parent, state.generation), instance, parent, timeout):
+        reason = _log_since(view, said)
+        if process.started(parent.pid) == parent.started:
+            raise ReloadFailed(
+                f"httpd did not load its configuration within {timeout:g} s ({method}); it goes on with what it had"
+                f" loaded{reason}"
+            )
+        raise ReloadFailed(_restore(instance, transaction, view, timeout) + reason)
+    return method, time.monotonic() - started
 
 
 def _unchanged_since(path: str, begun: int) -> bool:
@@ -114,16 +148,6 @@ def _unchanged_since(path: str, begun: int) -> bool:
         return max(os.stat(path).st_ctime_ns, os.lstat(path).st_ctime_ns) < begun
     except OSError:
         return False
-
-
-def _prove(instance: Instance) -> str:
-    proof = prove(instance, FileSet())
-    if proof.validated != "rehearsed":
-        problems = lint(codec.read(proof.view.root), proof.view)
-        fatal = "\n".join(str(problem) for problem in problems if problem.fatal)
-        if fatal:
-            raise ReloadFailed(f"httpd would end at this reload, so it was not told: {fatal}")
-    return proof.validated
 
 
 def _unit(parent: Parent) -> str:
@@ -195,11 +219,14 @@ def _children(parent: Parent, generation: Generation) -> set[int]:
 
 def _restore(instance: Instance, transaction: Transaction, view: View, timeout: float) -> str:
     """Put the files of the last proven generation back and start httpd again; say what came of it."""
-    proven = transaction.proven()
+    last = transaction.proven()
     restored = []
-    if proven is not None:
-        restored = [entry.path for entry in proven.changed()]
-        transaction.commit(proven, reads=view.includes)
+    if last is not None:
+        restored = [entry.path for entry in last.changed()]
+        transaction.commit(last, reads=view.includes)
+        # The PidFile of what is put back counts.
+        with contextlib.suppress(InstanceError):
+            instance.view()
     if _unit_installed(instance):
         command = ["systemctl", "start", f"{instance.layout.service}.service"]
         status, dummy, err = process.run(command, process.CLEAN, 60.0)
@@ -211,12 +238,22 @@ def _restore(instance: Instance, transaction: Transaction, view: View, timeout: 
             instance.command("-k", "start"), instance.environment, timeout
         )
     deadline = time.monotonic() + timeout
-    while instance.parent() is None and time.monotonic() < deadline:
+    serves = False
+    while status == 0 and not serves and time.monotonic() < deadline:
         time.sleep(0.05)
+        serves = _started(instance)
     what = f"put back {', '.join(restored)}" if restored else "there was nothing to put back"
-    if status != 0 or instance.parent() is None:
+    if not serves:
         return f"httpd ended when it was told to reload; {what}; it could not be started again: {decode(err).strip()}"
     return f"httpd ended when it was told to reload; {what}, and started it again"
+
+
+def _started(instance: Instance) -> bool:
+    """Whether a parent process runs, has written its PidFile and serves."""
+    parent = instance.parent()
+    if parent is None or process.named_by(instance.pid_file, instance.binary) != parent:
+        return False
+    return _serves(instance, parent, None)
 
 
 def _unit_installed(instance: Instance) -> bool:

@@ -18,7 +18,7 @@ from ._balancer import codec
 from ._balancer.author import NotEditable
 from ._balancer.lint import lint
 from ._balancer.model import Balancer, Configuration
-from ._balancer.parameters import BALANCER, MEMBER, masked, shown
+from ._balancer.parameters import BALANCER, MEMBER, masked, secrets, shown
 from ._balancer.plan import Declaration, DeclarationError
 from ._configuration import (
     BalancerWish,
@@ -59,6 +59,7 @@ def run_graceful_reload(module: AnsibleModule) -> None:
 
 def _run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) -> None:
     try:
+        _hide(module)
         result = work(module)
     except _EXPECTED as problem:
         module.fail_json(msg="\n".join(masked(display(line)) for line in str(problem).split("\n")))
@@ -68,7 +69,31 @@ def _run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]])
             exception=traceback.format_exc(),
         )
     else:
-        module.exit_json(**result)
+        module.exit_json(**_text(result))
+
+
+def _hide(module: AnsibleModule) -> None:
+    """Let Ansible mask the secrets in the options, wherever they appear in the result."""
+    params = module.params
+    members = list(params.get("members") or ())
+    for balancer in params.get("balancers") or ():
+        members += balancer["members"] or ()
+    contents = [file["content"] for file in params.get("files") or () if file["content"]]
+    for text in [member["url"] for member in members] + contents:
+        module.no_log_values.update(secrets(text))
+    # Hidden from the log, but the file before and after is what diff mode is for.
+    module.no_log_values.difference_update(contents)
+
+
+def _text(value: Any) -> Any:
+    """Return *value* with bytes that are no text written out, which a controller would refuse."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {_text(key): _text(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_text(item) for item in value]
+    return value
 
 
 # Everything that is wrong with the input, the files or the httpd, as opposed to with us. The errors of rooms
@@ -127,7 +152,8 @@ def _balancer_info(module: AnsibleModule) -> dict[str, Any]:
     if vhost:
         label = configuration.label(server(configuration, vhost))
         balancers = [balancer for balancer in balancers if balancer["vhost"] == label]
-    result = _loaded(Memory(instance).state(view.includes))
+    memory = Memory(instance)
+    result = _loaded(memory.state(dict.fromkeys([*view.includes, *memory.files])))
     result.update(
         changed=False,
         balancers=balancers,
@@ -143,9 +169,11 @@ def _graceful_reload(module: AnsibleModule) -> dict[str, Any]:
     done = graceful_reload(
         instance,
         only_if_needed=module.params["only_if_needed"],
-        timeout=float(module.params["timeout"]),
+        timeout=max(1.0, float(module.params["timeout"])),
         check_mode=module.check_mode,
     )
+    for warning in done.warnings:
+        module.warn(masked(display(warning)))
     return done.result()
 
 
@@ -211,7 +239,12 @@ def _mode(options: Params) -> int | None:
     if mode is None:
         return None
     try:
-        return mode if isinstance(mode, int) else int(str(mode), 8)
+        # YAML reads 0640 as an octal number, and 640 as a decimal one that nobody means.
+        if not isinstance(mode, int):
+            return int(str(mode), 8)
+        if mode <= 0o777:
+            return mode
+        raise ValueError
     except ValueError:
         raise ConfigurationError(
             f"mode: {mode!r} is not possible; write an octal number in quotes, such as '0640'"

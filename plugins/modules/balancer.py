@@ -128,7 +128,7 @@ reload_reasons:
   returned: success
   type: list
   elements: str
-  sample: ["/etc/apache2/sites-available/shop.conf was written after httpd loaded its configuration"]
+  sample: ["/etc/apache2/sites-available/shop.conf: written after httpd last loaded its configuration"]
 running:
   description:
     - Whether this httpd runs.
@@ -165,7 +165,7 @@ backup_files:
   returned: when O(backup=true) and something changed
   type: dict
   sample:
-    /etc/apache2/ports.conf: /etc/apache2/.apache_balancer/backup/20261122T100000Z-a1b2c3/ports.conf
+    /etc/apache2/ports.conf: /etc/apache2/.apache_balancer/backup/20261122T100000Z-a1b2c3/etc/apache2/ports.conf
 balancer:
   description:
     - The balancer as it is declared in the files now, one element for each virtual host that has it.

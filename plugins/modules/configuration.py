@@ -24,7 +24,7 @@ options:
     description:
       - V(present) brings about what is declared.
       - V(rolled_back) puts every file back as the last M(webtier.apache_balancer.graceful_reload) that went well left
-        it. Nothing else may be declared then.
+        it or, before there was one, as it stood before the first change. Nothing else may be declared then.
     type: str
     choices: [present, rolled_back]
     default: present
@@ -188,7 +188,7 @@ reload_reasons:
   returned: success
   type: list
   elements: str
-  sample: ["/etc/apache2/sites-available/shop.conf was written after httpd loaded its configuration"]
+  sample: ["/etc/apache2/sites-available/shop.conf: written after httpd last loaded its configuration"]
 running:
   description:
     - Whether this httpd runs.
@@ -225,7 +225,7 @@ backup_files:
   returned: when O(backup=true) and something changed
   type: dict
   sample:
-    /etc/apache2/ports.conf: /etc/apache2/.apache_balancer/backup/20261122T100000Z-a1b2c3/ports.conf
+    /etc/apache2/ports.conf: /etc/apache2/.apache_balancer/backup/20261122T100000Z-a1b2c3/etc/apache2/ports.conf
 balancers:
   description:
     - The declared balancers as they stand in the files now.

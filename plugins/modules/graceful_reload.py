@@ -19,7 +19,7 @@ description:
   - A stopped httpd stays stopped.
 extends_documentation_fragment:
   - webtier.apache_balancer.httpd
-  - webtier.apache_balancer.attributes
+  - webtier.apache_balancer.attributes.reload
 options:
   only_if_needed:
     description:
@@ -28,7 +28,7 @@ options:
     default: true
   timeout:
     description:
-      - Seconds to wait for the new generation.
+      - Seconds to wait for the new generation, V(1) or more.
     type: int
     default: 30
 seealso:
@@ -59,7 +59,7 @@ reload_reasons:
   returned: success
   type: list
   elements: str
-  sample: ["/etc/apache2/sites-available/shop.conf was written after httpd loaded its configuration"]
+  sample: ["/etc/apache2/sites-available/shop.conf: written after httpd last loaded its configuration"]
 validated:
   description:
     - How the configuration was proven before the reload, V(rehearsed) or V(tested); V(unchanged) without a reload.

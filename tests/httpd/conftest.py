@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Iterator
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.tests.support import machine
 from ansible_collections.webtier.apache_balancer.tests.support.modules import run
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
@@ -22,6 +23,12 @@ def httpd(tmp_path) -> Iterator[PrivateHttpd]:
     """A private httpd with what one balancer needs, not started."""
     with PrivateHttpd(tmp_path / "httpd", *BALANCER) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def provable() -> str:
+    """What a change that is fine comes to be on this machine: "rehearsed" or "tested"."""
+    return machine.proof(machine.refused())
 
 
 Module = Callable[..., Dict[str, Any]]

@@ -17,7 +17,7 @@ from .._httpd.lexer import Statement, quoted, statement
 from .codec import balancer_name
 from .model import Balancer, Member, Place, Setting, identity
 from .parameters import BALANCER, MEMBER, Value
-from .plan import Change
+from .plan import URL, Change
 
 _INDENT = "    "
 
@@ -33,8 +33,8 @@ class NotEditable(Exception):
 class Author:
     """Collects the edits of one change over any number of files.
 
-    *load* returns the document at a path; its ``path`` is the one to write to. Positions are those of the model the changes were planned on, so
-    the documents must be the text that model was read from.
+    *load* returns the document at a path; its ``path`` is the one to write to. Positions are those of the
+    model the changes were planned on, so the documents must be the text that model was read from.
     """
 
     def __init__(self, load: Callable[[str], Document]) -> None:
@@ -59,7 +59,7 @@ class Author:
             elif change.parameter is not None:
                 self._member_parameter(_member(balancer, change.member), change)
             elif change.after is None:
-                self._remove_line(_member(balancer, change.member).place)
+                self._remove_line(change.place or _member(balancer, change.member).place)
             else:
                 added.append(change)
         if added:
@@ -112,7 +112,21 @@ class Author:
 
     # What stands in one line
 
+    def _url(self, member: Member, url: str) -> None:
+        edits = self._open_at(member.place)
+        index = edits.document.index_at(member.place.line)
+        raw = edits.current(index)
+        words = [word.text for word in statement(raw).words]
+        if member.written not in words:
+            raise NotEditable(
+                member.place, "the URL is set here through a variable; change it there"
+            )
+        edits.replace(index, set_word(raw, words.index(member.written), url))
+
     def _member_parameter(self, member: Member, change: Change) -> None:
+        if change.parameter == URL:
+            self._url(member, change.after)
+            return
         setting = member.settings.get(change.parameter or "")
         place = setting.place if setting else member.place
         self._key(place, change.parameter or "", setting, _text(MEMBER, change))

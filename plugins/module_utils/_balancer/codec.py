@@ -30,7 +30,7 @@ from .model import (
 )
 from .parameters import BALANCER, MEMBER
 
-_BALANCER_NAME = re.compile(r"balancer://([^/\s$?]+)", re.IGNORECASE)
+_BALANCER_NAME = re.compile(r"balancer://([^/\s$?%]+)", re.IGNORECASE)
 _SECTIONS = ("proxy", "proxymatch", "location")
 # Words of ProxyPass that are no parameters of the balancer (mod_proxy.c add_pass).
 _PASS_WORDS = ("mapping",)

@@ -55,7 +55,9 @@ class Problem(NamedTuple):
     @property
     def ineffective(self) -> bool:
         """Whether what was written has not the effect it says (and httpd starts all the same)."""
-        return self.code.startswith("AB3") and self.code not in _ADVICE
+        return self.code in _INEFFECTIVE or (
+            self.code.startswith("AB3") and self.code not in _ADVICE
+        )
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
@@ -73,7 +75,9 @@ class Problem(NamedTuple):
 
 
 # Findings that say something may be wrong, but leave what was declared in force.
-_ADVICE = ("AB308", "AB309", "AB311", "AB314")
+_ADVICE = ("AB308", "AB309", "AB311", "AB316")
+# Members that answer no request.
+_INEFFECTIVE = ("AB201", "AB202", "AB204", "AB205")
 
 
 def lint(configuration: Configuration, view: View) -> list[Problem]:
@@ -137,7 +141,17 @@ def _server(vhost: Vhost, configuration: Configuration) -> Iterator[Problem]:
                 "Use another name, or define it in one place only.",
                 balancer,
             )
-        elif _loses_lbmethod(main, balancer):
+        for name, setting in balancer.settings.items():
+            if not balancer.defined and setting.value != main.values.get(name):
+                yield Problem(
+                    "AB316",
+                    f"{name}={setting.text} holds in this virtual host only, which uses balancer://{balancer.name}"
+                    f" of the main server ({main.place}).",
+                    setting.place,
+                    "Define the balancer in the virtual host that uses it.",
+                    balancer,
+                )
+        if not balancer.defined and _loses_lbmethod(main, balancer):
             yield Problem(
                 "AB314",
                 f"this virtual host uses balancer://{balancer.name} of the main server; httpd falls back to"
@@ -226,7 +240,7 @@ def _members(balancer: Balancer) -> Iterator[Problem]:
         yield Problem(
             "AB301",
             f"httpd takes member {merged.url} for {merged.into}, which stands before it,{lost or ' and drops it'}"
-            " (AH01149, AH01150).",
+            " (AH01149, AH01150); with a default port written out it counts twice.",
             merged.place,
             "Remove it, or give each member its own host or port; a longer URL must stand first.",
             balancer,

@@ -105,7 +105,8 @@ class Factor(Kind):
 
     def read(self, text: str) -> Value:
         found = re.match(r"\s*[+-]?(\d+\.?\d*|\.\d+)", text)
-        return self.check(found.group(0) if found else 0)
+        # The small addition keeps 1.15 from becoming 1.14 through its binary form.
+        return self._ranged(int(float(found.group(0) if found else 0) * 100 + 1e-6))
 
     def misread(self, text: str) -> str | None:
         if re.fullmatch(r"\d+(\.\d{0,2}0*)?", text):
@@ -116,8 +117,14 @@ class Factor(Kind):
             return None
 
     def check(self, value: Any) -> Value:
-        # The small addition keeps 1.15 from becoming 1.14 through its binary form.
-        hundredths = int(float(value) * 100 + 1e-6)
+        number = float(value)
+        if not 0 <= number <= 1000:  # inf and nan too
+            raise ValueError("it must be 1 to 100")
+        if abs(number * 100 - round(number * 100)) > 1e-6:
+            raise ValueError("httpd keeps two decimals")
+        return self._ranged(round(number * 100))
+
+    def _ranged(self, hundredths: int) -> float:
         if not 100 <= hundredths <= 10000:
             raise ValueError("it must be 1 to 100")
         return hundredths / 100
@@ -500,4 +507,12 @@ def masked(text: str) -> str:
     """Return *text* (a line or a whole file) with secret values and credentials in URLs replaced by
     ``********``, for results, diffs and messages."""
     hidden = _SECRET.sub(r"\1********", text)
-    return re.sub(r"(://)[^/\s@\"'|]+@", r"\1********@", hidden)
+    return re.sub(r"(://)[^/\s]+@", r"\1********@", hidden)
+
+
+def secrets(text: str) -> set[str]:
+    """Return the secret values and URL credentials in *text*, as they stand there."""
+    found = {match.group(0).partition("=")[2] for match in _SECRET.finditer(text)}
+    for match in re.finditer(r"://([^/\s]+)@", text):
+        found |= {match.group(1), match.group(1).partition(":")[2]}
+    return {secret for secret in found if secret}

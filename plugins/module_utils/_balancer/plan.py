@@ -12,11 +12,13 @@ import re
 from typing import Any, Iterable, Mapping, NamedTuple
 
 from . import parameters
-from .model import Balancer, absorbing_member, canonical_url, identity
+from .model import Balancer, Place, absorbing_member, canonical_url, identity
 from .parameters import BALANCER, CONTROL, INVERSE, MEMBER, Value
 
 MEMBERS = "members"
 PARAMETERS = "parameters"
+# In a change: the URL of a member, which is no parameter of it.
+URL = "url"
 
 
 class DeclarationError(ValueError):
@@ -36,6 +38,8 @@ class Change(NamedTuple):
     parameter: str | None
     before: Any
     after: Any
+    #: the line, where the member alone does not tell it: one that httpd merges with another.
+    place: Place | None = None
 
     def result(self) -> dict[str, Any]:
         """Return it as it appears in the result of a module: JSON types, secrets masked."""
@@ -246,6 +250,9 @@ def _plan_members(
         if member is None:
             changes.append(declared.addition(key, layer))
             continue
+        if member.url != declared.urls[key]:
+            # What is told apart by the part after the bar is one member, whatever its socket.
+            changes.append(Change(layer, member.url, URL, member.url, declared.urls[key]))
         current = member.values
         for name, value in values.items():
             opposite = INVERSE.get(name)
@@ -262,4 +269,7 @@ def _plan_members(
         for key, member in balancer.members.items():
             if key not in members:
                 changes.append(Change(layer, member.url, None, member.values, None))
+        changes += [
+            Change(layer, merged.url, None, {}, None, merged.place) for merged in balancer.merged
+        ]
     return changes

@@ -23,6 +23,7 @@ RECAP = "default : actions={0} successful={1}  disabled=0  skipped=0  missing={2
         (["=== 3 passed in 0.01s ==="], True, (3, 0, 0)),
         (["== 2 failed, 3 passed, 1 skipped in 75.10s (0:01:15) =="], False, (3, 2, 1)),
         (["=== 1 passed, 2 errors in 0.5s ==="], False, (1, 2, 0)),
+        (["=== 4 passed, 1 skipped, 2 deselected in 0.5s ==="], True, (4, 0, 3)),
         (["=== no tests ran in 0.01s ==="], False, (0, 1, 0)),
         (SANITY, True, (2, 0, 0)),
         ([*SANITY, "FATAL: Python does not have pip available.", *SANITY], True, (2, 0, 0)),

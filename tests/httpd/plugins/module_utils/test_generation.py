@@ -313,8 +313,13 @@ class TestTheRecord:
         record.write_bytes(content.encode("latin-1"))
         assert state(httpd, app) == CURRENT
 
-    def test_of_a_stranger_is_ignored(self, httpd: PrivateHttpd, app: str) -> None:
+    def test_of_a_stranger_is_ignored(
+        self, httpd: PrivateHttpd, app: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         written(httpd, app, "# second\n")
         (record,) = httpd.pid_file.parent.glob(".httpd.pid*")
-        os.chown(record, 65534, 65534)
+        if os.geteuid() == 0:
+            os.chown(record, 65534, 65534)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: record.stat().st_uid + 1)
         assert state(httpd, app).reasons == [f"{app}: {_generation.NEWER}"]

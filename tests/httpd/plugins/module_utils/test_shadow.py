@@ -38,14 +38,30 @@ def httpd(tmp_path: Path) -> PrivateHttpd:
 
 
 def view(httpd: PrivateHttpd, files: FileSet) -> View:
-    """Return the view by the shadow, which must be the one with the files in their places."""
+    """Return the view by the shadow, which must be the one with the files in their places.
+
+    Afterwards they do stand there.
+    """
     instance = Instance.find(server_root=str(httpd.root), config_file=str(httpd.config_file))
     before = sorted(httpd.root.rglob("*"))
     shadow = _shadow.view(instance, files.changed())
     assert _shape(shadow) == _shape(_preflight.candidate_view(instance, files))
     assert sorted(httpd.root.rglob("*")) == before
     assert os.listdir(tempfile.gettempdir()) == []
+    _write(files)
+    assert _shape(shadow) == _shape(instance.view())
     return shadow
+
+
+def _write(files: FileSet) -> None:
+    for entry in files.changed():
+        path = Path(entry.path)
+        path.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if entry.link is not None:
+            path.symlink_to(entry.link)
+        elif entry.content is not None:
+            path.write_bytes(entry.content)
 
 
 def _shape(view: View) -> object:

@@ -59,14 +59,14 @@ def test_what_is_declared_already_changes_nothing(seed, balancer, httpd):
     assert (seed.stat().st_mtime_ns, seed.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
-def test_a_third_member_is_exactly_one_new_line(seed, balancer):
+def test_a_third_member_is_exactly_one_new_line(seed, balancer, provable):
     text = seed.read_text()
     third = {"url": "http://127.0.0.1:1013", "route": "node3"}
     result = balancer(name="shop", members=[*NODES, third], diff=True)
     went, came = difference(text, seed.read_text())
     assert (went, came) == ([], ["        BalancerMember  http://127.0.0.1:1013   route=node3"])
     assert result["changed"] is True and result["reload_required"] is True
-    assert result["validated"] == "rehearsed"
+    assert result["validated"] == provable
     assert result["changes"] == [
         {
             "balancer": "shop",
@@ -284,3 +284,67 @@ def test_the_main_server_and_a_virtual_host_may_not_have_the_same_balancer(seed,
     path = httpd.write("conf/main.conf", "# nothing yet\n")
     result = balancer(name="shop", path=str(path), vhost="_main", members=NODES)
     assert result["failed"] and "Use another name" in result["msg"]
+
+
+def test_a_parameter_that_a_virtual_host_overrides_is_refused_with_its_place(httpd, balancer):
+    httpd.write(
+        "conf/a.conf", "<Proxy balancer://x>\nBalancerMember http://127.0.0.1:1 route=a\n</Proxy>\n"
+    )
+    vhost = f"<VirtualHost 127.0.0.1:{httpd.port}>\nServerName b\nProxyPass /p balancer://x/ stickysession=OLD\n"
+    path = httpd.write("conf/b.conf", vhost + "</VirtualHost>\n")
+    for options in (
+        {"proxy_set": {"stickysession": "NEW"}},
+        {"reset": ["stickysession"]},
+        {"proxy_set": {}, "purge": ["parameters"]},
+    ):
+        result = balancer(name="x", **options)
+        assert (
+            result["failed"] and f"{path}:3: stickysession=OLD stands here for b" in result["msg"]
+        )
+    assert balancer(name="x", proxy_set={"stickysession": "OLD"})["changed"] is True
+
+
+def test_in_a_configuration_that_httpd_refuses_nothing_is_taken_for_absent(httpd, balancer):
+    path = httpd.write(
+        "conf/a.conf",
+        "<Proxy balancer://x>\nBalancerMember http://127.0.0.1:1\n</Proxy>\nBogus on\n",
+    )
+    for options in (
+        {"state": "absent"},
+        {"path": str(path), "members": [{"url": "http://127.0.0.1:1"}]},
+        {"members": [{"url": "http://127.0.0.1:1"}]},
+    ):
+        result = balancer(name="x", **options)
+        assert result.get("failed") is True and f"{path}:4" in result["msg"]
+
+
+def test_bytes_that_are_no_text_reach_the_controller_as_text(seed, balancer):
+    seed.write_bytes(seed.read_bytes().replace(b"route=node1", b"route=caf\xe9"))
+    result = balancer(name="shop", proxy_set={"timeout": 4}, diff=True)
+    assert result["changed"] is True
+    str(result).encode("utf-8")
+    assert b"route=caf\xe9" in seed.read_bytes()
+
+
+def test_the_password_in_a_url_is_shown_nowhere(seed, balancer):
+    members = [*NODES, {"url": "http://user:hunter2@127.0.0.1:3", "route": "n3"}]
+    for options in ({"members": members}, {"members": [*members, *members]}):
+        assert "hunter2" not in str(balancer(name="shop", diff=True, **options))
+
+
+def test_a_member_whose_scheme_no_module_serves_is_refused(seed, balancer):
+    text = seed.read_text()
+    result = balancer(
+        name="shop", members=[*NODES, {"url": "uwsgi://127.0.0.1:3031", "route": "u"}]
+    )
+    assert result["failed"] and "Enable the module proxy_uwsgi" in result["msg"]
+    assert seed.read_text() == text
+
+
+def test_absent_with_a_path_does_not_reach_into_other_files(httpd, balancer):
+    for name in "ab":
+        httpd.write(
+            f"conf/{name}.conf", f"<Proxy balancer://x>\nBalancerMember http://{name}\n</Proxy>\n"
+        )
+    result = balancer(name="x", state="absent", path=str(httpd.root / "conf/b.conf"))
+    assert result["failed"] and f"{httpd.root}/conf/a.conf:1 too" in result["msg"]

@@ -128,7 +128,9 @@ def test_a_change_of_several_files_of_which_one_is_bad_leaves_every_file_as_it_w
     assert f"{running.root}/conf/zbad.conf:1" in message and "NoSuchDirective" in message
 
 
-def test_files_links_and_balancers_are_written_together(running, configuration, graceful_reload):
+def test_files_links_and_balancers_are_written_together(
+    running, configuration, graceful_reload, provable
+):
     site = (
         f"<VirtualHost 127.0.0.1:{running.port}>\nServerName shop\nProxyPass / balancer://shop/\n"
         f"Include {running.root}/balancers/shop.conf\n</VirtualHost>\n"
@@ -152,7 +154,7 @@ def test_files_links_and_balancers_are_written_together(running, configuration, 
         ],
     }
     foretold = configuration(check=True, **options)
-    assert foretold["changed"] is True and foretold["validated"] == "rehearsed"
+    assert foretold["changed"] is True and foretold["validated"] == provable
     assert not (running.root / "sites").exists()
     done = configuration(**options)
     assert done["changed"] is True and done["changes"] == foretold["changes"]
@@ -195,7 +197,9 @@ def test_a_removed_file_needs_a_reload_too(running, configuration, graceful_relo
     assert configuration(files=[{**extra, "state": "absent"}])["reload_required"] is False
 
 
-def test_rolling_back_restores_what_was_loaded_last(running, configuration, graceful_reload):
+def test_rolling_back_restores_what_was_loaded_last(
+    running, configuration, graceful_reload, provable
+):
     nothing = configuration(state="rolled_back")
     assert nothing["failed"] and "nothing to roll back to" in nothing["msg"]
     graceful_reload(only_if_needed=False)
@@ -205,7 +209,7 @@ def test_rolling_back_restores_what_was_loaded_last(running, configuration, grac
     assert configuration(state="rolled_back", check=True)["changed"] is True
     assert (running.root / "conf/new.conf").exists()
     result = configuration(state="rolled_back")
-    assert result["changed"] is True and result["validated"] == "rehearsed"
+    assert result["changed"] is True and result["validated"] == provable
     after = everything(running)
     assert {p: text for p, (text, dummy) in after.items() if ".apache_balancer" not in p.parts} == {
         p: text for p, (text, dummy) in before.items() if ".apache_balancer" not in p.parts
@@ -228,10 +232,45 @@ def test_without_validation_the_result_says_so(running, configuration):
     assert (result["changed"], result["validated"]) == (True, "no")
 
 
-def test_a_broken_configuration_can_be_mended(running, configuration):
+def test_a_broken_configuration_can_be_mended(running, configuration, provable):
     (running.root / "conf/app.conf").write_text("NoSuchDirective On\n")
     result = configuration(files=[file(running, "conf/app.conf", GOOD)])
-    assert result["changed"] is True and result["validated"] == "rehearsed"
+    assert result["changed"] is True and result["validated"] == provable
+
+
+def test_what_is_declared_twice_is_refused(running, configuration):
+    name = str(running.root / "conf/app.conf")
+    twice = [{"path": name, "content": ""}, {"path": name, "content": "#"}]
+    assert f"files: {name} is declared twice" in configuration(files=twice)["msg"]
+    balancers = [
+        {"name": spelled, "members": [{"url": "http://127.0.0.1:9"}]} for spelled in ("app", "APP")
+    ]
+    assert "balancers: app is declared twice" in configuration(balancers=balancers)["msg"]
+
+
+def test_a_secret_in_the_content_of_a_file_is_shown_only_where_it_stands(running, configuration):
+    content = GOOD.replace("route=a", "route=a secret=hunter2")
+    result = configuration(files=[file(running, "conf/app.conf", content)], diff=True)
+    assert result["changed"] is True and "hunter2" not in str(result)
+    assert "route=a" in result["diff"][0]["after"]
+
+
+def test_a_balancer_in_a_file_of_the_same_declaration_is_no_change_the_second_time(
+    running, configuration
+):
+    options = {
+        "files": [file(running, "conf/app.conf", "# before\n")],
+        "balancers": [
+            {
+                "name": "app",
+                "path": str(running.root / "conf/app.conf"),
+                "members": [{"url": "http://127.0.0.1:9"}],
+            }
+        ],
+    }
+    assert configuration(**options)["changed"] is True
+    again = configuration(**options)
+    assert (again["changed"], again["changes"]) == (False, [])
 
 
 def test_in_a_broken_configuration_a_balancer_is_not_searched_for(running, balancer):

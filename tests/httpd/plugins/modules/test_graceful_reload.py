@@ -4,14 +4,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import threading
 import time
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.plugins.module_utils import _reload
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import _process, _reload
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import Instance
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._preflight import Proof
-from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
+from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BINARY,
+    PrivateHttpd,
+    wait_for,
+)
 
 GOOD = '<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1011\n</Proxy>\nProxyPass "/" "balancer://app/"\n'
 
@@ -37,10 +45,10 @@ def test_nothing_happens_where_everything_is_loaded(running, graceful_reload):
     assert running.pid_file.stat().st_mtime_ns == before
 
 
-def test_it_reloads_all_the_same_if_told_to(running, graceful_reload):
+def test_it_reloads_all_the_same_if_told_to(running, graceful_reload, provable):
     before, pid = running.pid_file.stat().st_mtime_ns, running.pid
     result = graceful_reload(only_if_needed=False)
-    assert result["changed"] is True and result["validated"] == "rehearsed"
+    assert result["changed"] is True and result["validated"] == provable
     assert result["method"] == f"SIGUSR1 to process {pid}" and result["seconds"] > 0
     assert running.pid == pid and running.pid_file.stat().st_mtime_ns != before
 
@@ -82,6 +90,22 @@ def test_a_change_by_hand_is_loaded(running, graceful_reload, balancer_info):
     assert balancer_info()["reload_required"] is False
 
 
+def test_a_key_that_does_not_match_its_certificate_is_not_loaded(tmp_path):
+    with PrivateHttpd(tmp_path / "tls", "ssl", "socache_shmcb") as httpd:
+        httpd.start()
+        pid = httpd.pid
+        for name in ("one", "two"):
+            request = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+            keys = ["-keyout", f"{httpd.root}/{name}.key", "-out", f"{httpd.root}/{name}.crt"]
+            subprocess.run([*request.split(), *keys], check=True, capture_output=True)
+        tls = "SSLEngine On\nSSLCertificateFile one.crt\nSSLCertificateKeyFile two.key\n"
+        httpd.write("conf/tls.conf", tls)
+        result = module_for(httpd, "graceful_reload")()
+        assert result["failed"] is True and "do not match" in result["msg"]
+        assert f"{httpd.root}/conf/tls.conf:2" in result["msg"]
+        assert httpd.pid == pid and httpd.get("/").status == 404
+
+
 @pytest.mark.parametrize("only_if_needed", [True, False])
 def test_a_configuration_that_would_end_httpd_is_not_loaded(
     running, graceful_reload, only_if_needed
@@ -109,23 +133,65 @@ def test_a_stopped_httpd_stays_stopped(httpd, graceful_reload):
     assert not httpd.pid_file.exists()
 
 
-def test_if_httpd_ends_all_the_same_the_last_proven_files_come_back(
-    running, graceful_reload, configuration, monkeypatch
-):
+def fatal_reload(running, graceful_reload, configuration, monkeypatch):
+    """The failure of a reload that a preflight wrongly took for good, after one that was."""
     assert graceful_reload(only_if_needed=False)["changed"] is True
-    good = running.config_file.read_text()
     configuration(
         files=[{"path": str(running.config_file), "content": without_lbmethod(running)}],
         validate=False,
     )
-    assert running.config_file.read_text() != good
     instance = Instance.find(BINARY, str(running.root), str(running.config_file))
     # A preflight that is wrong: what it says of this configuration is not so.
-    monkeypatch.setattr(_reload, "prove", lambda *_: Proof("rehearsed", instance.view(), []))
-    pid = running.pid
+    monkeypatch.setattr(_reload, "proven", lambda *_: Proof("rehearsed", instance.view(), []))
     with pytest.raises(_reload.ReloadFailed) as failure:
         _reload.graceful_reload(instance, only_if_needed=True, timeout=20, check_mode=False)
+    return failure
+
+
+def test_if_httpd_ends_all_the_same_the_last_proven_files_come_back(
+    running, graceful_reload, configuration, monkeypatch
+):
+    good, pid = running.config_file.read_text(), running.pid
+    failure = fatal_reload(running, graceful_reload, configuration, monkeypatch)
     assert "put back" in str(failure.value) and "started it again" in str(failure.value)
     assert "AH02432" in str(failure.value)
     assert running.config_file.read_text() == good
     assert running.pid != pid and running.get("/").status == 503
+
+
+def test_it_was_started_again_only_when_it_serves(
+    running, graceful_reload, configuration, monkeypatch
+):
+    really, aside = _process.run, running.root / "aside"
+    late = threading.Timer(0.7, lambda: os.rename(aside, running.pid_file))
+
+    def run(command, *arguments):
+        """As it is, but the PidFile of a start appears late."""
+        done = really(command, *arguments)
+        if command[-2:] == ["-k", "start"]:
+            wait_for(running.pid_file.exists, "the PidFile")
+            os.rename(running.pid_file, aside)
+            late.start()
+        return done
+
+    monkeypatch.setattr(_process, "run", run)
+    failure = fatal_reload(running, graceful_reload, configuration, monkeypatch)
+    assert "started it again" in str(failure.value)
+    assert running.pid_file.exists() and running.children()
+
+
+def test_if_it_cannot_be_started_again_that_is_said(
+    running, graceful_reload, configuration, monkeypatch
+):
+    really = _process.run
+
+    def run(command, *arguments):
+        """As it is, but nothing can be started."""
+        if command[-2:] == ["-k", "start"]:
+            return 1, b"", b"not today"
+        return really(command, *arguments)
+
+    monkeypatch.setattr(_process, "run", run)
+    failure = fatal_reload(running, graceful_reload, configuration, monkeypatch)
+    assert "could not be started again: not today" in str(failure.value)
+    assert not running.pid_file.exists()

@@ -34,6 +34,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._transacti
     Transaction,
     Untrusted,
 )
+from ansible_collections.webtier.apache_balancer.tests.support import machine
 
 Picture = dict
 
@@ -1043,6 +1044,7 @@ print("as before" if picture() == before else "different")
 """
 
 
+@pytest.mark.namespaces
 @pytest.mark.parametrize(
     ("case", "words"),
     [
@@ -1055,9 +1057,16 @@ print("as before" if picture() == before else "different")
 def test_on_real_mounts_a_commit_works_or_says_why_and_leaves_all_as_before(
     host: Host, case: str, words: str
 ) -> None:
-    namespace = ["unshare", "--mount"] + (["--map-root-user"] if os.geteuid() else [])
     done = subprocess.run(
-        [*namespace, sys.executable, "-c", MOUNTS, str(host.etc), str(host.state), case],
+        [
+            *machine.unshare("--mount"),
+            sys.executable,
+            "-c",
+            MOUNTS,
+            str(host.etc),
+            str(host.state),
+            case,
+        ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

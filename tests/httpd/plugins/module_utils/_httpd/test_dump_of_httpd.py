@@ -81,6 +81,7 @@ def test_one_run_tells_everything_about_a_configuration(reader: Reader) -> None:
 Define PORT "80 = http"
 Define EMPTY
 <VirtualHost 127.0.0.1:80>
+    ServerName vhost.test
     Include "{fragment}"
 </VirtualHost>
 Include "{fragment}"
@@ -95,7 +96,7 @@ User nobody
     assert {"PORT": "80 = http", "EMPTY": "", "DUMP_CONFIG": ""}.items() <= view.defines.items()
     assert {"core_module", "info_module", "proxy_balancer_module"} <= view.modules
     (vhost,) = view.root.find("VirtualHost")
-    (unset,) = vhost.children
+    (unset,) = vhost.find("UnsetEnv")
     assert (unset.file, unset.line, unset.words) == (
         str(fragment),
         1,

@@ -227,6 +227,21 @@ def test_enablereuse_and_disablereuse_are_one_setting():
     assert after == text.replace("disablereuse=On", "enablereuse=On")
 
 
+def test_another_socket_of_a_member_is_written():
+    text = "<Proxy balancer://app>\n  BalancerMember unix:/run/a.sock|http://a/ route=b\n</Proxy>\n"
+    after = written(text, members=[{"url": "unix:/run/c.sock|http://a/", "route": "b"}])
+    assert after == text.replace("a.sock", "c.sock")
+
+
+def test_lines_that_httpd_merges_with_another_member_go_with_those_not_declared():
+    text = (
+        "<Proxy balancer://app>\n  BalancerMember http://a:80 route=a\n  BalancerMember http://a:80 route=x\n"
+        "  BalancerMember http://b\n  BalancerMember http://b/\n</Proxy>\n"
+    )
+    after = written(text, members=[{"url": "http://a:80", "route": "a"}])
+    assert after == "<Proxy balancer://app>\n  BalancerMember http://a:80 route=a\n</Proxy>\n"
+
+
 def created(text, vhost=None, **declared):
     author = Author(lambda path: Document.parse(text, path))
     place = read(text).named(vhost)[0].place if vhost else None

@@ -92,6 +92,16 @@ def test_references_are_found_wherever_requests_are_sent_from():
     assert [r.place.line for r in configuration.references(balancer)] == [5, 7, 9, 11]
 
 
+def test_a_rewrite_rule_may_go_on_with_a_variable():
+    text = (
+        "<Proxy balancer://a>\nBalancerMember http://h\n</Proxy>\n"
+        "RewriteRule ^/(.*) balancer://a%{REQUEST_URI} [P,L]\n"
+    )
+    configuration = read(text)
+    (balancer,) = configuration.balancers
+    assert [r.directive for r in configuration.references(balancer)] == ["RewriteRule"]
+
+
 def test_a_virtual_host_that_defines_none_refers_to_the_balancer_of_the_main_server():
     text = (
         "<Proxy balancer://a>\nBalancerMember http://h\n</Proxy>\n"

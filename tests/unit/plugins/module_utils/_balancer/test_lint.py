@@ -124,6 +124,12 @@ def test_a_good_configuration_has_no_findings():
             "<VirtualHost *:80>\nProxyPass / balancer://a/\n</VirtualHost>\n",
         ),
         (
+            "AB316",
+            5,
+            "<Proxy balancer://a>\nBalancerMember http://a\n</Proxy>\n<VirtualHost *:80>\n"
+            "ProxyPass / balancer://a/ timeout=3\n</VirtualHost>\n",
+        ),
+        (
             "AB315",
             2,
             "<Proxy balancer://a>\nBalancerMember http://a route=a redirect=b\n</Proxy>\n",

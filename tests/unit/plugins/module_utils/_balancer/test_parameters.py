@@ -12,6 +12,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
     argument_spec,
     checked,
     masked,
+    secrets,
 )
 
 BOTH = {
@@ -97,6 +98,7 @@ def test_a_default_is_an_acceptable_value_or_a_word_for_absent(name):
     [
         ("member loadfactor", 0.5, "1 to 100"),
         ("member loadfactor", 101, "1 to 100"),
+        ("member loadfactor", 1.005, "two decimals"),
         ("member route", "a.b", "cookie"),
         ("member route", "a;b", "cookie"),
         ("member route", "", "cookie"),
@@ -178,13 +180,18 @@ def test_status_letters_are_read_with_their_signs(text, flags):
     assert MEMBER["status"].read(text) == frozenset(flags)
 
 
-def test_a_load_factor_keeps_two_decimals_and_no_binary_noise():
-    assert [MEMBER["loadfactor"].check(value) for value in (1.15, 1.999, 29.99, 100)] == [
-        1.15,
-        1.99,
-        29.99,
-        100.0,
-    ]
+def test_a_load_factor_has_two_decimals_and_no_binary_noise():
+    values = (1.15, 29.99, 100, "2.50")
+    assert [MEMBER["loadfactor"].check(value) for value in values] == [1.15, 29.99, 100.0, 2.5]
+    assert MEMBER["loadfactor"].read("1.15") == 1.15
+
+
+@pytest.mark.parametrize("value", [1.999, "inf", "nan", float("inf"), 100.001])
+def test_a_load_factor_that_httpd_would_cut_or_cannot_read_is_refused(value):
+    with pytest.raises(
+        ValueError, match="is not possible: (httpd keeps two decimals|it must be 1 to 100)"
+    ):
+        MEMBER["loadfactor"].check(value)
 
 
 def test_on_and_off_are_read_in_any_case():
@@ -212,3 +219,13 @@ def test_secrets_and_credentials_in_a_text_are_masked():
     for word in ("abc", "xyz", "u:p", "a b", ' b"'):
         assert word not in hidden
     assert "route=n1" in hidden
+
+
+def test_a_password_with_special_characters_is_masked_whole():
+    hidden = masked("BalancerMember http://u:PW@DZ1@h/ route=a")
+    assert hidden == "BalancerMember http://********@h/ route=a"
+
+
+def test_the_secrets_of_a_text_are_known_as_they_stand():
+    text = "BalancerMember http://u:p@h secret=abc\nProxySet nonce=None"
+    assert secrets(text) == {"u:p", "p", "abc"}
