@@ -118,13 +118,13 @@ class _Work(NamedTuple):
         proof = self.prove(plan)
         if check_mode:
             return _outcome(plan, proof, _foretold(instance, plan))
-        entries, stamp = plan.fileset.changed(), _stamp(plan)
+        proved = (plan.fileset.changed(), stamp(plan.view))
         with _transaction(state_folder(instance)) as transaction:
             plan = self.planner()
             recovered += transaction.recovered
             if not plan.fileset.changed():
                 return _nothing(instance, plan, recovered)
-            if (plan.fileset.changed(), _stamp(plan)) != (entries, stamp):
+            if (plan.fileset.changed(), stamp(plan.view)) != proved:
                 # Somebody changed the configuration since: what was proven is not what would be written.
                 proof = self.prove(plan)
             memory = Memory(instance)
@@ -152,10 +152,10 @@ def _proven(instance: Instance) -> Plan:
     return Plan(fileset, [], configuration, view, [entry.path for entry in fileset])
 
 
-def _stamp(plan: Plan) -> list[tuple[str, int, int]]:
+def stamp(view: View | None) -> list[tuple[str, int, int]]:
     """Return what changes when somebody changes a file that httpd reads."""
     found = []
-    for path in plan.view.includes if plan.view else ():
+    for path in view.includes if view else ():
         with contextlib.suppress(OSError):
             info = os.stat(path)
             found.append((path, info.st_ino, info.st_ctime_ns))

@@ -19,7 +19,7 @@ import time
 from typing import Any, Callable, NamedTuple, Sequence
 
 from . import _process as process
-from ._apply import UNCHANGED, proven, recover, state_folder
+from ._apply import UNCHANGED, proven, recover, stamp, state_folder
 from ._fileset import FileSet
 from ._generation import Generation, Memory, current
 from ._httpd.dump import View
@@ -77,21 +77,18 @@ def graceful_reload(
     parent = state.to_reload(only_if_needed)
     if parent is None:
         return Reload(False, state.parent is not None, [], warnings=warnings)
+    validated = proven(instance, FileSet()).validated
     if check_mode:
-        return Reload(
-            True,
-            True,
-            state.reasons,
-            proven(instance, FileSet()).validated,
-            _method(instance, parent),
-        )
+        return Reload(True, True, state.reasons, validated, _method(instance, parent))
+    proved = stamp(state.view)
     with Transaction(state_folder(instance)) as transaction:
-        # Somebody else may have done it while we waited for the lock.
+        # Somebody else may have done it, or changed something, while we waited for the lock.
         state = _look(instance)
         parent = state.to_reload(only_if_needed)
         if parent is None:
             return Reload(False, state.parent is not None, [], warnings=warnings)
-        validated = proven(instance, FileSet()).validated
+        if stamp(state.view) != proved:
+            validated = proven(instance, FileSet()).validated
         method, seconds = _reload(instance, parent, state, transaction, timeout)
         # Whether httpd read a file that was changed meanwhile is not known.
         includes = state.view.includes
