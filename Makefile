@@ -68,7 +68,7 @@ sanity: setup ## ansible-test sanity
 	@tools/sanity $(ARGS)
 
 integration: setup ## ansible-test integration: the modules on private httpds
-	@tools/debian-packages apache2-bin apache2-utils openssl procps
+	@tools/debian-packages apache2-bin apache2-utils openssl openssh-client procps
 	@tools/integration $(ARGS)
 
 molecule: setup ## role and playbooks in containers

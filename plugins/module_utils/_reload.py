@@ -209,9 +209,17 @@ def _children(parent: Parent, generation: Generation) -> set[int]:
     for pid in process.children(parent.pid):
         started = process.started(pid)
         # Two ticks for what the two clocks may differ.
-        if started is not None and started >= since - 2:
+        if started is not None and started >= since - 2 and _program(pid) == _program(parent.pid):
             found.add(pid)
     return found
+
+
+def _program(pid: int) -> str:
+    """Return what *pid* runs: a piped logger is a child of httpd, too."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
 
 
 def _restore(instance: Instance, transaction: Transaction, view: View, timeout: float) -> str:
