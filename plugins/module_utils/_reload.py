@@ -215,9 +215,13 @@ def _children(parent: Parent, generation: Generation) -> set[int]:
 
 
 def _program(pid: int) -> str:
-    """Return what *pid* runs: a piped logger is a child of httpd, too."""
+    """Return the name of what *pid* runs: a piped logger is a child of httpd, too.
+
+    Not its executable: that may not be read of a child that changed its user, without CAP_SYS_PTRACE.
+    """
     try:
-        return os.readlink(f"/proc/{pid}/exe")
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as stream:
+            return stream.read()
     except OSError:
         return ""
 
