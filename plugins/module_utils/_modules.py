@@ -58,7 +58,7 @@ def switch_modules(
             f"modules: {', '.join(missing + unwanted)}: this httpd has no mods-available folder; load modules by"
             " LoadModule lines in files"
         )
-    root = os.path.join(instance.layout.server_root)
+    root = instance.layout.server_root
     for name in missing:
         _enable(root, fileset, name, loaded, [])
     for name in unwanted:

@@ -78,7 +78,7 @@ try:
 
     _libc = ctypes.CDLL(None, use_errno=True)
 except ImportError:  # some small builds of Python
-    _libc = None  # type: ignore[assignment]
+    _libc = None  # type: ignore[assignment]  # _call checks it once for all
 
 
 def _call(attempted: str, function: str, *arguments: Any) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Callable, Iterator, Mapping, Sequence
 
 from .._httpd.document import Document
-from .._httpd.edit import Edits, add_word, new_line, remove_word, set_word
+from .._httpd.edit import Edits, add_word, child_indent, new_line, remove_word, set_word
 from .._httpd.lexer import Statement, quoted, statement
 from .codec import balancer_name
 from .model import Balancer, Member, Place, Setting, identity
@@ -81,10 +81,7 @@ class Author:
             index for index in range(opening + 1, closing) if document.parent(index) == opening
         ]
         raws = [document.lines[index].raw for index in inside]
-        indent = next(
-            (_indent(raw) for raw in raws if raw.strip()),
-            _indent(document.lines[opening].raw) + _INDENT,
-        )
+        indent = child_indent(document, opening)
         lines = _block(name, changes, indent, document.newline)
         for index, raw in zip(inside, raws):
             words = [word.text for word in statement(raw).words]
@@ -199,7 +196,7 @@ class Author:
                 sets[-1], [new_line(like, statement(like).name, [word], document.newline)]
             )
         else:
-            indent = self._indent_in(document, opening, closing)
+            indent = child_indent(document, opening)
             edits.insert_before(closing, [f"{indent}ProxySet {quoted(word)}{document.newline}"])
 
     # Whole lines
@@ -234,7 +231,7 @@ class Author:
         edits = self._open_at(place)
         document = edits.document
         opening = document.index_at(place.line)
-        indent = self._indent_in(document, opening, document.closing(opening))
+        indent = child_indent(document, opening)
         edits.insert_after(
             opening,
             [
@@ -258,13 +255,6 @@ class Author:
         parent = document.parent(document.index_at(place.line))
         return parent is not None and Place(place.file, document.lines[parent].last) in sections
 
-    def _indent_in(self, document: Document, opening: int, closing: int) -> str:
-        for index in range(opening + 1, closing):
-            raw = document.lines[index].raw
-            if raw.strip() and document.parent(index) == opening:
-                return _indent(raw)
-        return _indent(document.lines[opening].raw) + _INDENT
-
     def _index(self, place: Place) -> int:
         return self._open_at(place).document.index_at(place.line)
 
@@ -284,10 +274,6 @@ class Author:
 
 def _is_file(place: Place) -> bool:
     return place.file.startswith("/")
-
-
-def _indent(raw: str) -> str:
-    return raw[: len(raw) - len(raw.lstrip(" \t"))]
 
 
 def _keys(line: Statement) -> Iterator[str]:
