@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from textwrap import indent
 
+from .manager import ModuleDocFragment as Manager
+
 _ELEMENTS = """
 options:
   balancers:
@@ -302,7 +304,7 @@ options:
 
 
 # Not in the class: ansible-test reads documentation there without running it.
-ModuleDocFragment.ELEMENTS = _ELEMENTS + indent(
-    ModuleDocFragment.DOCUMENTATION.partition("options:\n")[2].replace("O(", "O(balancers[]."),
-    "    ",
+ModuleDocFragment.ELEMENTS = _ELEMENTS + "".join(
+    indent(documentation.partition("options:\n")[2].replace("O(", "O(balancers[]."), "    ")
+    for documentation in (ModuleDocFragment.DOCUMENTATION, Manager.DOCUMENTATION)
 )

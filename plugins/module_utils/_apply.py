@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Sequence
 
 from ._balancer import codec
 from ._balancer.lint import Problem, lint
+from ._balancer.live import RUNTIME
 from ._balancer.model import Configuration
 from ._balancer.parameters import masked
-from ._balancer.plan import Change
 from ._configuration import ConfigurationError, Plan, Request, prepare, verify
 from ._fileset import Entry, FileSet
 from ._generation import Loaded, Memory
 from ._httpd.dump import View
 from ._httpd.tree import Node
 from ._instance import ConfigurationRefused, Instance, NotInstalled, said
+from ._layer import Done, Layer, check_persist, look
 
 if TYPE_CHECKING:
+    from ._live import Missed, Running
     from ._preflight import Proof
     from ._transaction import Transaction
 
@@ -40,9 +42,9 @@ NOT_VALIDATED = "no"
 
 
 class Outcome(NamedTuple):
-    """What came of a request."""
+    """What came of a request. *not_reached*: running balancers that were to be changed and were not."""
 
-    changes: list[tuple[str, Change]]
+    changes: list[Done]
     entries: list[Entry]
     validated: str
     problems: list[Problem]
@@ -50,11 +52,13 @@ class Outcome(NamedTuple):
     loaded: Loaded
     backup_files: dict[str, str]
     warnings: list[str]
+    not_reached: list[Missed]
+    reached: list[Running]
 
     @property
     def changed(self) -> bool:
-        """Whether anything is, or in check mode would be, written."""
-        return bool(self.entries)
+        """Whether anything is, or in check mode would be, changed."""
+        return bool(self.entries) or any(each.change.layer == RUNTIME for each in self.changes)
 
 
 class _Proof(NamedTuple):
@@ -113,30 +117,53 @@ class _Work(NamedTuple):
             raise NotInstalled(f"there is no httpd at {instance.binary}; install it first")
         recovered = [] if check_mode else recover(instance)
         plan = self.planner()
-        if not plan.fileset.changed():
-            return _nothing(instance, plan, recovered)
+        live = self.look(plan)
+        if not plan.fileset.changed() and not live.to_do:
+            return _nothing(instance, plan, live, recovered)
         proof = self.prove(plan)
         if check_mode:
-            return _outcome(plan, proof, _foretold(instance, plan))
+            return _outcome(plan, proof, live, _foretold(instance, plan, live))
         proved = (plan.fileset.changed(), stamp(plan.view))
         with _transaction(state_folder(instance)) as transaction:
             plan = self.planner()
             recovered += transaction.recovered
-            if not plan.fileset.changed():
-                return _nothing(instance, plan, recovered)
+            live = self.look(plan)
+            if not plan.fileset.changed() and not live.to_do:
+                return _nothing(instance, plan, live, recovered)
             if (plan.fileset.changed(), stamp(plan.view)) != proved:
                 # Somebody changed the configuration since: what was proven is not what would be written.
                 proof = self.prove(plan)
-            memory = Memory(instance)
-            memory.state(plan.files)
-            reads = plan.view.includes if plan.view else ()
-            backups = transaction.commit(plan.fileset, backup=self.backup, reads=reads)
-            memory.note_written([entry.path for entry in plan.fileset.changed()], [WRITTEN])
-            loaded = memory.state(plan.files)
-            return _outcome(plan, proof, loaded, backups, recovered)
+            backups = self.write(plan, live, transaction)
+            loaded = Memory(instance).state(plan.files)
+            return _outcome(plan, proof, live, loaded, backups, recovered)
+
+    def look(self, plan: Plan) -> Layer:
+        """Return the running balancers that are to be changed; nothing is changed yet."""
+        asked = any(target.wish.access for target in plan.targets)
+        layer = look(self.instance, plan) if asked else Layer(plan, [], [])
+        check_persist(plan, layer)
+        if self.request.guard is not None:
+            self.request.guard(plan, layer)
+        return layer
 
     def prove(self, plan: Plan) -> _Proof:
-        return _prove(self.instance, plan, self.request, self.validate)
+        if not plan.fileset.changed():
+            return _unchanged(plan)
+        return _prove(self.instance, plan, self.validate)
+
+    def write(self, plan: Plan, live: Layer, transaction: Transaction) -> dict[str, str]:
+        """Write the files, then change the running httpd; remember what it has not loaded."""
+        memory = Memory(self.instance)
+        written = [entry.path for entry in plan.fileset.changed()]
+        memory.about_to_write([*written, *live.files])
+        reads = plan.view.includes if plan.view else ()
+        backups: dict[str, str] = {}
+        if written:
+            backups = transaction.commit(plan.fileset, backup=self.backup, reads=reads)
+            memory.note_written(written, [WRITTEN])
+        for path, reasons in live.carry_out(written).items():
+            memory.note_applied([path], reasons)
+        return backups
 
 
 def _proven(instance: Instance) -> Plan:
@@ -169,32 +196,42 @@ def _transaction(folder: str) -> Transaction:
     return Transaction(folder)
 
 
-def _nothing(instance: Instance, plan: Plan, warnings: list[str]) -> Outcome:
+def _unchanged(plan: Plan) -> _Proof:
     problems = lint(plan.configuration, plan.view) if plan.view else []
-    proof = _Proof(UNCHANGED, problems, plan.configuration, warnings)
-    # What is replaced by a file of the same declaration comes and goes without a change.
-    plan = plan._replace(changes=[])
-    return _outcome(plan, proof, Memory(instance).state(plan.files))
+    return _Proof(UNCHANGED, problems, plan.configuration, [])
 
 
-def _foretold(instance: Instance, plan: Plan) -> Loaded:
-    """Return what would be loaded once the files were written."""
+def _nothing(instance: Instance, plan: Plan, live: Layer, warnings: list[str]) -> Outcome:
+    loaded = Memory(instance).state(plan.files)
+    return _outcome(plan, _unchanged(plan), live, loaded, warnings=warnings)
+
+
+def _foretold(instance: Instance, plan: Plan, live: Layer) -> Loaded:
+    """Return what would be loaded once the change was made."""
     now = Memory(instance).state(plan.files)
     if not now.running:
         return now
-    changed = [f"{entry.path}: {WRITTEN}" for entry in plan.fileset.changed()]
-    return Loaded(True, True, list(dict.fromkeys([*now.reasons, *changed])))
+    written = [entry.path for entry in plan.fileset.changed()]
+    known = live.reasons(written)
+    pending = {**dict.fromkeys(written, [WRITTEN]), **known}
+    found = [f"{path}: {reason}" for path, reasons in pending.items() for reason in reasons]
+    reasons = list(dict.fromkeys([*now.reasons, *found]))
+    return Loaded(True, bool(reasons), reasons)
 
 
 def _outcome(
     plan: Plan,
     proof: _Proof,
+    live: Layer,
     loaded: Loaded,
     backups: dict[str, str] | None = None,
     warnings: Sequence[str] = (),
 ) -> Outcome:
+    changes = [Done(name, change) for name, change in plan.changes]
+    # What is replaced by a file of the same declaration comes and goes without a change.
+    changes = changes if plan.fileset.changed() else []
     return Outcome(
-        plan.changes,
+        [*changes, *live.changes],
         plan.fileset.changed(),
         proof.validated,
         proof.problems,
@@ -202,10 +239,12 @@ def _outcome(
         loaded,
         backups or {},
         [*warnings, *proof.warnings],
+        live.missed,
+        live.running,
     )
 
 
-def _prove(instance: Instance, plan: Plan, request: Request, validate: bool) -> _Proof:
+def _prove(instance: Instance, plan: Plan, validate: bool) -> _Proof:
     if not instance.installed:
         warning = (
             f"there is no httpd at {instance.binary} yet, so the configuration could not be proven"
@@ -214,7 +253,7 @@ def _prove(instance: Instance, plan: Plan, request: Request, validate: bool) -> 
     if not validate:
         return _Proof(NOT_VALIDATED, [], plan.configuration, [])
     proof = proven(instance, plan.fileset)
-    problems = verify(plan, request, proof.view)
+    problems = verify(plan, proof.view)
     warnings = [said(warning) for warning in proof.warnings]
     return _Proof(proof.validated, problems, codec.read(proof.view.root), warnings)
 

@@ -42,6 +42,29 @@ def balancer_options() -> Spec:
     }
 
 
+def manager_options() -> Spec:
+    """Return the options that lead to the running balancer (fragment ``manager``)."""
+    return {
+        "target": {"type": "str", "choices": ["config", "runtime", "both"]},
+        **manager_connection_options(),
+    }
+
+
+def manager_connection_options() -> Spec:
+    """Return the options that say how balancer-manager is reached (fragment ``manager.connection``)."""
+    return {
+        "manager_url": {"type": "str"},
+        "manager_server_name": {"type": "str"},
+        "manager_username": {"type": "str"},
+        "manager_password": {"type": "str", "no_log": True},
+        "manager_validate_certs": {"type": "bool", "default": True},
+        "manager_ca_path": {"type": "path"},
+        "manager_client_cert": {"type": "path"},
+        "manager_client_key": {"type": "path"},
+        "manager_timeout": {"type": "int", "default": 10},
+    }
+
+
 def write_options() -> Spec:
     """Return the options of a change of the configuration (fragment ``write``)."""
     return {
@@ -101,14 +124,24 @@ def configuration_options() -> Spec:
             "type": "list",
             "elements": "dict",
             "default": [],
-            "options": balancer_options(),
+            "options": {**balancer_options(), **manager_options()},
         },
     }
 
 
 def info_options() -> Spec:
-    """Return the options that narrow what is read."""
-    return {"name": {"type": "str"}, "vhost": {"type": "str"}}
+    """Return the options that narrow what is read, and what it is compared with."""
+    declared = balancer_options()
+    return {
+        "name": {"type": "str"},
+        "vhost": {"type": "str"},
+        "declared": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {name: declared[name] for name in ("name", "vhost", "members", "proxy_set")},
+        },
+    }
 
 
 def reload_options() -> Spec:

@@ -8,7 +8,7 @@ Private to this collection. Reads files and asks httpd; writes nothing.
 
 from __future__ import annotations
 
-from typing import Iterable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, Sequence
 
 from ._balancer import codec
 from ._balancer.author import Author
@@ -23,6 +23,10 @@ from ._httpd.tree import Node, from_document
 from ._instance import ConfigurationRefused, Instance
 from ._modules import ModuleWish, switch_modules
 from ._preflight import candidate_view
+
+if TYPE_CHECKING:
+    from ._layer import Layer
+    from ._live import Access
 
 
 class ConfigurationError(Exception):
@@ -41,7 +45,8 @@ class FileWish(NamedTuple):
 
 
 class BalancerWish(NamedTuple):
-    """One balancer as declared, and where it belongs."""
+    """One balancer as declared, and where it belongs: *vhosts* are exactly those of these labels. With *access* the
+    running httpd is changed as well."""
 
     declaration: Declaration
     present: bool = True
@@ -51,26 +56,48 @@ class BalancerWish(NamedTuple):
     owner: str | int | None = None
     group: str | int | None = None
     mode: int | None = None
+    access: Access | None = None
+    vhosts: tuple[str, ...] = ()
+
+
+class Target(NamedTuple):
+    """What a wish is about: the balancers *chosen* as they stand in the files, and what changes there."""
+
+    wish: BalancerWish
+    chosen: list[Balancer]
+    changes: list[Change]
 
 
 class Request(NamedTuple):
-    """Everything that one change of the configuration is to bring about."""
+    """Everything that one change of the configuration is to bring about.
+
+    *select* returns further wishes, which depend on the configuration as it stands. *guard* is asked before
+    anything is changed and raises what forbids it.
+    """
 
     files: Sequence[FileWish] = ()
     modules: Sequence[ModuleWish] = ()
     balancers: Sequence[BalancerWish] = ()
+    select: Callable[[Configuration], Sequence[BalancerWish]] | None = None
+    guard: Callable[[Plan, Layer], None] | None = None
 
 
 class Plan(NamedTuple):
-    """What a request comes to: the set of files, the changes of each balancer by name, the configuration they
-    were planned on with the *view* it was read from (``None`` where no httpd could be asked), and the *files*
-    the request is about, changed or not."""
+    """What a request comes to: the set of files, the target of each wish, the configuration they were planned on
+    with the *view* it was read from (``None`` where no httpd could be asked), the *files* the request is about,
+    changed or not, and those of them that change by nothing but what is declared about balancers (*authored*)."""
 
     fileset: FileSet
-    changes: list[tuple[str, Change]]
+    targets: list[Target]
     configuration: Configuration
     view: View | None
     files: list[str]
+    authored: frozenset[str] = frozenset()
+
+    @property
+    def changes(self) -> list[tuple[str, Change]]:
+        """The changes of the files, each with the name of its balancer."""
+        return [(t.wish.declaration.name, change) for t in self.targets for change in t.changes]
 
 
 def prepare(instance: Instance, request: Request) -> Plan:
@@ -87,21 +114,26 @@ def prepare(instance: Instance, request: Request) -> Plan:
     root = view.root if view else _documents(fileset, request)
     configuration = codec.read(root)
     author = Author(lambda path: load(fileset, path))
-    changes: list[tuple[str, Change]] = []
+    targets: list[Target] = []
     files: list[str] = []
-    for wish in request.balancers:
+    given = {entry.path for entry in fileset}
+    wishes = [*request.balancers, *(request.select(configuration) if request.select else ())]
+    for wish in wishes:
         chosen = _existing(fileset, configuration, wish)
         files += [path for balancer in chosen for path in balancer.files]
-        changes += _plan_balancer(fileset, configuration, author, wish, chosen)
-    for path, text in author.texts().items():
+        found = _plan_balancer(fileset, configuration, author, wish, chosen)
+        targets.append(Target(wish, chosen, found))
+    texts = author.texts()
+    for path, text in texts.items():
         fileset.write(path, encode(text))
-    for wish in request.balancers:
+    for wish in wishes:
         _own(fileset, wish)
     if refusal is not None and not fileset.changed():
         # Nothing here mends it, so nothing can be said about what httpd makes of it.
         raise refusal
     files += [entry.path for entry in fileset]
-    return Plan(fileset, changes, configuration, view, list(dict.fromkeys(files)))
+    authored = frozenset(texts) - given
+    return Plan(fileset, targets, configuration, view, list(dict.fromkeys(files)), authored)
 
 
 def load(fileset: FileSet, path: str) -> Document:
@@ -112,7 +144,7 @@ def load(fileset: FileSet, path: str) -> Document:
     return Document.parse(decode(content), fileset.real(path))
 
 
-def verify(plan_: Plan, request: Request, view: View) -> list[Problem]:
+def verify(plan_: Plan, view: View) -> list[Problem]:
     """Return the findings about *view* (what httpd makes of the new files).
 
     Raises :class:`ConfigurationError` where a declared balancer would not be what was declared, or the change
@@ -123,7 +155,7 @@ def verify(plan_: Plan, request: Request, view: View) -> list[Problem]:
     known = set()
     if plan_.view is not None:
         known = {(p.code, p.message) for p in lint(plan_.configuration, plan_.view)}
-    for wish in request.balancers:
+    for wish in (target.wish for target in plan_.targets):
         name = wish.declaration.name
         for problem in problems:
             new = (problem.code, problem.message) not in known
@@ -243,28 +275,29 @@ def _plan_balancer(
     author: Author,
     wish: BalancerWish,
     chosen: Sequence[Balancer],
-) -> list[tuple[str, Change]]:
+) -> list[Change]:
     declaration = wish.declaration
     if not wish.present:
         return _plan_removal(fileset, configuration, author, wish, chosen)
     if not chosen:
         return _plan_creation(fileset, configuration, author, wish)
-    found: list[tuple[str, Change]] = []
+    found: list[Change] = []
     for balancer in _one_of_each_text(chosen):
         _check_purge(fileset, wish, balancer)
         changes = plan(balancer, declaration)
+        _check_emptied(balancer, changes)
         _check_followers(configuration, balancer, declaration)
         if changes:
             _check_shared(configuration, wish, chosen, balancer)
         author.apply(balancer, changes)
-        found += [(declaration.name, change) for change in changes]
+        found += changes
         _check_stickiness(balancer, declaration)
     return found
 
 
 def _plan_creation(
     fileset: FileSet, configuration: Configuration, author: Author, wish: BalancerWish
-) -> list[tuple[str, Change]]:
+) -> list[Change]:
     declaration = wish.declaration
     name = declaration.name
     if not declaration.members:
@@ -298,7 +331,7 @@ def _plan_creation(
     if fileset.read(path) is None:
         fileset.write(path, b"")
     author.create(path, changes, name, place)
-    return [(name, change) for change in changes]
+    return changes
 
 
 def _plan_removal(
@@ -307,8 +340,8 @@ def _plan_removal(
     author: Author,
     wish: BalancerWish,
     chosen: Sequence[Balancer],
-) -> list[tuple[str, Change]]:
-    found: list[tuple[str, Change]] = []
+) -> list[Change]:
+    found: list[Change] = []
     for balancer in _one_of_each_text(chosen):
         _check_shared(configuration, wish, chosen, balancer)
         elsewhere = [
@@ -331,7 +364,7 @@ def _plan_removal(
                 " (requests will then answer 503)"
             )
         author.remove(balancer)
-        found.append((balancer.name, Change("config", None, None, balancer.values, None)))
+        found.append(Change("config", None, None, balancer.values, None))
     return found
 
 
@@ -339,6 +372,8 @@ def _existing(fileset: FileSet, configuration: Configuration, wish: BalancerWish
     """Return the balancers of the configuration that are meant."""
     name = wish.declaration.name
     candidates = [b for b in configuration.balancers if b.name == name]
+    if wish.vhosts:
+        return [b for b in candidates if configuration.label(b.vhost) in wish.vhosts]
     if wish.vhost and wish.vhost != "all" and (candidates or not wish.path):
         own = server(configuration, wish.vhost)
         others = [
@@ -407,7 +442,7 @@ def _check_shared(
     configuration: Configuration, wish: BalancerWish, chosen: Sequence[Balancer], balancer: Balancer
 ) -> None:
     """Refuse to change a file for one virtual host that others include too."""
-    if wish.vhost in (None, "all"):
+    if wish.vhost in (None, "all") and not wish.vhosts:
         return
     others = [
         other
@@ -420,6 +455,17 @@ def _check_shared(
         raise ConfigurationError(
             f"{balancer.place} belongs to {_labels(configuration, [b.vhost for b in [balancer, *others]])}; a change"
             " for one would change the others. Use vhost: all, or give each its own file"
+        )
+
+
+def _check_emptied(balancer: Balancer, changes: Sequence[Change]) -> None:
+    """Refuse to take the last member away."""
+    whole = [change for change in changes if change.parameter is None and change.place is None]
+    gone = [change for change in whole if change.after is None]
+    if balancer.members and len(gone) == len(balancer.members) and len(whole) == len(gone):
+        raise DeclarationError(
+            f"balancer://{balancer.name}: member {gone[0].member} is the last one, and without members it would answer"
+            " 503. Remove the balancer instead"
         )
 
 
@@ -474,6 +520,8 @@ def _check_stickiness(balancer: Balancer | None, declared: Declaration) -> None:
         if kept and key not in (declared.members or {}) and member.values.get("route"):
             owners[member.values["route"]] = member.url
     for key, wanted in (declared.members or {}).items():
+        if declared.existing_only and not (balancer and key in balancer.members):
+            continue
         url = declared.urls[key]
         current = balancer.members[key].values if balancer and key in balancer.members else {}
         route = wanted.get("route", current.get("route"))

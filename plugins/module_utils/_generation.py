@@ -30,7 +30,9 @@ CHANGED_OUTSIDE = "changed outside since httpd last loaded it"
 NEWER = "changed after httpd last loaded its configuration"
 TOO_CLOSE = "changed just before httpd last loaded its configuration, perhaps too late for it"
 
-_VERSION = 1
+_VERSION = 2
+# Instead of a digest, for a file that is not there.
+ABSENT = "absent"
 # A file may be written after httpd read it and before httpd wrote PidFile.
 _LEAST_MARGIN = 1.0
 # How far two clocks of one machine may be apart: ticks since boot, and those of the files.
@@ -55,8 +57,12 @@ class Loaded(NamedTuple):
 class Memory:
     """What one httpd has loaded, as known at the time of making this.
 
-    Ask ``state`` before a change, and tell ``note_written`` after it. The caller holds the lock
-    of the instance for both, if it writes.
+    Who writes holds the lock of the instance, calls ``about_to_write`` before and ``note_written`` after it, and,
+    if the running httpd was given the same change another way, then ``note_applied``.
+
+    Remembered per file are the content we left (``sha256``), why it needs a reload (``reasons``), and the content
+    that the running httpd behaves by (``running``), as far as there is one: what it loaded, or what it was made to
+    be since. A file that is that content again needs no reload.
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -65,7 +71,7 @@ class Memory:
         self._begun = int((process.begun(parent) - _CLOCKS) * 1e9) if parent else 0
         self._path = record_path(instance)
         self._margin = int(max(_LEAST_MARGIN, 2 * instance.test_seconds) * 1e9)
-        self._pending: dict[str, list[str]] = {}
+        self._before: dict[str, tuple[list[str], str | None]] = {}
         known = _read(self._path) if self.generation and self._path else {}
         # Of another generation there is nothing to remember: the times of the files decide.
         self._record = {
@@ -86,19 +92,40 @@ class Memory:
         reasons = []
         for path in _ends(files):
             pending = self._look(path, self.generation)
-            self._pending[path] = pending
             reasons += [f"{path}: {reason}" for reason in pending]
         return Loaded(True, bool(reasons), reasons)
 
-    def note_written(self, files: Iterable[str], reasons: Sequence[str]) -> None:
-        """Remember that ``files`` hold what we just wrote, and why that needs a reload.
+    def about_to_write(self, files: Iterable[str]) -> None:
+        """Keep in mind what is pending for ``files``, and what httpd has loaded of them."""
+        if self.generation is None:
+            return
+        for path in _ends(files):
+            pending = self._look(path, self.generation)
+            if path in self._record:
+                running = self._record[path]["running"]
+            else:
+                running = None if pending else _digest(path) or ABSENT
+            self._before[path] = (pending, running)
 
-        ``reasons``: sentences; none if the running httpd was given the same change another way.
-        What was pending for these files before stays pending.
+    def note_written(self, files: Iterable[str], reasons: Sequence[str]) -> None:
+        """Remember that ``files`` hold what we just wrote, and why that needs a reload (sentences).
+
+        What was pending for these files before stays pending, unless they are again what httpd runs by.
         """
         for path in _ends(files):
-            before = self._pending.get(path, [])
-            self._remember(path, list(dict.fromkeys([*before, *reasons])))
+            before, running = self._before.get(path, ([], None))
+            loaded = running is not None and running == (_digest(path) or ABSENT)
+            pending = [] if loaded else list(dict.fromkeys([*before, *reasons]))
+            self._remember(path, pending, running)
+        self._save()
+
+    def note_applied(self, files: Iterable[str], reasons: Sequence[str]) -> None:
+        """Remember that the running httpd was given what we wrote to ``files``, except for what ``reasons``
+        (sentences) say. What was pending for these files before the change stays pending."""
+        for path in _ends(files):
+            before, dummy = self._before.get(path, ([], None))
+            pending = list(dict.fromkeys([*before, *reasons]))
+            self._remember(path, pending, None if pending else _digest(path) or ABSENT)
         self._save()
 
     def note_loaded(self, files: Iterable[str]) -> None:
@@ -107,14 +134,17 @@ class Memory:
         For the one who made it load them and saw that nobody wrote them meanwhile.
         """
         for path in _ends(files):
-            self._remember(path, [])
+            self._remember(path, [], _digest(path) or ABSENT)
         self._save()
 
     def _look(self, path: str, now: Generation) -> list[str]:
         """Return why ``path`` is not loaded, if it is not."""
         entry = self._record.get(path)
         if entry is not None:
-            if entry["sha256"] == _digest(path):
+            digest = _digest(path)
+            if (digest or ABSENT) == entry["running"]:
+                return []
+            if entry["sha256"] == digest:
                 return [str(reason) for reason in entry["reasons"]]
             return [CHANGED_OUTSIDE]
         try:
@@ -128,13 +158,13 @@ class Memory:
             return []
         return [TOO_CLOSE]
 
-    def _remember(self, path: str, reasons: list[str]) -> None:
-        self._pending[path] = reasons
+    def _remember(self, path: str, reasons: list[str], running: str | None) -> None:
         if self.generation is not None:
             self._record[path] = {
                 "generation": list(self.generation),
                 "sha256": _digest(path),
                 "reasons": reasons,
+                "running": running,
             }
 
     def _save(self) -> None:
@@ -210,7 +240,7 @@ def _read(path: str) -> dict[str, Any]:
         if found["version"] != _VERSION:
             return {}
         return {
-            str(name): {key: entry[key] for key in ("generation", "sha256", "reasons")}
+            str(name): {key: entry[key] for key in ("generation", "sha256", "reasons", "running")}
             for name, entry in found["files"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

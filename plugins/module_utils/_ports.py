@@ -58,7 +58,7 @@ def conflicts(view: View, parent: int | None) -> list[Message]:
     a new address it binds while it still holds the old ones, so its own sockets count as well.
     """
     held = listening()
-    ours = _inodes(parent) if parent is not None else set()
+    ours = sockets_of(parent) if parent is not None else set()
     kept = {(one.address, one.port) for one in held if one.inode in ours}
     found = []
     for address in addresses(view):
@@ -142,14 +142,14 @@ def _holder(address: Address, held: list[Listener], ours: set[str]) -> str:
             "gives up the old one: stop it and start it again"
         )
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        if inodes & _inodes(int(pid)):
+        if inodes & sockets_of(int(pid)):
             with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", "rb") as stream:
                 name = stream.read().decode("utf-8", "replace").strip()
                 return f"process {pid} ({name})"
     return "another process"
 
 
-def _inodes(pid: int) -> set[str]:
+def sockets_of(pid: int) -> set[str]:
     """Return the inodes of the sockets that process ``pid`` holds, as far as we may look."""
     found = set()
     with contextlib.suppress(OSError):

@@ -9,16 +9,17 @@ Private to this collection.
 from __future__ import annotations
 
 import traceback
-from typing import Any, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ._apply import Outcome, carry_out, diffs, roll_back
+from ._apply import UNCHANGED, Outcome, carry_out, diffs, roll_back
 from ._balancer import codec
 from ._balancer.author import NotEditable
 from ._balancer.lint import lint
-from ._balancer.model import Balancer, Configuration
-from ._balancer.parameters import BALANCER, MEMBER, masked, secrets, shown
+from ._balancer.live import RUNTIME, drift, effective
+from ._balancer.model import Balancer, Configuration, Vhost
+from ._balancer.parameters import BALANCER, MEMBER, Status, masked, secrets, shown
 from ._balancer.plan import Declaration, DeclarationError
 from ._configuration import (
     BalancerWish,
@@ -32,7 +33,12 @@ from ._generation import Loaded, Memory
 from ._httpd.errors import HttpdError
 from ._httpd.text import display, encode
 from ._instance import Instance, InstanceError
+from ._layer import Done
 from ._modules import ModuleError, ModuleWish
+
+if TYPE_CHECKING:
+    from ._live import Access, Missed, Running
+    from ._manager.page import LiveBalancer, LiveMember
 
 Params = Mapping[str, Any]
 
@@ -114,6 +120,11 @@ _EXPECTED = (
 
 def _configuration(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
+    for options in params["balancers"]:
+        if _target(options) == RUNTIME:
+            raise ConfigurationError(
+                f"balancers: {options['name']}: target: runtime is for the module balancer; here files are changed"
+            )
     request = Request(
         files=[_file_wish(options) for options in params["files"]],
         modules=[ModuleWish(m["name"], m["state"] == "present") for m in params["modules"]],
@@ -133,6 +144,8 @@ def _configuration(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _balancer(module: AnsibleModule) -> dict[str, Any]:
+    if _target(module.params) == RUNTIME:
+        return _running_balancer(module)
     wish = _balancer_wish(module.params)
     request = Request(balancers=[wish])
     outcome = _warned(module, carry_out(_instance(module.params), request, **_how(module)))
@@ -142,21 +155,57 @@ def _balancer(module: AnsibleModule) -> dict[str, Any]:
     return result
 
 
+def _running_balancer(module: AnsibleModule) -> dict[str, Any]:
+    """The module ``balancer`` with ``target: runtime``: no file is looked at."""
+    from . import _live
+
+    declared = _balancer_wish(module.params).declaration
+    access = _access(module.params)
+    assert access is not None
+    if module.params["state"] == "absent":
+        raise ConfigurationError(
+            f"balancer://{declared.name}: httpd cannot remove a balancer while it runs; use target: both or config"
+        )
+    running = _live.find_running(_live.Managers(), access, declared.name)
+    plan = _live.foresee(running, declared)
+    impossible = [each.reason for each in plan.left if not each.until_reload]
+    if impossible:
+        raise ConfigurationError("; ".join(impossible) + ". Change the files as well: target: both")
+    if plan.changes and not module.check_mode:
+        plan = _live.apply_now(running, declared)
+    changes = [Done(running.name, change, running.vhost) for change in plan.changes]
+    result = _loaded(Loaded(True, False, []))
+    result.update(
+        changed=bool(changes),
+        changes=list(map(_change, changes)),
+        validated=UNCHANGED,
+        problems=[],
+        not_reached=[],
+        balancer=[_running_description(running)],
+        path=[],
+    )
+    if module._diff:
+        result["diff"] = _live_diffs(changes)
+    return result
+
+
 def _balancer_info(module: AnsibleModule) -> dict[str, Any]:
     instance = _instance(module.params)
     view = instance.view()
     configuration = codec.read(view.root)
     name, vhost = module.params["name"], module.params["vhost"]
     names = [Declaration(name).name] if name else None
-    balancers = _described(configuration, names)
+    balancers = [b for b in configuration.balancers if names is None or b.name in names]
     if vhost:
-        label = configuration.label(server(configuration, vhost))
-        balancers = [balancer for balancer in balancers if balancer["vhost"] == label]
+        own = server(configuration, vhost)
+        balancers = [balancer for balancer in balancers if balancer.vhost is own]
     memory = Memory(instance)
     result = _loaded(memory.state(dict.fromkeys([*view.includes, *memory.files])))
+    described = _Described(module.params, configuration, result["running"])
     result.update(
         changed=False,
-        balancers=balancers,
+        balancers=[each for b in balancers for each in described.all(b)],
+        not_reached=described.missed,
         problems=[problem.result() for problem in lint(configuration, view)],
     )
     return result
@@ -190,7 +239,25 @@ def _instance(params: Params) -> Instance:
     )
 
 
+def _target(options: Params) -> str:
+    """Return the layers that are meant: "config", "runtime" or "both"."""
+    target = options["target"] or ("both" if options["manager_url"] else "config")
+    if target != "config" and not options["manager_url"]:
+        raise ConfigurationError(f"target: {target} needs manager_url")
+    return str(target)
+
+
+def _access(options: Params) -> Access | None:
+    """Return how balancer-manager is reached; ``None`` if that is not wished."""
+    if not options["manager_url"] or options.get("target") == "config":
+        return None
+    from ._live import Access
+
+    return Access(*(options[f"manager_{name}"] for name in Access._fields))
+
+
 def _balancer_wish(options: Params) -> BalancerWish:
+    _target(options)
     if options["mode"] is not None and not options["path"]:
         raise ConfigurationError("mode needs path")
     return BalancerWish(
@@ -208,6 +275,7 @@ def _balancer_wish(options: Params) -> BalancerWish:
         owner=options["owner"],
         group=options["group"],
         mode=_mode(options),
+        access=_access(options),
     )
 
 
@@ -272,15 +340,49 @@ def _result(module: AnsibleModule, outcome: Outcome) -> dict[str, Any]:
     result = _loaded(outcome.loaded)
     result.update(
         changed=outcome.changed,
-        changes=[{"balancer": name, **change.result()} for name, change in outcome.changes],
+        changes=list(map(_change, outcome.changes)),
+        not_reached=list(map(_not_reached, outcome.not_reached)),
         validated=outcome.validated,
         problems=[problem.result() for problem in outcome.problems],
     )
     if outcome.backup_files:
         result["backup_files"] = outcome.backup_files
     if module._diff:
-        result["diff"] = diffs(outcome.entries)
+        result["diff"] = diffs(outcome.entries) + _live_diffs(outcome.changes)
     return result
+
+
+def _change(done: Done) -> dict[str, Any]:
+    return {"balancer": done.balancer, "vhost": done.vhost, **done.change.result()}
+
+
+def _not_reached(missed: Missed) -> dict[str, Any]:
+    return {**missed._asdict(), "reason": masked(display(missed.reason))}
+
+
+def _live_diffs(changes: Sequence[Done]) -> list[dict[str, str]]:
+    """Return what changes in each running balancer as Ansible shows it, one line for each parameter."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for done in changes:
+        if done.change.layer == RUNTIME:
+            header = f"balancer://{done.balancer} of {done.vhost} (running)"
+            found.setdefault(header, []).append(done.change.result())
+    return [
+        {
+            "before_header": header,
+            "after_header": header,
+            "before": "".join(_line(change, change["before"]) for change in changes),
+            "after": "".join(_line(change, change["after"]) for change in changes),
+        }
+        for header, changes in found.items()
+    ]
+
+
+def _line(change: dict[str, Any], value: Any) -> str:
+    if value is None and change["parameter"] is None:
+        return ""
+    what = [change["member"] or "", change["parameter"] or ""]
+    return f"{' '.join(filter(None, what))}: {value}\n"
 
 
 def _loaded(loaded: Loaded) -> dict[str, Any]:
@@ -297,6 +399,100 @@ def _described(configuration: Configuration, names: Sequence[str] | None) -> lis
         for balancer in configuration.balancers
         if names is None or balancer.name in names
     ]
+
+
+class _Described:
+    """Descriptions of balancers with what the running httpd has of them."""
+
+    def __init__(self, params: Params, configuration: Configuration, running: bool) -> None:
+        self._configuration = configuration
+        self._access = _access(params) if running else None
+        self._declared = [(options["vhost"], _declared(options)) for options in params["declared"]]
+        self._managers: Any = None
+        self.missed: list[dict[str, Any]] = []
+
+    def all(self, balancer: Balancer) -> list[dict[str, Any]]:
+        """Return one description for each virtual host in which *balancer* runs; one where none is reached."""
+        reached = self._reach(balancer)
+        if not reached:
+            return [self._one(balancer, balancer.vhost, None)]
+        return [self._one(balancer, vhost, live) for vhost, live in reached]
+
+    def _reach(self, balancer: Balancer) -> list[tuple[Vhost, LiveBalancer]]:
+        if self._access is None:
+            return []
+        from ._live import Managers, reach
+
+        self._managers = self._managers or Managers(counters=True)
+        running, missed = reach(self._managers, self._access, self._configuration, [balancer])
+        self.missed += map(_not_reached, missed)
+        return [(each.server, each.balancer) for each in running if each.server]
+
+    def _one(self, balancer: Balancer, vhost: Vhost, live: LiveBalancer | None) -> dict[str, Any]:
+        found = _description(self._configuration, balancer)
+        found["vhost"] = self._configuration.label(vhost)
+        declared = [
+            each
+            for where, each in self._declared
+            if each.name == balancer.name
+            and (where is None or vhost in self._configuration.named(where))
+        ]
+        values = effective(self._configuration, vhost, balancer.name) or {}
+        for member in found["members"]:
+            member.update(runtime=None, usable=None, accepts_new=None)
+        if live is not None:
+            _add_runtime(found, balancer, live)
+        rows = drift(balancer.members, values, live, declared[0] if declared else None)
+        found["drift"] = [row.result() for row in rows]
+        return found
+
+
+def _declared(options: Params) -> Declaration:
+    return Declaration(options["name"], options["members"], options["proxy_set"])
+
+
+def _add_runtime(found: dict[str, Any], balancer: Balancer, live: LiveBalancer) -> None:
+    """Add to the description *found* what the running httpd has: of the balancer and of each member."""
+    found["runtime"] = {**shown(BALANCER, live.values), "slots": live.slots, "used": live.used}
+    for member, key in zip(found["members"], balancer.members):
+        if key in live.members:
+            member.update(_running_member(live.members[key]))
+    for key, running in live.members.items():
+        if key not in balancer.members:
+            url = masked(running.url)
+            found["members"].append(
+                {"url": url, "file": None, "line": None, "config": None, **_running_member(running)}
+            )
+
+
+def _running_member(member: LiveMember) -> dict[str, Any]:
+    status = member.values.get("status", frozenset())
+    values = {name: value for name, value in member.values.items() if name != "status"}
+    flags = {word: word in status for word in Status.words}  # type: ignore[operator]  # a set
+    return {
+        "runtime": {
+            **shown(MEMBER, values),
+            **flags,
+            "in_error": "Err" in member.flags,
+            "health_check_failed": "HcFl" in member.flags,
+            **member.counters,
+        },
+        "usable": member.usable,
+        "accepts_new": member.accepts_new,
+    }
+
+
+def _running_description(running: Running) -> dict[str, Any]:
+    live = running.balancer
+    return {
+        "name": live.name,
+        "vhost": running.vhost,
+        "runtime": {**shown(BALANCER, live.values), "slots": live.slots, "used": live.used},
+        "members": [
+            {"url": masked(member.url), **_running_member(member)}
+            for member in live.members.values()
+        ],
+    }
 
 
 def _description(configuration: Configuration, balancer: Balancer) -> dict[str, Any]:

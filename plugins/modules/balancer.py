@@ -20,6 +20,7 @@ description:
   - An option that is omitted is not managed.
 extends_documentation_fragment:
   - webtier.apache_balancer.balancer
+  - webtier.apache_balancer.manager
   - webtier.apache_balancer.write
   - webtier.apache_balancer.httpd
   - webtier.apache_balancer.attributes
@@ -195,6 +196,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     balancer_options,
     httpd_options,
+    manager_options,
     write_options,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_balancer
@@ -203,7 +205,12 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._run impor
 def main() -> None:
     run_balancer(
         AnsibleModule(
-            argument_spec={**balancer_options(), **write_options(), **httpd_options()},
+            argument_spec={
+                **balancer_options(),
+                **manager_options(),
+                **write_options(),
+                **httpd_options(),
+            },
             supports_check_mode=True,
         )
     )

@@ -133,6 +133,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     info_options,
+    manager_connection_options,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_balancer_info
 
@@ -140,7 +141,11 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._run impor
 def main() -> None:
     run_balancer_info(
         AnsibleModule(
-            argument_spec={**info_options(), **httpd_options()},
+            argument_spec={
+                **info_options(),
+                **manager_connection_options(),
+                **httpd_options(),
+            },
             supports_check_mode=True,
         )
     )

@@ -9,6 +9,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from typing import Iterable, Iterator, NamedTuple
 
@@ -208,6 +209,17 @@ class Vhost:
             names = [bare, *dict.fromkeys(f"{bare}:{port}" for port in ports)]
         return [*names, *self.addresses, str(self.place)]
 
+    @property
+    def host(self) -> str:
+        """Its ``ServerName`` without scheme and port; empty if it has none."""
+        return self.names[0] if self.server_name and self.place is not None else ""
+
+    def answers_to(self, host: str) -> bool:
+        """Whether *host* is its ServerName or one of its aliases, in which ``*`` and ``?`` stand for others."""
+        if host.lower() == self.host.lower():
+            return True
+        return any(fnmatch.fnmatch(host.lower(), alias.lower()) for alias in self.aliases)
+
     def balancer(self, name: str) -> Balancer:
         """Return the balancer *name* (lower case), made on first use."""
         if name not in self.balancers:
@@ -250,6 +262,37 @@ class Configuration:
         return [
             vhost for vhost in self.vhosts if name.lower() in (each.lower() for each in vhost.names)
         ]
+
+    def serving(self, address: str, port: int, host: str) -> Vhost:
+        """Return the server that answers a request for *host* on a connection to *address* (an IP address) and
+        *port*: of the virtual hosts with exactly that address, or else of those with a wildcard, the first one
+        that has the name, or else the first one (server/vhost.c ``ap_update_vhost_given_ip``,
+        ``update_server_from_aliases``)."""
+        exact, wildcard = [], []
+        for vhost in self.vhosts[1:]:
+            for written in vhost.addresses:
+                where, colon, its_port = written.rpartition(":")
+                if not colon or (":" in written and written.endswith("]")):
+                    where, its_port = written, "*"
+                if its_port not in ("*", str(port)):
+                    continue
+                if where in ("*", "_default_"):
+                    wildcard.append(vhost)
+                elif where.strip("[]").lower() == address.lower():
+                    exact.append(vhost)
+        for vhost in exact or wildcard:
+            if vhost.answers_to(host):
+                return vhost
+        return (exact or wildcard or [self.main])[0]
+
+    def followers(self, balancer: Balancer) -> list[Vhost]:
+        """Return the virtual hosts that send requests to *balancer* of the main server."""
+        found = []
+        for vhost in self.vhosts[1:] if balancer.vhost is self.main else ():
+            other = vhost.balancers.get(balancer.name)
+            if other is not None and not other.defined and other.references:
+                found.append(vhost)
+        return found
 
     def references(self, balancer: Balancer) -> list[Reference]:
         """Return all directives that send requests to *balancer*: those of its own server, and for one of

@@ -60,10 +60,44 @@ class Change(NamedTuple):
         return value
 
 
+class Flags(NamedTuple):
+    """A ``status`` that is declared flag by flag: those of *add* set, those of *remove* cleared, the others
+    left as they are."""
+
+    add: frozenset[str]
+    remove: frozenset[str]
+
+    def on(self, current: Any) -> frozenset[str]:
+        """Return the status that *current* (a set of words, or nothing) becomes."""
+        return frozenset(current or ()) - self.remove | self.add
+
+
+class Percent(NamedTuple):
+    """A ``loadfactor`` as a percentage (above 0, at most 100) of the one in the file. It is for the running
+    httpd alone: the file keeps the number it is a percentage of."""
+
+    number: float
+
+    def of(self, url: str, factor: float) -> float:
+        """Return that part of *factor*, two decimals as httpd keeps them.
+
+        Raises :class:`DeclarationError` if it is less than httpd takes.
+        """
+        part = int(factor * self.number + 1e-6) / 100
+        if part < 1:
+            raise DeclarationError(
+                f"member {url}: loadfactor: {self.number:g}% of {factor:g} is {part:g}, and httpd takes 1 to 100. Give"
+                " all members of the balancer larger load factors, such as 100; only their proportion matters"
+            )
+        return part
+
+
 class Declaration:
     """One balancer as declared. ``None`` for *members* or *proxy_set* means: not managed.
 
-    *members* maps the identity of each member to its URL and values, in the order declared.
+    *members* maps the identity of each member to its URL and values, in the order declared. *absent* are the
+    identities of members that shall go; *existing_only*: members that the balancer does not have are left
+    out instead of added.
     """
 
     def __init__(
@@ -73,15 +107,20 @@ class Declaration:
         proxy_set: Mapping[str, Any] | None = None,
         purge: Iterable[str] = (MEMBERS,),
         reset: Iterable[str] = (),
+        absent: Iterable[str] = (),
+        existing_only: bool = False,
     ) -> None:
-        """Check everything that can be checked without a configuration.
+        """Check everything that can be checked without a configuration. ``status`` of a member may be
+        :class:`Flags`, ``loadfactor`` :class:`Percent`; *absent* are member URLs.
 
         Raises :class:`DeclarationError` with the offending value and what to do.
         """
         self.name = checked_name(name)
+        self.absent = frozenset(identity(checked_url(url)) for url in absent)
+        self.existing_only = existing_only
         self.urls: dict[str, str] = {}
         self._written: dict[str, str] = {}
-        self.members: dict[str, dict[str, Value]] | None = None
+        self.members: dict[str, dict[str, Any]] | None = None
         self.purge: frozenset[str] = frozenset(purge)
         self.reset = list(reset)
         self.proxy_set: dict[str, Value] | None = None
@@ -94,8 +133,8 @@ class Declaration:
             raise DeclarationError(f"balancer {name}: {problem}") from None
         self._check_reset()
 
-    def _members(self, declared: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Value]]:
-        members: dict[str, dict[str, Value]] = {}
+    def _members(self, declared: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        members: dict[str, dict[str, Any]] = {}
         routes: dict[Value, str] = {}
         for options in declared:
             url = checked_url(str(options["url"]))
@@ -109,7 +148,11 @@ class Declaration:
                 )
             try:
                 given = {name: value for name, value in options.items() if name != "url"}
-                values = parameters.checked(MEMBER, given)
+                relative = {n: v for n, v in given.items() if isinstance(v, (Flags, Percent))}
+                values: dict[str, Any] = parameters.checked(
+                    MEMBER, {n: v for n, v in given.items() if n not in relative}
+                )
+                values.update(relative)
             except ValueError as problem:
                 raise DeclarationError(f"member {url}: {problem}") from None
             for name in INVERSE:
@@ -137,7 +180,8 @@ class Declaration:
 
     def addition(self, key: str, layer: str) -> Change:
         """Return the change that adds the member *key* (an identity), its URL as it was declared."""
-        return Change(layer, self._written[key], None, None, (self.members or {})[key])
+        values = settled((self.members or {})[key])
+        return Change(layer, self._written[key], None, None, values)
 
     def _check_reset(self) -> None:
         for name in self.reset:
@@ -150,6 +194,19 @@ class Declaration:
                 raise DeclarationError(
                     f"balancer {self.name}: {name} is declared and listed in reset; choose one"
                 )
+
+
+def settled(
+    values: Mapping[str, Any], current: Mapping[str, Any] | None = None
+) -> dict[str, Value]:
+    """Return declared *values* for a file that says *current*: single flags applied, percentages left out."""
+    found: dict[str, Value] = {}
+    for name, value in values.items():
+        if isinstance(value, Flags):
+            found[name] = value.on((current or {}).get(name))
+        elif not isinstance(value, Percent):
+            found[name] = value
+    return found
 
 
 def checked_name(name: str) -> str:
@@ -215,6 +272,10 @@ def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config"
     changes = []
     if declared.members is not None:
         changes += _plan_members(balancer, declared, declared.members, layer)
+    for key in declared.absent:
+        if key in balancer.members:
+            member = balancer.members[key]
+            changes.append(Change(layer, member.url, None, member.values, None))
     current = balancer.values
     for name, value in (declared.proxy_set or {}).items():
         if current.get(name) != value:
@@ -242,18 +303,20 @@ def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config"
 
 
 def _plan_members(
-    balancer: Balancer, declared: Declaration, members: dict[str, dict[str, Value]], layer: str
+    balancer: Balancer, declared: Declaration, members: dict[str, dict[str, Any]], layer: str
 ) -> list[Change]:
     changes = []
-    for key, values in members.items():
+    for key, wanted in members.items():
         member = balancer.members.get(key)
         if member is None:
-            changes.append(declared.addition(key, layer))
+            if not declared.existing_only:
+                changes.append(declared.addition(key, layer))
             continue
         if member.url != declared.urls[key]:
             # What is told apart by the part after the bar is one member, whatever its socket.
             changes.append(Change(layer, member.url, URL, member.url, declared.urls[key]))
         current = member.values
+        values = settled(wanted, current)
         for name, value in values.items():
             opposite = INVERSE.get(name)
             if opposite in current:

@@ -79,9 +79,18 @@ def state(httpd: PrivateHttpd, *files: str) -> Loaded:
 def written(httpd: PrivateHttpd, app: str, text: str, *reasons: str) -> None:
     """Change the file as a run of ours does."""
     ours = memory(httpd)
-    ours.state([app])
+    ours.about_to_write([app])
     Path(app).write_text(text)
-    ours.note_written([app], reasons)
+    ours.note_written([app], reasons or ["not loaded"])
+
+
+def applied(httpd: PrivateHttpd, app: str, text: str, *left: str) -> None:
+    """Change the file, and the running httpd except for what is left, as a run of ours does."""
+    ours = memory(httpd)
+    ours.about_to_write([app])
+    Path(app).write_text(text)
+    ours.note_written([app], ["not loaded"])
+    ours.note_applied([app], left)
 
 
 class TestAGeneration:
@@ -213,7 +222,7 @@ class TestWhatWeWrote:
     def test_needs_no_reload_when_httpd_was_given_it_otherwise(
         self, httpd: PrivateHttpd, app: str
     ) -> None:
-        written(httpd, app, "# second\n")
+        applied(httpd, app, "# second\n")
         assert state(httpd, app) == CURRENT
 
     def test_needs_the_reload_that_was_lost(self, httpd: PrivateHttpd, app: str) -> None:
@@ -241,37 +250,65 @@ class TestWhatWeWrote:
         self, httpd: PrivateHttpd, app: str
     ) -> None:
         written(httpd, app, "# second\n", "a member was added")
-        written(httpd, app, "# third\n")
+        applied(httpd, app, "# third\n")
         assert state(httpd, app).reasons == [f"{app}: a member was added"]
 
     def test_is_changed_outside_when_its_content_is_another(
         self, httpd: PrivateHttpd, app: str
     ) -> None:
-        written(httpd, app, "# second\n")
+        applied(httpd, app, "# second\n")
         Path(app).write_text("# by hand\n")
         assert state(httpd, app).reasons == [f"{app}: {_generation.CHANGED_OUTSIDE}"]
 
     def test_stays_changed_outside_when_we_write_it_again(
         self, httpd: PrivateHttpd, app: str
     ) -> None:
-        written(httpd, app, "# second\n")
+        applied(httpd, app, "# second\n")
         Path(app).write_text("# by hand\n")
-        written(httpd, app, "# third\n")
+        applied(httpd, app, "# third\n")
         assert state(httpd, app).reasons == [f"{app}: {_generation.CHANGED_OUTSIDE}"]
 
     def test_is_not_changed_by_new_permissions(self, httpd: PrivateHttpd, app: str) -> None:
-        written(httpd, app, "# second\n")
+        applied(httpd, app, "# second\n")
         os.chmod(app, 0o600)
         assert state(httpd, app) == CURRENT
 
     def test_is_changed_outside_when_it_is_gone(self, httpd: PrivateHttpd, app: str) -> None:
-        written(httpd, app, "# second\n")
+        applied(httpd, app, "# second\n")
         os.unlink(app)
         assert state(httpd, app).reasons == [f"{app}: {_generation.CHANGED_OUTSIDE}"]
 
+    def test_needs_nothing_once_it_is_again_what_was_loaded(
+        self, httpd: PrivateHttpd, app: str
+    ) -> None:
+        loaded = Path(app).read_text()
+        written(httpd, app, "# second\n", "a member was added")
+        written(httpd, app, loaded, "a member was removed")
+        assert state(httpd, app) == CURRENT
+
+    def test_needs_nothing_once_somebody_put_back_what_was_loaded(
+        self, httpd: PrivateHttpd, app: str
+    ) -> None:
+        loaded = Path(app).read_text()
+        written(httpd, app, "# second\n", "a member was added")
+        Path(app).write_text(loaded)
+        assert state(httpd, app) == CURRENT
+
+    def test_needs_nothing_where_a_new_file_is_gone_again(
+        self, httpd: PrivateHttpd, app: str
+    ) -> None:
+        new = str(Path(app).with_name("new.conf"))
+        written(httpd, new, "# new\n", "a balancer was added")
+        assert state(httpd, new).reload_required
+        ours = memory(httpd)
+        ours.about_to_write([new])
+        os.unlink(new)
+        ours.note_written([new], ["a balancer was removed"])
+        assert state(httpd, new) == CURRENT
+
     def test_may_be_a_removal(self, httpd: PrivateHttpd, app: str) -> None:
         ours = memory(httpd)
-        ours.state([app])
+        ours.about_to_write([app])
         os.unlink(app)
         ours.note_written([app], ["a balancer was removed"])
         assert state(httpd, app).reasons == [f"{app}: a balancer was removed"]
@@ -282,12 +319,54 @@ class TestWhatWeWrote:
         self, httpd: PrivateHttpd, app: str
     ) -> None:
         ours = memory(httpd)
-        ours.state([app])
+        ours.about_to_write([app])
         Path(app).write_text("# second\n")
         # Somebody reloads between our write and our note.
         httpd.reload()
         _age(httpd)
         ours.note_written([app], ["a member was added"])
+        assert state(httpd, app) == CURRENT
+
+
+class TestAChangeThatTheRunningHttpdWasGiven:
+    def test_needs_no_reload(self, httpd: PrivateHttpd, app: str) -> None:
+        applied(httpd, app, "# second\n")
+        assert state(httpd, app) == CURRENT
+
+    def test_needs_one_for_what_is_left(self, httpd: PrivateHttpd, app: str) -> None:
+        applied(httpd, app, "# second\n", "timeout is set by a reload")
+        assert state(httpd, app).reasons == [f"{app}: timeout is set by a reload"]
+
+    def test_keeps_what_was_pending_before(self, httpd: PrivateHttpd, app: str) -> None:
+        written(httpd, app, "# second\n", "a member was added")
+        applied(httpd, app, "# third\n")
+        applied(httpd, app, "# fourth\n")
+        assert state(httpd, app).reasons == [f"{app}: a member was added"]
+
+    def test_is_what_the_file_has_to_be_again_to_need_nothing(
+        self, httpd: PrivateHttpd, app: str
+    ) -> None:
+        loaded = Path(app).read_text()
+        applied(httpd, app, "# second\n")
+        written(httpd, app, loaded, "taken back in the file alone")
+        assert state(httpd, app).reasons == [f"{app}: taken back in the file alone"]
+        written(httpd, app, "# second\n", "and again")
+        assert state(httpd, app) == CURRENT
+
+    def test_leaves_no_content_to_go_back_to_when_something_is_left(
+        self, httpd: PrivateHttpd, app: str
+    ) -> None:
+        loaded = Path(app).read_text()
+        applied(httpd, app, "# second\n", "timeout is set by a reload")
+        written(httpd, app, loaded, "taken back in the file alone")
+        assert state(httpd, app).reload_required
+
+    def test_is_loaded_by_a_reload_of_someone_else(self, httpd: PrivateHttpd, app: str) -> None:
+        applied(httpd, app, "# second\n", "timeout is set by a reload")
+        httpd.reload()
+        _age(httpd)
+        assert state(httpd, app) == CURRENT
+        applied(httpd, app, "# third\n")
         assert state(httpd, app) == CURRENT
 
 

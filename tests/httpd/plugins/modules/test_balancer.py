@@ -70,6 +70,7 @@ def test_a_third_member_is_exactly_one_new_line(seed, balancer, provable):
     assert result["changes"] == [
         {
             "balancer": "shop",
+            "vhost": None,
             "layer": "config",
             "member": "http://127.0.0.1:1013",
             "parameter": None,

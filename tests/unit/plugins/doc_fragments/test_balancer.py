@@ -12,6 +12,7 @@ from ansible_collections.webtier.apache_balancer.plugins.doc_fragments.balancer 
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     balancer_options,
+    manager_options,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
     BALANCER,
@@ -65,4 +66,4 @@ def test_every_option_of_the_spec_is_described():
 
 
 def test_the_options_of_an_element_are_those_of_the_module():
-    assert set(ELEMENTS) == set(OPTIONS)
+    assert set(ELEMENTS) == {*balancer_options(), *manager_options()}

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the running balancer is reached. Mirrors ``manager_options`` in module_utils/_argspec.py."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Fragment ``manager``; ``manager.connection`` without the choice of a layer."""
+
+    CONNECTION: str
+
+    DOCUMENTATION = r"""
+options:
+  target:
+    description:
+      - V(config) changes the files, V(runtime) the running httpd through its balancer-manager, V(both) first the files,
+        then the running httpd, so that nothing has to be reloaded and the next reload changes nothing.
+      - V(both) is the default with O(manager_url), V(config) without. What httpd takes over at a reload only is left to
+        the reload, see RV(reload_reasons).
+      - With V(both) the balancer-manager has to be the one of this host's httpd. V(runtime) needs neither a httpd on
+        the managed host nor root; what it changes is lost at the next reload.
+    type: str
+    choices: [config, runtime, both]
+  manager_url:
+    description:
+      - Address of C(balancer-manager) in the virtual host that proxies, such as
+        V(http://127.0.0.2:8406/balancer-manager).
+      - httpd shows each virtual host its own balancers. Several virtual hosts are reached at one address, each under
+        its C(ServerName), see O(manager_server_name).
+    type: str
+  manager_server_name:
+    description:
+      - Host name to ask O(manager_url) for, in C(Host), C(Referer) and, with TLS, as the name of the server.
+      - Omitted, each virtual host that owns a balancer concerned is asked for by its C(ServerName); where the files are
+        not looked at, it is the host of O(manager_url).
+    type: str
+  manager_username:
+    description:
+      - User name where balancer-manager asks for one (basic authentication).
+    type: str
+  manager_password:
+    description:
+      - Password of O(manager_username).
+    type: str
+  manager_validate_certs:
+    description:
+      - Whether the certificate of an C(https) address is checked.
+    type: bool
+    default: true
+  manager_ca_path:
+    description:
+      - File with the certificates of the authorities to trust, on the managed host. Omitted, those of the system.
+    type: path
+  manager_client_cert:
+    description:
+      - File with the client certificate to present, on the managed host; it may hold the key as well.
+    type: path
+  manager_client_key:
+    description:
+      - File with the key of O(manager_client_cert).
+    type: path
+  manager_timeout:
+    description:
+      - How long to wait for an answer, in seconds.
+    type: int
+    default: 10
+"""
+
+
+# Not in the class: ansible-test reads documentation there without running it.
+_TARGET, _FIRST, _REST = ModuleDocFragment.DOCUMENTATION.partition("  manager_url:\n")
+ModuleDocFragment.CONNECTION = "options:\n" + _FIRST + _REST

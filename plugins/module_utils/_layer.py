@@ -1,0 +1,203 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running half of a change: which running balancers a plan for the files is about, what they can be given
+without a reload, and what the files then still need one for.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterable, NamedTuple, Sequence
+
+from ._balancer.live import LivePlan, reload_reasons
+from ._balancer.plan import Change
+from ._configuration import ConfigurationError, Plan, Target
+from ._generation import Memory
+from ._instance import Instance
+
+if TYPE_CHECKING:
+    from ._live import Missed, Running
+
+
+class Done(NamedTuple):
+    """One change, and of which balancer it is; *vhost* where it is one of the running httpd."""
+
+    balancer: str
+    change: Change
+    vhost: str | None = None
+
+
+class Part(NamedTuple):
+    """One target, its balancers as they run, what they are to be given, and those that were not reached."""
+
+    target: Target
+    running: list[Running]
+    plans: list[LivePlan]
+    missed: list[Missed]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the files need a reload although the running httpd gets what it takes."""
+        left = [each for plan in self.plans for each in plan.left]
+        missed = [f"{m.vhost} was not reached: {m.reason}" for m in self.missed]
+        changes = self.target.changes
+        return reload_reasons(changes, left) + (missed if changes or not self.running else [])
+
+
+class Layer:
+    """The running balancers that one plan is about. Without any, it does nothing."""
+
+    def __init__(self, plan: Plan, parts: Sequence[Part], pending: Sequence[str]) -> None:
+        """*pending*: why the files need a reload already."""
+        self._plan = plan
+        self._parts = list(parts)
+        self._pending = pending
+        self.changes = _foreseen(self._parts)
+        self.missed = [missed for part in parts for missed in part.missed]
+        self.running = [running for part in parts for running in part.running]
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The targets that were looked for in the running httpd."""
+        return self._parts
+
+    @property
+    def to_do(self) -> bool:
+        """Whether the running httpd is to be changed, or there is something to remember about it."""
+        return bool(self.changes) or any(
+            f"{path}: {reason}" not in self._pending
+            for path, reasons in self.reasons([]).items()
+            for reason in reasons
+        )
+
+    @property
+    def files(self) -> list[str]:
+        """The files that feed the running balancers."""
+        return list(dict.fromkeys(path for part in self._parts for path in self._files(part)))
+
+    def _files(self, part: Part) -> list[str]:
+        real = self._plan.fileset.real
+        files = [path for balancer in part.target.chosen for path in balancer.files]
+        return list(dict.fromkeys(real(path) for path in files if path[:1] == "/"))
+
+    def reasons(self, written: Iterable[str]) -> dict[str, list[str]]:
+        """Return, of the files *written*, those that the running httpd needs no reload for except for what is
+        listed, and other files that it needs one for all the same."""
+        found: dict[str, list[str]] = {}
+        written = set(written)
+        reached = [part for part in self._parts if part.running]
+        by_target = {id(part.target): part for part in reached}
+        for path in written & self._plan.authored:
+            targets = [
+                target
+                for target in self._plan.targets
+                if target.changes and path in map(self._plan.fileset.real, _paths(target))
+            ]
+            if targets and all(id(target) in by_target for target in targets):
+                reasons = [r for target in targets for r in by_target[id(target)].reasons]
+                found[path] = list(dict.fromkeys(reasons))
+        for part in reached:
+            files = self._files(part)
+            if part.reasons and files and not written & set(files):
+                found.setdefault(files[0], []).extend(part.reasons)
+        return found
+
+    def why_not(self, target: Target) -> list[str]:
+        """Return why the running httpd does not get all of *target* without a reload; nothing if it does."""
+        for part in self._parts:
+            if part.target is target:
+                return part.reasons
+        return ["no manager_url is given" if target.wish.access is None else "httpd does not run"]
+
+    def carry_out(self, written: Sequence[str]) -> dict[str, list[str]]:
+        """Give the running balancers what is declared; return what :meth:`reasons` then says."""
+        if not self.changes:
+            return self.reasons(written)
+        from ._live import apply_now
+
+        self.changes = []
+        for part in self._parts:
+            for index, running in enumerate(part.running):
+                applied = apply_now(running, part.target.wish.declaration)
+                part.plans[index] = applied
+                self.changes += [Done(running.name, c, running.vhost) for c in applied.changes]
+                if applied.changes:
+                    # Virtual hosts that use a balancer of the main server share its members.
+                    for other in self.running:
+                        other.source.forget()
+        return self.reasons(written)
+
+
+def _paths(target: Target) -> list[str]:
+    return [path for balancer in target.chosen for path in balancer.files if path[:1] == "/"]
+
+
+def _foreseen(parts: Iterable[Part]) -> list[Done]:
+    found: dict[tuple[object, ...], Done] = {}
+    for part in parts:
+        for running, plan in zip(part.running, part.plans):
+            for change in plan.changes:
+                shared = "" if change.member else running.vhost
+                key = (id(running.config), shared, change.member, change.parameter)
+                found.setdefault(key, Done(running.name, change, running.vhost))
+    return list(found.values())
+
+
+def look(instance: Instance, plan: Plan) -> Layer:
+    """Return the running balancers that *plan* is about, as they are. Nothing is changed.
+
+    Raises what reading the page raises, unless the running httpd has not loaded the virtual host yet, and
+    LiveError where httpd would not let itself be changed.
+    """
+    # Imported late: a change of the files alone needs nothing of it.
+    from ._live import Managers, check_ours, foresee, reach
+
+    parent = instance.parent()
+    if parent is None:
+        return Layer(plan, [], [])
+    managers = Managers()
+    memory = Memory(instance)
+    parts = []
+    for target in plan.targets:
+        access = target.wish.access
+        if access is None or not target.wish.present or not target.chosen:
+            continue
+        running, missed = reach(managers, access, plan.configuration, target.chosen)
+        if not running and not _to_be_loaded(memory, plan, target):
+            raise ConfigurationError(missed[0].reason)
+        plans = [foresee(each, target.wish.declaration) for each in running]
+        if any(each.changes for each in plans):
+            check_ours(access, parent)
+        parts.append(Part(target, running, plans, missed))
+    return Layer(plan, parts, memory.state(plan.files).reasons)
+
+
+def _to_be_loaded(memory: Memory, plan: Plan, target: Target) -> bool:
+    """Whether the running httpd has not loaded yet what stands around the balancers of *target*."""
+    files = _paths(target)
+    files += [b.vhost.place.file for b in target.chosen if b.vhost.place is not None]
+    if memory.state(files).reload_required:
+        return True
+    real = {plan.fileset.real(path) for path in files if path[:1] == "/"}
+    return any(entry.path in real - plan.authored for entry in plan.fileset.changed())
+
+
+def check_persist(plan: Plan, layer: Layer) -> None:
+    """Refuse to change files that httpd would not go by: with ``BalancerPersist On`` it prefers what it has stored
+    (mod_proxy_balancer.c ``balancer_post_config``), so only what it is given at once is true.
+
+    Raises :class:`ConfigurationError`.
+    """
+    for target in plan.targets:
+        kept = [balancer for balancer in target.chosen if balancer.vhost.persist]
+        if not kept or not target.changes or not target.wish.present:
+            continue
+        reasons = layer.why_not(target)
+        if reasons:
+            raise ConfigurationError(
+                f"balancer://{kept[0].name}: BalancerPersist is On in its virtual host, so a reload would go on with"
+                f" the stored state instead of the file, and the running httpd cannot be given all of it: {reasons[0]}."
+                " Set BalancerPersist Off"
+            )

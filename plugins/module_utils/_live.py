@@ -1,0 +1,313 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The balancers of a running httpd: where its balancer-manager shows them, and how they become what is
+declared.
+
+Private to this collection.
+
+httpd shows each virtual host its own balancers, so one address is asked under the ServerName of each. What
+was posted is read back before it counts as done: httpd answers 200 to what it refuses. A graceful reload by
+someone else in the middle makes a new nonce and forgets what was posted; then it is posted anew.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Iterable, NamedTuple, Sequence
+from urllib.parse import urlsplit
+
+from ._balancer.live import Left, LivePlan, plan_live, posts
+from ._balancer.model import Balancer, Configuration, Vhost
+from ._balancer.plan import Change, Declaration
+from ._httpd.errors import HttpdError
+from ._manager.client import Manager, ManagerError, Refused
+from ._manager.page import LiveBalancer, Page
+from ._process import Parent
+
+_ROUNDS = 5
+
+
+class LiveError(HttpdError):
+    """The running httpd cannot be asked or changed as it is meant."""
+
+
+class Access(NamedTuple):
+    """How balancer-manager is reached: the ``manager_*`` options; *timeout* in seconds."""
+
+    url: str
+    server_name: str | None = None
+    username: str | None = None
+    password: str | None = None
+    validate_certs: bool = True
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    timeout: float = 10.0
+
+
+class Missed(NamedTuple):
+    """A balancer that runs (or should) and was not reached: of which virtual host, and why not."""
+
+    balancer: str
+    vhost: str
+    reason: str
+
+
+class Source:
+    """One page of balancer-manager: all balancers of one virtual host, as last read."""
+
+    def __init__(self, manager: Manager, counters: bool = False) -> None:
+        self.manager = manager
+        self._counters = counters
+        self._page: Page | None = None
+
+    @property
+    def page(self) -> Page:
+        """The page; read on first use. Raises what reading it raises."""
+        if self._page is None:
+            self._page = self.manager.page(counters=self._counters)
+        return self._page
+
+    def forget(self) -> None:
+        """Read it anew when it is needed next."""
+        self._page = None
+
+
+class Managers:
+    """The pages that one run reads: each address and name once, with exact *counters* if wished."""
+
+    def __init__(self, counters: bool = False) -> None:
+        self._counters = counters
+        self._managers: dict[Access, Manager] = {}
+        self._sources: dict[tuple[Access, str | None], Source] = {}
+
+    def source(self, access: Access, name: str | None) -> Source:
+        """Return the page at *access* for the host *name* (``None``: that of the address)."""
+        key = (access, name)
+        if key not in self._sources:
+            if access not in self._managers:
+                self._managers[access] = Manager(*access)
+            manager = self._managers[access]
+            self._sources[key] = Source(manager.named(name) if name else manager, self._counters)
+        return self._sources[key]
+
+
+class Running(NamedTuple):
+    """One running balancer: the name of its virtual host, the page that shows it, and what the files say of it
+    and of that *server* (``None`` where no file is looked at)."""
+
+    name: str
+    vhost: str
+    source: Source
+    config: Balancer | None = None
+    server: Vhost | None = None
+
+    @property
+    def balancer(self) -> LiveBalancer:
+        """The balancer as last read. Raises :class:`LiveError` if the page does not have it."""
+        found = self.source.page.balancers.get(self.name)
+        if found is None:
+            raise LiveError(_not_shown(self.name, self.source))
+        return found
+
+
+def _not_shown(name: str, source: Source) -> str:
+    shown = ", ".join(source.page.balancers) or "no balancer"
+    return (
+        f"balancer://{name}: {source.manager.url} shows {shown} for {source.page.server_name}; name the virtual host"
+        " that has it with manager_server_name"
+    )
+
+
+def reach(
+    managers: Managers, access: Access, configuration: Configuration, balancers: Iterable[Balancer]
+) -> tuple[list[Running], list[Missed]]:
+    """Return *balancers* as they run, and those that balancer-manager at *access* does not show.
+
+    A balancer of the main server runs in each virtual host that uses it. Each page is read.
+    """
+    reached: list[Running] = []
+    missed: list[Missed] = []
+    for balancer in balancers:
+        for vhost in configuration.followers(balancer) or [balancer.vhost]:
+            label = configuration.label(vhost)
+            try:
+                source = _source(managers, access, configuration, vhost)
+                running = Running(balancer.name, label, source, balancer, vhost)
+                dummy = running.balancer
+            except (ManagerError, LiveError) as problem:
+                missed.append(Missed(balancer.name, label, str(problem)))
+            else:
+                reached.append(running)
+    return reached, missed
+
+
+def _source(
+    managers: Managers, access: Access, configuration: Configuration, vhost: Vhost
+) -> Source:
+    """Return the page of *vhost*; raise :class:`LiveError` if the address belongs to another one."""
+    name = access.server_name or vhost.host or None
+    address = _address(access.url)
+    if address is not None:
+        parts = urlsplit(access.url)
+        host, port = address
+        serving = configuration.serving(host, port, name or parts.hostname or "")
+        if serving is not vhost and vhost is not configuration.main:
+            raise LiveError(
+                f"{access.url} answers for the virtual host {configuration.label(serving)}"
+                + (f" when asked for {name}" if name else "")
+                + f"; serve balancer-manager in {configuration.label(vhost)} too"
+            )
+    return managers.source(access, name)
+
+
+def _address(url: str) -> tuple[str, int] | None:
+    """Return IP address and port of *url*; ``None`` where the name is not known here."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return None
+    return str(found[0][4][0]), port
+
+
+def check_ours(access: Access, parent: Parent) -> None:
+    """Raise :class:`LiveError` unless the socket of balancer-manager belongs to the httpd *parent*.
+
+    Where sockets and their owners cannot be seen, nothing is said.
+    """
+    # Imported late: it is only needed before something is changed.
+    from ._namespaces import listening
+    from ._ports import sockets_of
+
+    address = _address(access.url)
+    ours = sockets_of(parent.pid)
+    if address is None or not ours:
+        return
+    host, port = ipaddress.ip_address(address[0].partition("%")[0]), address[1]
+    for one in listening():
+        bound = ipaddress.ip_address(one.address)
+        same_port = one.port == port and one.inode in ours
+        if same_port and (bound == host or bound.is_unspecified) and _is_local(host):
+            return
+    raise LiveError(
+        f"manager_url: {access.url} is no address of this host's httpd (process {parent.pid}), so files and running"
+        " httpd would not belong together; use an address on which it listens, or target: runtime"
+    )
+
+
+def _is_local(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    family = socket.AF_INET6 if host.version == 6 else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(host), 0))
+        except OSError:
+            return False
+    return True
+
+
+def foresee(running: Running, declared: Declaration) -> LivePlan:
+    """Return what :func:`apply_now` would do. Raises :class:`LiveError` if httpd would not let it."""
+    plan = plan_live(running.balancer, declared, running.config)
+    if plan.changes:
+        _check_writable(running)
+    return plan
+
+
+def _check_writable(running: Running) -> None:
+    if running.balancer.nonce == "":
+        raise LiveError(
+            f"balancer://{running.name} of {running.vhost} is read-only while httpd runs: its nonce is None. Remove"
+            " that parameter and reload, or use target: config"
+        )
+
+
+def apply_now(running: Running, declared: Declaration) -> LivePlan:
+    """Make the running balancer what is *declared*, as far as it can be without a reload, read it back, and
+    return what was changed and what is left.
+
+    Raises :class:`LiveError` and what the client raises; some of it may be done then.
+    """
+    done: dict[tuple[str | None, str | None], Change] = {}
+    refused: dict[tuple[str | None, str | None], Left] = {}
+    added: set[str] = set()
+    before: tuple[str | None, list[Change]] | None = None
+    plan = LivePlan([], [])
+    for dummy in range(_ROUNDS):
+        balancer = running.balancer
+        plan = plan_live(balancer, declared, running.config, added)
+        changes = [change for change in plan.changes if _key(change) not in refused]
+        if before == (balancer.nonce, changes):
+            # Posted with the right nonce, read back, and still not so.
+            for change in changes:
+                refused[_key(change)] = _not_taken(running, change)
+            changes = []
+        if not changes:
+            break
+        _check_writable(running)
+        before = (balancer.nonce, changes)
+        for change in changes:
+            if not _is_of(change, added, balancer):
+                done.setdefault(_key(change), change)
+        _post(running, changes, refused)
+        running.source.forget()
+        shown = running.balancer.members
+        added |= {key for key in declared.urls if key not in balancer.members and key in shown}
+    else:
+        raise LiveError(
+            f"balancer://{running.name} of {running.vhost}: somebody else keeps changing it, or reloading httpd; gave"
+            f" up after {_ROUNDS} attempts. Run it again"
+        )
+    changes = [change for key, change in done.items() if key not in refused]
+    return LivePlan(changes, [*plan.left, *refused.values()])
+
+
+def _key(change: Change) -> tuple[str | None, str | None]:
+    return change.member, change.parameter
+
+
+def _is_of(change: Change, added: set[str], balancer: LiveBalancer) -> bool:
+    """Whether *change* only completes the addition of a member."""
+    return any(
+        balancer.members[key].url == change.member for key in added if key in balancer.members
+    )
+
+
+def _post(
+    running: Running, changes: Sequence[Change], refused: dict[tuple[str | None, str | None], Left]
+) -> None:
+    balancer = running.balancer
+    for post in posts(changes, balancer):
+        try:
+            running.source.manager.post(
+                balancer.name, balancer.nonce or "", post.fields, member=post.member
+            )
+        except Refused as problem:
+            if post.fields[0][0] != "b_nwrkr":
+                raise
+            url = post.fields[0][1]
+            refused[(url, None)] = Left(url, None, f"member {url} is added by a reload: {problem}")
+
+
+def _not_taken(running: Running, change: Change) -> Left:
+    """Return what to say of a change that httpd answered with 200 and did not make."""
+    what = f"member {change.member}: " if change.member else f"balancer://{running.name}: "
+    reason = {
+        "lbmethod": "the running httpd has not loaded that method",
+        "hcexpr": "the running httpd knows no such expression",
+        "stickysession": "this httpd does not take it while it runs",
+    }.get(change.parameter or "", "balancer-manager answered, but did not do it")
+    name = change.parameter or "it"
+    return Left(change.member, change.parameter, f"{what}{name} needs a reload: {reason}")
+
+
+def find_running(managers: Managers, access: Access, name: str) -> Running:
+    """Return the running balancer *name* where no file is looked at. Raises :class:`LiveError`, and what reading
+    the page raises."""
+    source = managers.source(access, access.server_name)
+    running = Running(name, source.page.server_name, source)
+    dummy = running.balancer
+    return running

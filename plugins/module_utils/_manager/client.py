@@ -1,0 +1,306 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Talks to balancer-manager.
+
+Private to this collection.
+
+What mod_proxy_balancer.c wants (``balancer_handler``, ``push2table``, ``safe_referer``): a Referer whose host is the
+name of the server, the nonce of the balancer in the body of a POST, values encoded twice, and a body of at
+most 1024 bytes, of which it reads nothing more. It answers 200 to nearly everything, so whether a POST had its
+effect is for the caller to read back.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from typing import TYPE_CHECKING, Sequence
+from urllib.parse import quote, urlsplit
+
+from .._httpd.errors import HttpdError
+from .page import Page, PageError, parse, with_counters
+
+if TYPE_CHECKING:
+    import ssl
+
+# mod_proxy_balancer.c reads the body once, with a buffer of this size.
+_BODY = 1024
+_LARGEST = 64 * 1024 * 1024
+_CHUNK = 256 * 1024
+_ADVICE = {
+    401: "give manager_username and manager_password",
+    403: "allow this host there (Require), or use an address that it allows",
+    404: "serve balancer-manager there (SetHandler balancer-manager)",
+}
+
+
+class ManagerError(HttpdError):
+    """balancer-manager could not be asked, or did not do what it was told."""
+
+
+class Unreachable(ManagerError):
+    """There is no answer of a balancer-manager at the address."""
+
+
+class Refused(ManagerError):
+    """httpd refuses a change."""
+
+
+class Manager:
+    """balancer-manager of one virtual host, asked at *url* under the name *server_name*.
+
+    ``requests`` counts what was sent.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        server_name: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        validate_certs: bool = True,
+        ca_path: str | None = None,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        timeout: float = 10.0,
+    ) -> None:
+        """*url*: ``http://host[:port]/path`` or https. *server_name*: for ``Host``, SNI and ``Referer``; without it,
+        the host of *url*. *ca_path*, *client_cert*, *client_key*: files. *timeout*: seconds for each answer.
+
+        Raises :class:`ManagerError` if *url* is no such address.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as problem:
+            raise ManagerError(f"manager_url: {_shown(url)} is not possible: {problem}") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ManagerError(
+                f"manager_url: {_shown(url)} is not possible; write http://host[:port]/path or https://..."
+            )
+        if any(ord(mark) < 33 or ord(mark) > 126 for mark in url + (server_name or "")):
+            raise ManagerError(
+                "manager_url and manager_server_name may hold no white space, control or non-ASCII character"
+            )
+        #: the address as it may be shown.
+        self.url = _shown(url)
+        self.requests = 0
+        self._options = (username, password, validate_certs, ca_path, client_cert, client_key)
+        self._timeout = float(timeout)
+        self._given = url
+        self._tls = parts.scheme == "https"
+        self._address = (parts.hostname, port or (443 if self._tls else 80))
+        self._path = parts.path or "/"
+        own = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        self._host = server_name or own + (f":{port}" if port else "")
+        #: what httpd calls the server; it says so on its page.
+        self._name = _without_port(self._host)
+        self._connection: _Connection | None = None
+
+    def named(self, server_name: str) -> Manager:
+        """Return the same address asked under another name; nothing is sent."""
+        return Manager(self._given, server_name, *self._options, timeout=self._timeout)
+
+    def page(self, counters: bool = False) -> Page:
+        """Return the page as it is now, with exact *counters* (one more request) if wished.
+
+        Raises :class:`Unreachable`.
+        """
+        # Without a parameter it needs no Referer, and says the name that one has to have.
+        page = self._parsed(self._path)
+        self._name = page.server_name or self._name
+        if not counters or not page.balancers:
+            return page
+        xml = self._parsed(self._path + "?xml=1")
+        return page if xml.server_name else with_counters(page, xml)
+
+    def post(
+        self,
+        balancer: str,
+        nonce: str,
+        fields: Sequence[tuple[str, str]],
+        member: str | None = None,
+    ) -> None:
+        """Send *fields* (names and texts as balancer-manager has them) for *balancer* or its *member*, which has to be
+        the whole identity of one that is there: httpd takes the longest prefix.
+
+        Raises :class:`Unreachable`; :class:`Refused` if the fields are too long, or httpd cannot add a member.
+        """
+        head = [("b", balancer)] + ([("w", member)] if member is not None else [])
+        start = "&".join(map(_encoded, [*head, ("nonce", nonce)]))
+        bodies: list[str] = []
+        for text in map(_encoded, fields):
+            if bodies and len(bodies[-1]) + 1 + len(text) <= _BODY:
+                bodies[-1] += "&" + text
+            else:
+                bodies.append(start + "&" + text)
+        if any(len(body) > _BODY for body in bodies):
+            raise Refused(
+                f"what is to be set is longer than the {_BODY} bytes that balancer-manager reads"
+            )
+        for body in bodies:
+            self._request("POST", self._path, body)
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _parsed(self, path: str) -> Page:
+        text = self._request("GET", path).decode("utf-8", "surrogateescape")
+        try:
+            return parse(text)
+        except PageError as problem:
+            raise Unreachable(
+                f"{self.url} (Host: {self._host}): {problem}. Serve balancer-manager there, in the virtual host that"
+                ' proxies, and before any ProxyPass "/" say ProxyPass /balancer-manager "!"'
+            ) from None
+
+    def _request(self, method: str, path: str, body: str | None = None) -> bytes:
+        kept = self._connection is not None
+        try:
+            try:
+                return self._once(method, path, body)
+            except (ConnectionError, http.client.BadStatusLine):
+                # The server may close a kept connection between two requests, for one at a graceful reload.
+                self.close()
+                if not kept:
+                    raise
+                return self._once(method, path, body)
+        except (OSError, http.client.HTTPException) as problem:
+            self.close()
+            raise Unreachable(f"{self.url}: {_said(problem, self._timeout)}") from None
+        except ManagerError:
+            self.close()
+            raise
+
+    def _once(self, method: str, path: str, body: str | None) -> bytes:
+        deadline = time.monotonic() + self._timeout
+        if self._connection is None:
+            self._connection = _Connection(
+                self._address, self._timeout, self._context(), _without_port(self._host)
+            )
+        connection = self._connection
+        headers = {"Host": self._host, "Referer": f"http://{self._name}/"}
+        username, password = self._options[:2]
+        if username is not None:
+            from base64 import b64encode
+
+            pair = f"{username}:{password or ''}".encode()
+            headers["Authorization"] = "Basic " + b64encode(pair).decode("ascii")
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self.requests += 1
+        connection.request(method, path, body.encode("ascii") if body else None, headers)
+        response = connection.getresponse()
+        content = self._read(response, deadline)
+        if response.status == 400 and body is not None:
+            raise Refused(
+                "httpd refuses it: the member exists already, its URL is not possible, or no slot is free"
+            )
+        if response.status != 200:
+            raise Unreachable(f"{self.url} (Host: {self._host}): {self._status(response)}")
+        return content
+
+    def _read(self, response: http.client.HTTPResponse, deadline: float) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            part = response.read1(_CHUNK)
+            if not part:
+                # For http.client the connection is free again only then.
+                response.close()
+                if response.length:
+                    raise http.client.IncompleteRead(b"".join(parts), response.length)
+                return b"".join(parts)
+            parts.append(part)
+            size += len(part)
+            if size > _LARGEST:
+                raise Unreachable(f"{self.url}: the answer is larger than {_LARGEST // 2**20} MiB")
+            if time.monotonic() > deadline:
+                raise socket.timeout()
+
+    def _status(self, response: http.client.HTTPResponse) -> str:
+        said = f"status {response.status} {response.reason}"
+        if 300 <= response.status < 400:
+            target = _shown(response.headers.get("Location", "nowhere"))
+            return f"{said}, to {target}; name that address in manager_url if balancer-manager is there"
+        advice = _ADVICE.get(response.status, "")
+        return said + (f"; {advice}" if advice else "")
+
+    def _context(self) -> ssl.SSLContext | None:
+        if not self._tls:
+            return None
+        # Imported late: it takes a while, and most managers are on loopback.
+        import ssl
+
+        validate, ca_path, certificate, key = self._options[2:]
+        try:
+            context = ssl.create_default_context(cafile=ca_path)
+            if not validate:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            if certificate:
+                context.load_cert_chain(certificate, key)
+        except (OSError, ValueError) as problem:
+            files = ", ".join(str(path) for path in (ca_path, certificate, key) if path)
+            raise Unreachable(
+                f"{files}: {problem}; see manager_ca_path, manager_client_cert"
+            ) from None
+        return context
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection, with TLS for a name that need not be the one connected to."""
+
+    def __init__(
+        self, address: tuple[str, int], timeout: float, context: ssl.SSLContext | None, name: str
+    ) -> None:
+        super().__init__(address[0], address[1], timeout=timeout)
+        self._context = context
+        self._name = name.strip("[]")
+
+    def connect(self) -> None:
+        """Connect, and speak TLS if that is meant."""
+        super().connect()
+        if self._context is not None:
+            self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
+
+
+def _encoded(field: tuple[str, str]) -> str:
+    """Return ``key=value`` as balancer-manager decodes it: the value twice (``push2table`` and again in
+    ``balancer_handler``)."""
+    key, value = field
+    once = quote(value.encode("utf-8", "surrogateescape"), safe="/:")
+    return f"{key}={quote(once, safe='/:')}"
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() and not (name.count(":") and name[:1] != "[") else host
+
+
+def _shown(url: str) -> str:
+    """Return *url* without user and password."""
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        return url
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
+
+
+def _said(problem: Exception, timeout: float) -> str:
+    if isinstance(problem, socket.timeout):
+        return f"no complete answer within {timeout:g} s (manager_timeout)"
+    if isinstance(problem, ConnectionRefusedError):
+        return "connection refused; is httpd running, and does it listen there?"
+    if isinstance(problem, http.client.IncompleteRead):
+        return "the answer breaks off"
+    if type(problem).__name__ == "SSLCertVerificationError":
+        return f"{problem}; see manager_ca_path, manager_server_name and manager_validate_certs"
+    if isinstance(problem, http.client.HTTPException):
+        return f"the answer is no HTTP ({type(problem).__name__})"
+    return str(problem) or type(problem).__name__

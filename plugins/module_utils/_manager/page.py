@@ -1,0 +1,301 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a page of balancer-manager says.
+
+Private to this collection.
+
+The HTML page is read, because it alone shows all there is; XML adds exact counters. Both are printed by
+mod_proxy_balancer.c ``balancer_display_page``. Columns are found by their headings: httpd added some over the
+years, and changed quotes, escapes and units, but never a heading. Pages are cut at fixed marks, in one pass.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from .._balancer.model import identity
+from .._balancer.parameters import BALANCER, MEMBER, Value
+from .._httpd.errors import HttpdError
+
+# proxy_util.c proxy_worker status table; the words of the option status.
+_FLAGS = {
+    "Dis": "disabled",
+    "Stop": "stopped",
+    "Ign": "ignore_errors",
+    "Stby": "hot_standby",
+    "Spar": "hot_spare",
+    "Drn": "drained",
+}
+_SECTION = "<h3>LoadBalancer Status for "
+_MEMBER_COLUMNS = {
+    "Route": "route",
+    "RouteRedir": "redirect",
+    "Factor": "loadfactor",
+    "Set": "lbset",
+    "HC Method": "hcmethod",
+    "HC Interval": "hcinterval",
+    "Passes": "hcpasses",
+    "Fails": "hcfails",
+    "HC uri": "hcuri",
+    "HC Expr": "hcexpr",
+}
+_BALANCER_COLUMNS = {
+    "DisableFailover": "nofailover",
+    "Timeout": "timeout",
+    "FailoverAttempts": "maxattempts",
+    "Method": "lbmethod",
+}
+_COUNTERS = ("elected", "busy", "lbstatus", "transferred", "read", "retries")
+
+
+class PageError(HttpdError):
+    """A text that is no page of balancer-manager, or not all of one."""
+
+
+class LiveMember:
+    """One member as httpd runs it: *url* as httpd names it, *values* of the parameters that the page shows (canonical,
+    by name), *flags* in httpd's own words, *counters* by name."""
+
+    __slots__ = ("counters", "flags", "url", "values")
+
+    def __init__(
+        self, url: str, values: dict[str, Value], flags: frozenset[str], counters: dict[str, int]
+    ) -> None:
+        self.url = url
+        self.values = values
+        self.flags = flags
+        self.counters = counters
+
+    @property
+    def usable(self) -> bool:
+        """Whether httpd calls it ``Ok`` (mod_proxy.h ``PROXY_WORKER_IS_USABLE``)."""
+        return "Ok" in self.flags
+
+    @property
+    def accepts_new(self) -> bool:
+        """Whether it would get a new session: usable, and neither draining nor waiting for others to fail."""
+        return self.usable and not self.flags & {"Drn", "Stby", "Spar"}
+
+
+class LiveBalancer:
+    """One balancer as httpd runs it: *identifier* of its shared memory, *nonce* (``None``: not shown; empty: it lets
+    nobody change it), *values* of the parameters that are set, *slots* for members and how many are *used*,
+    *members* by identity."""
+
+    __slots__ = ("identifier", "members", "name", "nonce", "slots", "used", "values")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.identifier = ""
+        self.nonce: str | None = None
+        self.values: dict[str, Value] = {}
+        self.slots: int | None = None
+        self.used: int | None = None
+        self.members: dict[str, LiveMember] = {}
+
+
+class Page:
+    """What balancer-manager shows of one virtual host: *server_name* is the host that it expects in ``Referer``,
+    *version* that of httpd, *persist* whether changes outlive a reload, *expressions* the names of ProxyHCExpr."""
+
+    __slots__ = ("balancers", "expressions", "persist", "server_name", "version")
+
+    def __init__(self) -> None:
+        self.server_name = ""
+        self.version: tuple[int, ...] = ()
+        self.persist = False
+        self.expressions: tuple[str, ...] = ()
+        self.balancers: dict[str, LiveBalancer] = {}
+
+
+def parse(text: str) -> Page:
+    """Return what *text* (HTML or XML) says.
+
+    Raises :class:`PageError` where it is no page of balancer-manager, or its end is missing.
+    """
+    if "<httpd:manager" in text[:300]:
+        return _parse_xml(text)
+    heading = re.search(r"<h1>Load Balancer Manager for ([^<\n]*)</h1>", text[:8192])
+    if not heading:
+        raise PageError(_looks_like(text))
+    if "</html>" not in text[-64:]:
+        raise PageError("the page of balancer-manager ends before its end")
+    page = Page()
+    page.server_name = html.unescape(heading.group(1)).strip()
+    before, *sections = text.split(_SECTION)
+    version = re.search(r"Server Version: Apache/(\d+(?:\.\d+)*)", before)
+    page.version = tuple(map(int, version.group(1).split("."))) if version else ()
+    page.persist = "changes will be persisted" in before
+    for section in sections:
+        balancer = _balancer(section)
+        page.balancers[balancer.name] = balancer
+    if sections:
+        page.expressions = _expressions(sections[-1])
+    return page
+
+
+def _looks_like(text: str) -> str:
+    title = re.search(r"<title>([^<]{0,200})", text[:65536], re.IGNORECASE)
+    words = " ".join(re.sub(r"<[^<>]{0,1000}>", " ", text[:2000]).split())[:80]
+    seen = html.unescape(title.group(1)).strip() if title else words
+    return f"this is no page of balancer-manager, but {seen!r}" if seen else "the answer is empty"
+
+
+def _balancer(section: str) -> LiveBalancer:
+    heading, end, rest = section.partition("</h3>")
+    name = re.search(r"balancer://([^<\s\]]+)", _text(heading))
+    if not end or not name:
+        raise PageError("the page of balancer-manager has a balancer without a name")
+    balancer = LiveBalancer(name.group(1).lower())
+    identifier = re.search(r"\[([^\]]*)\]\s*$", heading)
+    balancer.identifier = identifier.group(1) if identifier else ""
+    nonce = re.search(r"nonce=([^\"'&]*)", heading)
+    tables = [_table(part) for part in rest.split("<table")[1:]]
+    for headings, rows in tables:
+        if headings[:1] == ["MaxMembers"]:
+            for row in rows:
+                _settings(balancer, dict(zip(headings, row)))
+        elif headings[:1] == ["Worker URL"]:
+            for row in rows:
+                if not nonce:
+                    nonce = re.search(r"nonce=([^\"'&]*)", row[0])
+                member = _member(dict(zip(headings, row)))
+                balancer.members[identity(member.url)] = member
+    if len(tables) < 2:
+        raise PageError(f"the page of balancer-manager breaks off in balancer://{balancer.name}")
+    balancer.nonce = html.unescape(nonce.group(1)) if nonce else None
+    return balancer
+
+
+def _table(part: str) -> tuple[list[str], list[list[str]]]:
+    """Return the headings and the rows of a table, as they are written."""
+    inside, end, _rest = part.partition("</table>")
+    if not end:
+        raise PageError("the page of balancer-manager breaks off in a table")
+    headings: list[str] = []
+    rows = []
+    for row in re.split(r"<tr[^<>]*>", inside)[1:]:
+        if "<th>" in row:
+            headings = [_text(cell) for cell in row.split("<th>")[1:]]
+        elif "<td>" in row:
+            # httpd 2.4.20 nests cells: what counts is where each begins.
+            rows.append(row.split("<td>")[1:])
+    return headings, rows
+
+
+def _text(cell: str) -> str:
+    """Return what a reader sees of a cell."""
+    if "<" in cell:
+        cell = re.sub(r"<[^<>]*>", "", cell)
+    return html.unescape(cell).strip() if "&" in cell else cell.strip()
+
+
+def _settings(balancer: LiveBalancer, row: dict[str, str]) -> None:
+    sizes = re.match(r"(\d+)(?: \[(\d+) Used\])?", _text(row.get("MaxMembers", "")))
+    if sizes:
+        balancer.slots = int(sizes.group(1))
+        balancer.used = int(sizes.group(2)) if sizes.group(2) else None
+    for heading, name in _BALANCER_COLUMNS.items():
+        if heading in row:
+            balancer.values[name] = _setting(name, _text(row[heading]))
+    cookie = re.sub(r"\s*\|\s*", "|", _text(row.get("StickySession", "")))
+    if cookie not in ("", "(None)"):
+        balancer.values["stickysession"] = cookie
+
+
+def _setting(name: str, text: str) -> Value:
+    # 0 is what httpd shows for a timeout that is not set, and no file may say.
+    return _number(text) if name in ("timeout", "maxattempts") else BALANCER[name].read(text)
+
+
+def _member(row: dict[str, str]) -> LiveMember:
+    flags = frozenset(_text(row.get("Status", "")).split())
+    values: dict[str, Value] = {"status": _status(flags)}
+    for heading, name in _MEMBER_COLUMNS.items():
+        if heading in row:
+            values[name] = _value(name, _text(row[heading]))
+    counters = {name: _number(row.get(name.capitalize(), "0")) for name in ("elected", "busy")}
+    counters["lbstatus"] = _number(row.get("Load", "0"))
+    return LiveMember(_text(row.get("Worker URL", "")), values, flags, counters)
+
+
+def _status(flags: frozenset[str]) -> Value:
+    return frozenset(_FLAGS[flag] for flag in flags if flag in _FLAGS)
+
+
+def _value(name: str, text: str) -> Value:
+    if name in ("hcpasses", "hcfails"):
+        # With how often it passed or failed behind it: "1 (0)".
+        text = text.partition(" ")[0]
+    return MEMBER[name].read(text)
+
+
+def _number(cell: str) -> int:
+    found = re.match(r"-?\d+", _text(cell))
+    return int(found.group(0)) if found else 0
+
+
+def _expressions(section: str) -> tuple[str, ...]:
+    for part in section.split("<table")[1:]:
+        if "Health check cond. expressions" in part:
+            _headings, rows = _table(part)
+            return tuple(_text(row[0]) for row in rows)
+    return ()
+
+
+# XML
+
+
+def _parse_xml(text: str) -> Page:
+    if "</httpd:manager>" not in text[-64:]:
+        raise PageError("the XML of balancer-manager ends before its end")
+    page = Page()
+    for section in text.split("<httpd:balancer>")[1:]:
+        head, *workers = section.split("<httpd:worker>")
+        fields = _fields(head)
+        balancer = LiveBalancer(fields.pop("name", "").rpartition("balancer://")[2].lower())
+        if "nonce" in fields:
+            balancer.nonce = fields["nonce"]
+        for name in ("nofailover", "timeout", "maxattempts", "lbmethod", "stickysession"):
+            if name in fields:
+                balancer.values[name] = _setting(name, fields[name])
+        for worker in workers:
+            member = _worker(_fields(worker.partition("</httpd:worker>")[0]))
+            balancer.members[identity(member.url)] = member
+        page.balancers[balancer.name] = balancer
+    return page
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Return the fields of *text*. httpd does not escape what it prints, so no XML parser will do."""
+    found = {}
+    for part in text.split("<httpd:")[1:]:
+        name, _mark, rest = part.partition(">")
+        value, end, _rest = rest.partition(f"</httpd:{name}>")
+        if end:
+            found[name] = value
+    return found
+
+
+def _worker(fields: dict[str, str]) -> LiveMember:
+    flags = frozenset(fields.get("status", "").split())
+    values: dict[str, Value] = {"status": _status(flags)}
+    for name in ("loadfactor", "route", "redirect", "lbset"):
+        if name in fields:
+            values[name] = MEMBER[name].read(fields[name])
+    counters = {name: _number(fields[name]) for name in _COUNTERS if name in fields}
+    return LiveMember(fields.get("name", ""), values, flags, counters)
+
+
+def with_counters(page: Page, xml: Page) -> Page:
+    """Return *page* (of HTML) with the exact counters of *xml*: of members that both show. Everything else stays as
+    HTML says: XML shows some values wrongly (milliseconds modulo 1000, half of stickysession)."""
+    for name, balancer in page.balancers.items():
+        other: Any = xml.balancers.get(name)
+        for key, member in balancer.members.items():
+            if other is not None and key in other.members:
+                member.counters.update(other.members[key].counters)
+    return page

@@ -1,0 +1,362 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Members wherever they are: found by URL, route or host in all balancers, put in and taken out, waited for.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Sequence
+
+from ._balancer.live import standing_by
+from ._balancer.model import Balancer, Configuration, identity
+from ._balancer.parameters import Status
+from ._balancer.plan import Declaration, DeclarationError, Flags, checked_name, checked_url
+from ._configuration import BalancerWish, ConfigurationError, Plan, server
+
+if TYPE_CHECKING:
+    from ._layer import Layer
+    from ._live import Access, Managers, Running
+    from ._manager.page import LiveBalancer, LiveMember
+
+_NONE: frozenset[str] = frozenset()
+#: What a state sets and clears; the other flags stay as they are.
+STATES = {
+    "enabled": Flags(_NONE, frozenset(("disabled", "stopped", "drained"))),
+    "disabled": Flags(frozenset(("disabled",)), _NONE),
+    "drained": Flags(frozenset(("drained",)), _NONE),
+    "stopped": Flags(frozenset(("stopped",)), _NONE),
+    "hot_standby": Flags(frozenset(("hot_standby",)), frozenset(("hot_spare",))),
+    "hot_spare": Flags(frozenset(("hot_spare",)), frozenset(("hot_standby",))),
+    "ignore_errors": Flags(frozenset(("ignore_errors",)), _NONE),
+}
+_TAKING_OUT = frozenset(("disabled", "stopped", "drained"))
+# The counter is not locked: after load it may stay at 1 or 2 on an idle server (seen on 2.4.71).
+_BASELINE = 2
+
+
+class Selector(NamedTuple):
+    """Which members are meant: the *value* of their ``url``, ``route`` or ``host`` (*by*), in which *balancer*
+    and *vhost*, ``None`` for all."""
+
+    by: str
+    value: str
+    balancer: str | None = None
+    vhost: str | None = None
+
+    def __str__(self) -> str:
+        return f"member with {self.by} {self.value}"
+
+    def picks(self, key: str, route: object) -> bool:
+        """Whether the member with the identity *key* and that *route* is meant."""
+        if self.by == "url":
+            return key == identity(checked_url(self.value))
+        if self.by == "route":
+            return route == self.value
+        return host_of(key) == self.value.strip("[]").lower()
+
+    def members(self, members: Mapping[str, Any]) -> list[str]:
+        """Return the identities of those of *members* (of the model or of a page) that are meant."""
+        return [
+            key for key, member in members.items() if self.picks(key, member.values.get("route"))
+        ]
+
+
+def host_of(key: str) -> str:
+    """Return the host of a member's identity, in lower case; IPv6 without brackets."""
+    found = re.match(r"[^:/]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:]*)", key)
+    return found.group(1).strip("[]").lower() if found else ""
+
+
+class Wanted(NamedTuple):
+    """What the members are to become: *state* (a key of STATES, ``present`` or ``absent``) and *values*."""
+
+    state: str
+    values: Mapping[str, Any]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The values as a :class:`Declaration` takes them."""
+        flags = {"status": STATES[self.state]} if self.state in STATES else {}
+        return {**self.values, **flags}
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether a member gets no new sessions afterwards."""
+        flags = STATES[self.state].add if self.state in STATES else _NONE
+        return self.state == "absent" or bool(flags & _TAKING_OUT)
+
+
+def declaration(
+    name: str, urls: Iterable[str], wanted: Wanted, existing_only: bool = True
+) -> Declaration:
+    """Return what is declared about the members *urls* of the balancer *name*, and nothing else."""
+    if wanted.state == "absent":
+        return Declaration(name, purge=[], absent=urls)
+    members = [{"url": url, **wanted.options} for url in urls]
+    return Declaration(name, members, purge=[], existing_only=existing_only)
+
+
+def wishes(
+    configuration: Configuration, selector: Selector, wanted: Wanted, access: Access | None
+) -> list[BalancerWish]:
+    """Return one wish for each text that holds members that are meant.
+
+    Raises :class:`ConfigurationError` where there is none, naming those there are.
+    """
+    balancers = _narrowed(configuration, selector)
+    groups: dict[tuple[object, ...], tuple[list[Balancer], list[str]]] = {}
+    for balancer in balancers:
+        keys = selector.members(balancer.members)
+        if keys:
+            urls = [balancer.members[key].url for key in keys]
+            places = (balancer.name, *(balancer.members[key].place for key in keys))
+            groups.setdefault(places, ([], urls))[0].append(balancer)
+    found = [
+        BalancerWish(
+            declaration(chosen[0].name, urls, wanted),
+            access=access,
+            vhosts=tuple(configuration.label(balancer.vhost) for balancer in chosen),
+        )
+        for chosen, urls in groups.values()
+    ]
+    if found or wanted.state == "absent":
+        return found
+    if wanted.state != "present" or selector.by != "url" or selector.balancer is None:
+        raise ConfigurationError(
+            f"there is no {selector} in {_where(selector)}; {_members(balancers)}"
+            + ("; to add it, name url and balancer" if wanted.state == "present" else "")
+        )
+    added = declaration(selector.balancer, [selector.value], wanted, existing_only=False)
+    return [BalancerWish(added, vhost=selector.vhost, access=access)]
+
+
+def _narrowed(configuration: Configuration, selector: Selector) -> list[Balancer]:
+    balancers = list(configuration.balancers)
+    if selector.vhost not in (None, "all"):
+        own = server(configuration, str(selector.vhost))
+        balancers = [balancer for balancer in balancers if balancer.vhost is own]
+    if selector.balancer is None:
+        return balancers
+    name = checked_name(selector.balancer)
+    found = [balancer for balancer in balancers if balancer.name == name]
+    if not found:
+        names = ", ".join(dict.fromkeys(balancer.name for balancer in balancers)) or "none"
+        raise ConfigurationError(
+            f"there is no balancer {name} in {selector.vhost or 'the configuration'}; balancers there: {names}"
+        )
+    return found
+
+
+def _where(selector: Selector) -> str:
+    what = f"balancer://{selector.balancer}" if selector.balancer else "any balancer"
+    return f"{what} of {selector.vhost}" if selector.vhost else what
+
+
+def _members(balancers: Iterable[Any]) -> str:
+    listed = [
+        f"{member.url} (route {member.values.get('route') or 'none'})"
+        for balancer in balancers
+        for member in balancer.members.values()
+    ]
+    more = f" and {len(listed) - 10} more" if len(listed) > 10 else ""
+    return "there are " + (", ".join(dict.fromkeys(listed[:10])) or "no members") + more
+
+
+# Taking out
+
+
+class Guard(NamedTuple):
+    """Keeps *min_usable* members in each balancer that accept new sessions or stand by for them."""
+
+    wanted: Wanted
+    selector: Selector
+    min_usable: int
+
+    def __call__(self, plan: Plan, layer: Layer) -> None:
+        """Raise :class:`ConfigurationError` where *plan* would leave fewer."""
+        if not self.wanted.takes_out:
+            return
+        looked_at = set()
+        for part in layer.parts:
+            for running in part.running:
+                looked_at.add(id(running.config))
+                self.check_running(running.vhost, running.balancer)
+        for target in plan.targets:
+            for balancer in target.chosen:
+                if id(balancer) not in looked_at:
+                    self._check_files(plan.configuration.label(balancer.vhost), balancer)
+
+    def check_running(self, vhost: str, balancer: LiveBalancer) -> None:
+        """Raise :class:`ConfigurationError` where too few of the running *balancer* would be left."""
+        ready = {
+            key: member.accepts_new or standing_by(member)
+            for key, member in balancer.members.items()
+        }
+        states = {key: _state(member) for key, member in balancer.members.items()}
+        self._check(vhost, balancer.name, ready, states, self.selector.members(balancer.members))
+
+    def _check_files(self, vhost: str, balancer: Balancer) -> None:
+        states: dict[str, str] = {}
+        for key, member in balancer.members.items():
+            status = member.values.get("status", _NONE)
+            out = status & _TAKING_OUT if isinstance(status, frozenset) else _NONE
+            states[key] = ", ".join(word for word in Status.words if word in out)
+        ready = {key: not state for key, state in states.items()}
+        self._check(vhost, balancer.name, ready, states, self.selector.members(balancer.members))
+
+    def _check(
+        self,
+        vhost: str,
+        name: str,
+        ready: Mapping[str, bool],
+        states: Mapping[str, str],
+        picked: Sequence[str],
+    ) -> None:
+        if not any(ready[key] for key in picked):
+            return
+        left = [key for key in ready if ready[key] and key not in picked]
+        if len(left) >= self.min_usable:
+            return
+        others = [f"{key} is {states[key]}" for key in ready if key not in picked and states[key]]
+        raise ConfigurationError(
+            f"balancer://{name} of {vhost}: without {', '.join(picked)} there would be {len(left)} members for new"
+            f" sessions, and min_usable is {self.min_usable}"
+            + (f" ({'; '.join(others)})" if others else "")
+            + ". Put another one back first, or use a lower min_usable"
+        )
+
+
+def _state(member: LiveMember) -> str:
+    status = member.values.get("status", _NONE)
+    words = [word for word in Status.words if word in status]  # type: ignore[operator]  # a set
+    words += ["in error"] if "Err" in member.flags else []
+    words += ["failing its health check"] if "HcFl" in member.flags else []
+    return ", ".join(words)
+
+
+# Waiting
+
+
+class Idle:
+    """Tells when a member that gets no new sessions has nothing to do any more: no request for *seconds*, and
+    ``busy`` no more than what it is on an idle server."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
+        self._seen: tuple[int, int] | None = None
+
+    def observe(self, now: float, elected: int, busy: int) -> bool:
+        """Take the counters at *now* (seconds); return whether it is idle."""
+        if (elected, busy) != self._seen or self._since is None:
+            self._seen, self._since = (elected, busy), now
+        return busy <= _BASELINE and now - self._since >= self._seconds
+
+
+class Waited(NamedTuple):
+    """How a wait ended: whether all members are *done*, after how many *seconds*."""
+
+    done: bool
+    seconds: float
+
+
+def wait(
+    running: Sequence[Running],
+    selector: Selector,
+    takes_out: bool,
+    timeout: float,
+    interval: float,
+    idle: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Waited:
+    """Wait until the members are idle (*takes_out*) or usable, at most *timeout* seconds, looking every *interval*
+    seconds; *idle* as in :class:`Idle`.
+
+    Raises what reading the page raises once the time is over, and :class:`DeclarationError` where a member gets
+    new sessions again: then somebody else put it back.
+    """
+    from ._live import LiveError
+    from ._manager.client import ManagerError
+
+    begin = clock()
+    idles: dict[tuple[int, str], Idle] = {}
+    while True:
+        problem: Exception | None = None
+        done = True
+        try:
+            for index, each in enumerate(running):
+                each.source.forget()
+                members = each.balancer.members
+                for key in selector.members(members):
+                    member = members[key]
+                    if not takes_out:
+                        done = done and member.usable
+                        continue
+                    _still_out(each, member)
+                    watch = idles.setdefault((index, key), Idle(idle))
+                    counters = member.counters
+                    now_idle = watch.observe(clock(), counters["elected"], counters["busy"])
+                    done = done and now_idle
+        except (ManagerError, LiveError) as error:
+            # A httpd that is being reloaded may refuse a connection.
+            problem, done = error, False
+        passed = clock() - begin
+        if done:
+            return Waited(True, passed)
+        if passed >= timeout:
+            if problem is not None:
+                raise problem
+            return Waited(False, passed)
+        sleep(min(interval, max(0.0, timeout - passed)))
+
+
+def _still_out(running: Running, member: LiveMember) -> None:
+    status = member.values.get("status", _NONE)
+    if not status & _TAKING_OUT:  # type: ignore[operator]  # a set
+        raise DeclarationError(
+            f"member {member.url} of {running.vhost} is no longer out: somebody put it back, or reloaded httpd while"
+            " the files did not say so (target: runtime). Take it out with target: both"
+        )
+
+
+def undone(status_before: Mapping[str, frozenset[str]], wanted: Wanted) -> dict[str, Wanted]:
+    """Return by URL what puts members back into the state they had: *status_before* by URL."""
+    found = {}
+    flags = STATES.get(wanted.state, Flags(_NONE, _NONE))
+    for url, before in status_before.items():
+        back = Flags(flags.remove & before, flags.add - before)
+        found[url] = Wanted("present", {"status": back})
+    return found
+
+
+def find_running(managers: Managers, access: Access, selector: Selector) -> list[Running]:
+    """Return the running balancers with members that are meant, where no file is looked at.
+
+    Raises :class:`ConfigurationError` if there is none, and what reading the page raises.
+    """
+    from ._live import Running
+
+    source = managers.source(access, access.server_name)
+    page = source.page
+    if selector.vhost not in (None, "all"):
+        raise ConfigurationError(
+            "vhost: with target: runtime the virtual host is the one that answers; name it with manager_server_name"
+        )
+    names = [checked_name(selector.balancer)] if selector.balancer else list(page.balancers)
+    shown = [page.balancers[name] for name in names if name in page.balancers]
+    found = [
+        Running(balancer.name, page.server_name, source)
+        for balancer in shown
+        if selector.members(balancer.members)
+    ]
+    if not found:
+        raise ConfigurationError(
+            f"there is no {selector} in {_where(selector)} at {access.url}; {_members(shown)}"
+        )
+    return found
