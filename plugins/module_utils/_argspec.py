@@ -65,6 +65,45 @@ def manager_connection_options() -> Spec:
     }
 
 
+def member_options() -> Spec:
+    """Return the options of members wherever they are (module ``balancer_member``, fragment ``member``)."""
+    return {
+        **argument_spec(MEMBER),
+        "url": {"type": "str"},
+        "host": {"type": "str"},
+        "route": {"type": "str"},
+        "balancer": {"type": "str"},
+        "vhost": {"type": "str"},
+        "state": {
+            "type": "str",
+            "choices": [
+                "present",
+                "absent",
+                "enabled",
+                "disabled",
+                "drained",
+                "stopped",
+                "hot_standby",
+                "hot_spare",
+                "ignore_errors",
+            ],
+            "default": "present",
+        },
+        # A number, or a percentage of the one in the file.
+        "loadfactor": {"type": "str"},
+        "wait": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "int", "default": 300},
+        "wait_interval": {"type": "float", "default": 2},
+        "wait_idle": {"type": "float", "default": 30},
+        "on_timeout": {
+            "type": "str",
+            "choices": ["fail", "continue", "disable", "restore"],
+            "default": "fail",
+        },
+        "min_usable": {"type": "int", "default": 1},
+    }
+
+
 def write_options() -> Spec:
     """Return the options of a change of the configuration (fragment ``write``)."""
     return {

@@ -73,10 +73,20 @@ def host_of(key: str) -> str:
 
 
 class Wanted(NamedTuple):
-    """What the members are to become: *state* (a key of STATES, ``present`` or ``absent``) and *values*."""
+    """What the members are to become: *state* (a key of STATES, ``present`` or ``absent``) and *values*; only those
+    with one of *urls*, if any are given."""
 
     state: str
     values: Mapping[str, Any]
+    urls: frozenset[str] = _NONE
+
+    def picked(self, selector: Selector, members: Mapping[str, Any]) -> list[str]:
+        """Return the identities of those of *members* that are to become so."""
+        return [
+            key
+            for key in selector.members(members)
+            if not self.urls or members[key].url in self.urls
+        ]
 
     @property
     def options(self) -> dict[str, Any]:
@@ -111,7 +121,7 @@ def wishes(
     balancers = _narrowed(configuration, selector)
     groups: dict[tuple[object, ...], tuple[list[Balancer], list[str]]] = {}
     for balancer in balancers:
-        keys = selector.members(balancer.members)
+        keys = wanted.picked(selector, balancer.members)
         if keys:
             urls = [balancer.members[key].url for key in keys]
             places = (balancer.name, *(balancer.members[key].place for key in keys))
@@ -177,7 +187,7 @@ class Guard(NamedTuple):
     selector: Selector
     min_usable: int
 
-    def __call__(self, plan: Plan, layer: Layer) -> None:
+    def check(self, plan: Plan, layer: Layer) -> None:
         """Raise :class:`ConfigurationError` where *plan* would leave fewer."""
         if not self.wanted.takes_out:
             return
@@ -325,14 +335,14 @@ def _still_out(running: Running, member: LiveMember) -> None:
         )
 
 
-def undone(status_before: Mapping[str, frozenset[str]], wanted: Wanted) -> dict[str, Wanted]:
-    """Return by URL what puts members back into the state they had: *status_before* by URL."""
-    found = {}
+def undone(status_before: Mapping[str, frozenset[str]], wanted: Wanted) -> list[Wanted]:
+    """Return what puts members back into the state they had: *status_before* by URL, where it was changed."""
     flags = STATES.get(wanted.state, Flags(_NONE, _NONE))
+    urls: dict[Flags, set[str]] = {}
     for url, before in status_before.items():
         back = Flags(flags.remove & before, flags.add - before)
-        found[url] = Wanted("present", {"status": back})
-    return found
+        urls.setdefault(back, set()).add(url)
+    return [Wanted("present", {"status": back}, frozenset(theirs)) for back, theirs in urls.items()]
 
 
 def find_running(managers: Managers, access: Access, selector: Selector) -> list[Running]:

@@ -20,7 +20,7 @@ from ._balancer.lint import lint
 from ._balancer.live import RUNTIME, drift, effective
 from ._balancer.model import Balancer, Configuration, Vhost
 from ._balancer.parameters import BALANCER, MEMBER, Status, masked, secrets, shown
-from ._balancer.plan import Declaration, DeclarationError
+from ._balancer.plan import Declaration, DeclarationError, Percent
 from ._configuration import (
     BalancerWish,
     ConfigurationError,
@@ -37,8 +37,10 @@ from ._layer import Done
 from ._modules import ModuleError, ModuleWish
 
 if TYPE_CHECKING:
+    from ._balancer.live import LivePlan
     from ._live import Access, Missed, Running
     from ._manager.page import LiveBalancer, LiveMember
+    from ._member import Guard, Selector, Wanted
 
 Params = Mapping[str, Any]
 
@@ -51,6 +53,11 @@ def run_configuration(module: AnsibleModule) -> None:
 def run_balancer(module: AnsibleModule) -> None:
     """Run the module ``balancer``: ``configuration`` with one balancer."""
     _run(module, _balancer)
+
+
+def run_balancer_member(module: AnsibleModule) -> None:
+    """Run the module ``balancer_member``."""
+    _run(module, _balancer_member)
 
 
 def run_balancer_info(module: AnsibleModule) -> None:
@@ -168,12 +175,253 @@ def _running_balancer(module: AnsibleModule) -> dict[str, Any]:
         )
     running = _live.find_running(_live.Managers(), access, declared.name)
     plan = _live.foresee(running, declared)
+    _check_possible(plan)
+    if plan.changes and not module.check_mode:
+        plan = _live.apply_now(running, declared)
+        _check_possible(plan)
+    changes = [Done(running.name, change, running.vhost) for change in plan.changes]
+    result = _running_result(module, changes)
+    result.update(balancer=[_running_description(running)], path=[])
+    return result
+
+
+def _balancer_member(module: AnsibleModule) -> dict[str, Any]:
+    from . import _member
+
+    params = module.params
+    selector, wanted = _selector(params), _wanted(params)
+    access = _access(params)
+    if params["wait"] and access is None:
+        raise ConfigurationError("wait needs manager_url: only the running httpd counts requests")
+    guard = _member.Guard(wanted, selector, params["min_usable"])
+    if _target(params) == RUNTIME:
+        work: Any = _RunningMembers(module, selector, guard)
+    else:
+        work = _Members(module, selector, guard, access)
+    result: dict[str, Any] = work.change(wanted)
+    result.update(waited=0.0, drained=False)
+    if params["wait"] and work.running and not module.check_mode:
+        waited = _member.wait(
+            work.running,
+            selector,
+            wanted.takes_out,
+            params["wait_timeout"],
+            max(0.05, params["wait_interval"]),
+            params["wait_idle"],
+        )
+        result.update(waited=round(waited.seconds, 1), drained=waited.done)
+        if not waited.done:
+            _timed_out(module, work, wanted, result)
+    result["members"] = work.described()
+    return result
+
+
+def _timed_out(module: AnsibleModule, work: Any, wanted: Wanted, result: dict[str, Any]) -> None:
+    """Do what ``on_timeout`` says."""
+    from ._member import Wanted, undone
+
+    what = module.params["on_timeout"]
+    if what == "continue":
+        return
+    before = {
+        change["member"]: frozenset(change["before"] or ())
+        for change in result["changes"]
+        if change["parameter"] == "status"
+    }
+    further: list[dict[str, Any]] = []
+    if what == "disable":
+        further = [work.change(Wanted("disabled", {}))]
+    elif what == "restore":
+        further = [work.change(back) for back in undone(before, wanted)]
+    for each in further:
+        changes = [*result["changes"], *each["changes"]]
+        result.update({**each, "changes": changes, "changed": bool(changes)})
+    if what == "disable":
+        return
+    busy = "; ".join(
+        f"{member['url']} of {member['vhost']}: {member['busy']} requests in flight, {member['elected']} in all"
+        for member in work.described()
+    )
+    left = "its flags were put back" if what == "restore" else "it stays as it is now"
+    goal = "idle" if wanted.takes_out else "usable"
+    result["members"] = work.described()
+    module.fail_json(
+        msg=f"not {goal} after {result['waited']:g} s (wait_timeout), {left}: {busy}",
+        **_text(result),
+    )
+
+
+class _Members:
+    """Members in the files, and with *access* in the running httpd."""
+
+    def __init__(
+        self, module: AnsibleModule, selector: Selector, guard: Guard, access: Access | None
+    ) -> None:
+        self._module, self._selector, self._guard, self._access = module, selector, guard, access
+        self._instance = _instance(module.params)
+        self._configuration: Configuration | None = None
+        self.running: list[Running] = []
+
+    def change(self, wanted: Wanted) -> dict[str, Any]:
+        """Make the members what is *wanted* and return the result, without its members."""
+        from ._member import wishes
+
+        def select(configuration: Configuration) -> Sequence[BalancerWish]:
+            return wishes(configuration, self._selector, wanted, self._access)
+
+        request = Request(select=select, guard=self._guard._replace(wanted=wanted).check)
+        outcome = carry_out(self._instance, request, **_how(self._module))
+        _warned(self._module, outcome)
+        self._configuration, self.running = outcome.configuration, outcome.reached
+        return _result(self._module, outcome)
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return the members concerned as they are now."""
+        reached = {each.config for each in self.running}
+        found = [row for each in self.running for row in _selected(each, self._selector)]
+        assert self._configuration is not None
+        for balancer in self._configuration.balancers:
+            if any(
+                each.name == balancer.name
+                and each.vhost == self._configuration.label(balancer.vhost)
+                for each in self.running
+            ):
+                continue
+            if balancer in reached or not self._concerns(balancer):
+                continue
+            for key in self._selector.members(balancer.members):
+                member = balancer.members[key]
+                row = _member_row(balancer.name, self._configuration.label(balancer.vhost), member)
+                found.append(
+                    {**row, "usable": None, "accepts_new": None, "elected": None, "busy": None}
+                )
+        return found
+
+    def _concerns(self, balancer: Balancer) -> bool:
+        selector, configuration = self._selector, self._configuration
+        assert configuration is not None
+        name = Declaration(selector.balancer).name if selector.balancer else balancer.name
+        vhosts = (
+            configuration.vhosts
+            if selector.vhost in (None, "all")
+            else configuration.named(str(selector.vhost))
+        )
+        return balancer.name == name and balancer.vhost in vhosts
+
+
+class _RunningMembers:
+    """Members of the running httpd alone."""
+
+    def __init__(self, module: AnsibleModule, selector: Selector, guard: Guard) -> None:
+        from ._live import Managers
+        from ._member import find_running
+
+        self._module, self._selector, self._guard = module, selector, guard
+        access = _access(module.params)
+        assert access is not None
+        self.running: list[Running] = find_running(Managers(), access, selector)
+
+    def change(self, wanted: Wanted) -> dict[str, Any]:
+        """Make the members what is *wanted* and return the result, without its members."""
+        from ._live import apply_now, foresee
+        from ._member import declaration
+
+        if wanted.state == "absent":
+            raise ConfigurationError(
+                "state: absent: httpd cannot remove a member while it runs; use stopped, or target: both"
+            )
+        work = []
+        for each in self.running:
+            if wanted.takes_out:
+                self._guard.check_running(each.vhost, each.balancer)
+            urls = [
+                each.balancer.members[key].url
+                for key in wanted.picked(self._selector, each.balancer.members)
+            ]
+            declared = declaration(each.name, urls, wanted)
+            plan = foresee(each, declared)
+            _check_possible(plan)
+            work.append((each, declared, plan))
+        changes = []
+        for each, declared, plan in work:
+            if plan.changes and not self._module.check_mode:
+                plan = apply_now(each, declared)
+                _check_possible(plan)
+            changes += [Done(each.name, change, each.vhost) for change in plan.changes]
+        return _running_result(self._module, changes)
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return the members concerned as they are now."""
+        return [row for each in self.running for row in _selected(each, self._selector)]
+
+
+def _selected(running: Running, selector: Selector) -> list[dict[str, Any]]:
+    found = []
+    members = running.balancer.members
+    for key in selector.members(members):
+        member = members[key]
+        row = _member_row(running.name, running.vhost, member)
+        row.update(usable=member.usable, accepts_new=member.accepts_new)
+        row.update(elected=member.counters["elected"], busy=member.counters["busy"])
+        found.append(row)
+    return found
+
+
+def _member_row(balancer: str, vhost: str, member: Any) -> dict[str, Any]:
+    return {
+        "balancer": balancer,
+        "vhost": vhost,
+        "url": masked(member.url),
+        "route": member.values.get("route") or None,
+        "status": MEMBER["status"].shown(member.values.get("status", frozenset())),
+    }
+
+
+def _selector(params: Params) -> Selector:
+    from ._member import Selector
+
+    by = next(name for name in ("url", "host", "route") if params[name])
+    return Selector(by, params[by], params["balancer"], params["vhost"])
+
+
+def _wanted(params: Params) -> Wanted:
+    """Return what the members are to become."""
+    from ._member import STATES, Wanted
+
+    values = {name: params[name] for name in MEMBER if params[name] is not None}
+    if not params["url"]:
+        values.pop("route", None)
+    factor = str(params["loadfactor"] or "").strip()
+    if factor.endswith("%"):
+        values["loadfactor"] = _percent(factor)
+    if params["state"] in STATES and "status" in values:
+        raise ConfigurationError(
+            f"state: {params['state']} and status say both what the flags are; choose one"
+        )
+    if params["state"] == "absent" and values:
+        raise ConfigurationError(f"state: absent: {', '.join(values)} would have no effect")
+    return Wanted(params["state"], values)
+
+
+def _percent(text: str) -> Percent:
+    try:
+        number = float(text[:-1])
+    except ValueError:
+        number = 0
+    if not 0 < number <= 100:
+        raise ConfigurationError(
+            f"loadfactor: {text} is not possible; write 1 to 100, or more than 0% up to 100%"
+        )
+    return Percent(number)
+
+
+def _check_possible(plan: LivePlan) -> None:
     impossible = [each.reason for each in plan.left if not each.until_reload]
     if impossible:
         raise ConfigurationError("; ".join(impossible) + ". Change the files as well: target: both")
-    if plan.changes and not module.check_mode:
-        plan = _live.apply_now(running, declared)
-    changes = [Done(running.name, change, running.vhost) for change in plan.changes]
+
+
+def _running_result(module: AnsibleModule, changes: Sequence[Done]) -> dict[str, Any]:
     result = _loaded(Loaded(True, False, []))
     result.update(
         changed=bool(changes),
@@ -181,8 +429,6 @@ def _running_balancer(module: AnsibleModule) -> dict[str, Any]:
         validated=UNCHANGED,
         problems=[],
         not_reached=[],
-        balancer=[_running_description(running)],
-        path=[],
     )
     if module._diff:
         result["diff"] = _live_diffs(changes)
