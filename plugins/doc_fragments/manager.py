@@ -28,8 +28,9 @@ options:
       - Address of C(balancer-manager) in the virtual host that proxies, such as
         V(http://127.0.0.2:8406/balancer-manager).
       - httpd shows each virtual host its own balancers. Several virtual hosts are reached at one address, each under
-        its C(ServerName), see O(manager_server_name).
-    type: str
+        its C(ServerName), see O(manager_server_name). Where they do not share an address, list all.
+    type: list
+    elements: str
   manager_server_name:
     description:
       - Host name to ask O(manager_url) for, in C(Host), C(Referer) and, with TLS, as the name of the server.

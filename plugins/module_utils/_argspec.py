@@ -53,7 +53,7 @@ def manager_options() -> Spec:
 def manager_connection_options() -> Spec:
     """Return the options that say how balancer-manager is reached (fragment ``manager.connection``)."""
     return {
-        "manager_url": {"type": "str"},
+        "manager_url": {"type": "list", "elements": "str"},
         "manager_server_name": {"type": "str"},
         "manager_username": {"type": "str"},
         "manager_password": {"type": "str", "no_log": True},

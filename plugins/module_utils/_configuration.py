@@ -220,7 +220,8 @@ def _check_once(fileset: FileSet, request: Request) -> None:
             raise ConfigurationError(f"files: {file.path} is declared twice")
         seen.add(real)
     for wish in request.balancers:
-        key = (wish.declaration.name, wish.vhost, wish.path and fileset.real(wish.path))
+        path = wish.path and fileset.real(wish.path)
+        key = (wish.declaration.name, wish.vhost, path, wish.vhosts)
         if key in seen:
             raise ConfigurationError(f"balancers: {wish.declaration.name} is declared twice")
         seen.add(key)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Iterable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
 from ._balancer.live import Left, LivePlan, plan_live, posts
@@ -26,6 +26,9 @@ from ._manager.client import Manager, ManagerError, Refused
 from ._manager.page import LiveBalancer, Page
 from ._process import Parent
 
+if TYPE_CHECKING:
+    from ._namespaces import Listener
+
 _ROUNDS = 5
 
 
@@ -34,9 +37,9 @@ class LiveError(HttpdError):
 
 
 class Access(NamedTuple):
-    """How balancer-manager is reached: the ``manager_*`` options; *timeout* in seconds."""
+    """How balancer-manager is reached: the ``manager_*`` options, *url* one address or more; *timeout* in seconds."""
 
-    url: str
+    url: tuple[str, ...]
     server_name: str | None = None
     username: str | None = None
     password: str | None = None
@@ -80,16 +83,16 @@ class Managers:
 
     def __init__(self, counters: bool = False) -> None:
         self._counters = counters
-        self._managers: dict[Access, Manager] = {}
-        self._sources: dict[tuple[Access, str | None], Source] = {}
+        self._managers: dict[tuple[str, Access], Manager] = {}
+        self._sources: dict[tuple[str, Access, str | None], Source] = {}
 
-    def source(self, access: Access, name: str | None) -> Source:
-        """Return the page at *access* for the host *name* (``None``: that of the address)."""
-        key = (access, name)
+    def source(self, url: str, access: Access, name: str | None) -> Source:
+        """Return the page at *url*, one of *access*, for the host *name* (``None``: that of the address)."""
+        key = (url, access, name)
         if key not in self._sources:
-            if access not in self._managers:
-                self._managers[access] = Manager(*access)
-            manager = self._managers[access]
+            if key[:2] not in self._managers:
+                self._managers[key[:2]] = Manager(url, *access[1:])
+            manager = self._managers[key[:2]]
             self._sources[key] = Source(manager.named(name) if name else manager, self._counters)
         return self._sources[key]
 
@@ -147,20 +150,20 @@ def reach(
 def _source(
     managers: Managers, access: Access, configuration: Configuration, vhost: Vhost
 ) -> Source:
-    """Return the page of *vhost*; raise :class:`LiveError` if the address belongs to another one."""
+    """Return the page of *vhost*; raise :class:`LiveError` if each address belongs to another one."""
     name = access.server_name or vhost.host or None
-    address = _address(access.url)
-    if address is not None:
-        parts = urlsplit(access.url)
-        host, port = address
-        serving = configuration.serving(host, port, name or parts.hostname or "")
-        if serving is not vhost and vhost is not configuration.main:
-            raise LiveError(
-                f"{access.url} answers for the virtual host {configuration.label(serving)}"
-                + (f" when asked for {name}" if name else "")
-                + f"; serve balancer-manager in {configuration.label(vhost)} too"
-            )
-    return managers.source(access, name)
+    others = []
+    for url in access.url:
+        address = _address(url)
+        asked = name or urlsplit(url).hostname or ""
+        serving = configuration.serving(*address, asked) if address else vhost
+        # What the main server defines, every virtual host has.
+        if serving is vhost or vhost is configuration.main:
+            return managers.source(url, access, name)
+        label = configuration.label(serving)
+        others.append(f"{url} answers for the virtual host {label} when asked for {asked}")
+    label = configuration.label(vhost)
+    raise LiveError("; ".join(others) + f". Serve balancer-manager in {label} too")
 
 
 def _address(url: str) -> tuple[str, int] | None:
@@ -183,20 +186,29 @@ def check_ours(access: Access, parent: Parent) -> None:
     from ._namespaces import listening
     from ._ports import sockets_of
 
-    address = _address(access.url)
     ours = sockets_of(parent.pid)
-    if address is None or not ours:
+    if not ours:
         return
-    host, port = ipaddress.ip_address(address[0].partition("%")[0]), address[1]
-    for one in listening():
-        bound = ipaddress.ip_address(one.address)
-        same_port = one.port == port and one.inode in ours
-        if same_port and (bound == host or bound.is_unspecified) and _is_local(host):
-            return
+    for url in access.url:
+        address = _address(url)
+        if address is not None and not _bound(address, [o for o in listening() if o.inode in ours]):
+            break
+    else:
+        return
     raise LiveError(
-        f"manager_url: {access.url} is no address of this host's httpd (process {parent.pid}), so files and running"
+        f"manager_url: {url} is no address of this host's httpd (process {parent.pid}), so files and running"
         " httpd would not belong together; use an address on which it listens, or target: runtime"
     )
+
+
+def _bound(address: tuple[str, int], listeners: Sequence[Listener]) -> bool:
+    """Whether one of *listeners* is at *address*, which is one of this host."""
+    host, port = ipaddress.ip_address(address[0].partition("%")[0]), address[1]
+    for one in listeners:
+        bound = ipaddress.ip_address(one.address)
+        if one.port == port and (bound == host or bound.is_unspecified) and _is_local(host):
+            return True
+    return False
 
 
 def _is_local(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
@@ -304,10 +316,19 @@ def _not_taken(running: Running, change: Change) -> Left:
     return Left(change.member, change.parameter, f"{what}{name} needs a reload: {reason}")
 
 
-def find_running(managers: Managers, access: Access, name: str) -> Running:
-    """Return the running balancer *name* where no file is looked at. Raises :class:`LiveError`, and what reading
-    the page raises."""
-    source = managers.source(access, access.server_name)
-    running = Running(name, source.page.server_name, source)
-    dummy = running.balancer
-    return running
+def find_running(
+    managers: Managers, access: Access, has: Callable[[LiveBalancer], bool]
+) -> list[Running]:
+    """Return the running balancers that *has* accepts, where no file is looked at; at the first address that shows
+    any. Raises what reading the pages raises."""
+    for url in access.url:
+        source = managers.source(url, access, access.server_name)
+        page = source.page
+        found = [
+            Running(name, page.server_name, source)
+            for name, balancer in page.balancers.items()
+            if has(balancer)
+        ]
+        if found:
+            return found
+    return []

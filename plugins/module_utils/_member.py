@@ -12,7 +12,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
-from ._balancer.live import standing_by
+from ._balancer.live import OUT, standing_by
 from ._balancer.model import Balancer, Configuration, identity
 from ._balancer.parameters import Status
 from ._balancer.plan import Declaration, DeclarationError, Flags, checked_name, checked_url
@@ -34,7 +34,6 @@ STATES = {
     "hot_spare": Flags(frozenset(("hot_spare",)), frozenset(("hot_standby",))),
     "ignore_errors": Flags(frozenset(("ignore_errors",)), _NONE),
 }
-_TAKING_OUT = frozenset(("disabled", "stopped", "drained"))
 # The counter is not locked: after load it may stay at 1 or 2 on an idle server (seen on 2.4.71).
 _BASELINE = 2
 
@@ -98,7 +97,7 @@ class Wanted(NamedTuple):
     def takes_out(self) -> bool:
         """Whether a member gets no new sessions afterwards."""
         flags = STATES[self.state].add if self.state in STATES else _NONE
-        return self.state == "absent" or bool(flags & _TAKING_OUT)
+        return self.state == "absent" or bool(flags & OUT)
 
 
 def declaration(
@@ -214,7 +213,7 @@ class Guard(NamedTuple):
         states: dict[str, str] = {}
         for key, member in balancer.members.items():
             status = member.values.get("status", _NONE)
-            out = status & _TAKING_OUT if isinstance(status, frozenset) else _NONE
+            out = status & OUT if isinstance(status, frozenset) else _NONE
             states[key] = ", ".join(word for word in Status.words if word in out)
         ready = {key: not state for key, state in states.items()}
         self._check(vhost, balancer.name, ready, states, self.selector.members(balancer.members))
@@ -328,7 +327,7 @@ def wait(
 
 def _still_out(running: Running, member: LiveMember) -> None:
     status = member.values.get("status", _NONE)
-    if not status & _TAKING_OUT:  # type: ignore[operator]  # a set
+    if not status & OUT:  # type: ignore[operator]  # a set
         raise DeclarationError(
             f"member {member.url} of {running.vhost} is no longer out: somebody put it back, or reloaded httpd while"
             " the files did not say so (target: runtime). Take it out with target: both"
@@ -350,23 +349,25 @@ def find_running(managers: Managers, access: Access, selector: Selector) -> list
 
     Raises :class:`ConfigurationError` if there is none, and what reading the page raises.
     """
-    from ._live import Running
+    from . import _live
 
-    source = managers.source(access, access.server_name)
-    page = source.page
     if selector.vhost not in (None, "all"):
         raise ConfigurationError(
             "vhost: with target: runtime the virtual host is the one that answers; name it with manager_server_name"
         )
-    names = [checked_name(selector.balancer)] if selector.balancer else list(page.balancers)
-    shown = [page.balancers[name] for name in names if name in page.balancers]
-    found = [
-        Running(balancer.name, page.server_name, source)
-        for balancer in shown
-        if selector.members(balancer.members)
-    ]
+    name = checked_name(selector.balancer) if selector.balancer else None
+    shown: list[LiveBalancer] = []
+
+    def has(balancer: LiveBalancer) -> bool:
+        if name in (None, balancer.name):
+            shown.append(balancer)
+            return bool(selector.members(balancer.members))
+        return False
+
+    found = _live.find_running(managers, access, has)
     if not found:
+        where = ", ".join(access.url)
         raise ConfigurationError(
-            f"there is no {selector} in {_where(selector)} at {access.url}; {_members(shown)}"
+            f"there is no {selector} in {_where(selector)} at {where}; {_members(shown)}"
         )
     return found

@@ -16,17 +16,27 @@ import contextlib
 import os
 import signal
 import time
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Sequence
 
 from . import _process as process
-from ._apply import UNCHANGED, proven, recover, stamp, state_folder
+from ._apply import UNCHANGED, carry_out, proven, recover, stamp, state_folder
+from ._balancer import codec
+from ._balancer.live import OUT
+from ._balancer.model import Balancer, Configuration
+from ._balancer.plan import Declaration, Flags
+from ._configuration import BalancerWish, Request
 from ._fileset import FileSet
 from ._generation import Generation, Memory, current
 from ._httpd.dump import View
 from ._httpd.text import decode
 from ._instance import Instance, InstanceError
+from ._layer import Done
 from ._process import Parent
 from ._transaction import Transaction
+
+if TYPE_CHECKING:
+    from ._live import Access
+    from ._manager.page import LiveBalancer
 
 _SYSTEMD = "/run/systemd/system"
 _LOG_LINES = 10
@@ -48,6 +58,7 @@ class Reload(NamedTuple):
     method: str = ""
     seconds: float = 0.0
     warnings: Sequence[str] = ()
+    changes: Sequence[Done] = ()
 
     def result(self) -> dict[str, Any]:
         """Return it as it appears in the result of the module."""
@@ -63,11 +74,16 @@ class Reload(NamedTuple):
 
 
 def graceful_reload(
-    instance: Instance, only_if_needed: bool, timeout: float, check_mode: bool
+    instance: Instance,
+    only_if_needed: bool,
+    timeout: float,
+    check_mode: bool,
+    access: Access | None = None,
 ) -> Reload:
     """Reload httpd, unless it has loaded everything and *only_if_needed*.
 
-    *timeout*: seconds to wait for the new generation. Raises :class:`ReloadFailed`, and what the preflight
+    *timeout*: seconds to wait for the new generation. With *access* to balancer-manager, members that only the
+    running httpd keeps out are kept out by the files first. Raises :class:`ReloadFailed`, and what the preflight
     raises; a running httpd is then left as it is.
     """
     if not instance.installed:
@@ -77,16 +93,24 @@ def graceful_reload(
     parent = state.to_reload(only_if_needed)
     if parent is None:
         return Reload(False, state.parent is not None, [], warnings=warnings)
+    changes: list[Done] = []
+    if access is not None:
+        kept, missed = _keep_out(instance, state.view, access, check_mode)
+        changes, warnings = kept, [*warnings, *missed]
+        # What was written is loaded by this very reload.
+        state = _look(instance) if changes and not check_mode else state
     validated = proven(instance, FileSet()).validated
     if check_mode:
-        return Reload(True, True, state.reasons, validated, _method(instance, parent))
+        method = _method(instance, parent)
+        return Reload(True, True, state.reasons, validated, method, 0, warnings, changes)
     proved = stamp(state.view)
     with Transaction(state_folder(instance)) as transaction:
         # Somebody else may have done it, or changed something, while we waited for the lock.
         state = _look(instance)
         parent = state.to_reload(only_if_needed)
         if parent is None:
-            return Reload(False, state.parent is not None, [], warnings=warnings)
+            running = state.parent is not None
+            return Reload(bool(changes), running, [], warnings=warnings, changes=changes)
         if stamp(state.view) != proved:
             validated = proven(instance, FileSet()).validated
         method, seconds = _reload(instance, parent, state, transaction, timeout)
@@ -96,7 +120,70 @@ def graceful_reload(
         Memory(instance).note_loaded(known)
         if known == includes:
             transaction.keep_proven(includes)
-    return Reload(True, True, state.reasons, validated, method, seconds, warnings)
+    return Reload(True, True, state.reasons, validated, method, seconds, warnings, changes)
+
+
+def _keep_out(
+    instance: Instance, view: View, access: Access, check_mode: bool
+) -> tuple[list[Done], list[str]]:
+    """Write to the files what keeps members out in the running httpd alone, so that they stay out at a reload; return
+    the changes, and of which balancers nothing is known.
+
+    Where ``BalancerPersist`` is On, httpd keeps it by itself.
+    """
+    from ._live import Managers, reach
+
+    configuration = codec.read(view.root)
+    managers = Managers()
+    memory = Memory(instance)
+    unknown: list[str] = []
+    # By the virtual hosts that have a balancer from the same lines: what keeps which URL out.
+    found: dict[tuple[str, tuple[str, ...]], dict[str, frozenset[str]]] = {}
+    for balancer in configuration.balancers:
+        if balancer.vhost.persist:
+            continue
+        running, missed = reach(managers, access, configuration, [balancer])
+        files = [*balancer.files, *([balancer.vhost.place.file] if balancer.vhost.place else [])]
+        if not running and memory.state(files).reload_required:
+            # It may not run at all yet.
+            continue
+        lost = "what only the running httpd keeps out may get requests again"
+        unknown += [f"balancer://{m.balancer} of {m.vhost}: {lost}: {m.reason}" for m in missed]
+        flags = found.setdefault((balancer.name, _sharing(configuration, balancer)), {})
+        for each in running:
+            for url, out in _only_running(balancer, each.balancer).items():
+                flags[url] = flags.get(url, frozenset()) | out
+    wishes = []
+    for (name, vhosts), flags in found.items():
+        members = [{"url": u, "status": Flags(out, frozenset())} for u, out in flags.items()]
+        if members:
+            declared = Declaration(name, members, purge=[], existing_only=True)
+            wishes.append(BalancerWish(declared, vhosts=vhosts))
+    if not wishes:
+        return [], unknown
+    outcome = carry_out(instance, Request(balancers=wishes), True, False, check_mode)
+    return outcome.changes, unknown
+
+
+def _only_running(balancer: Balancer, live: LiveBalancer) -> dict[str, frozenset[str]]:
+    """Return by URL what keeps a member out in the running balancer and not in the files."""
+    found = {}
+    for key, member in balancer.members.items():
+        status = live.members[key].values["status"] if key in live.members else frozenset()
+        in_file = member.values.get("status", frozenset())
+        assert isinstance(status, frozenset) and isinstance(in_file, frozenset)
+        if status & OUT - in_file:
+            found[member.url] = status & OUT - in_file
+    return found
+
+
+def _sharing(configuration: Configuration, balancer: Balancer) -> tuple[str, ...]:
+    """Return the virtual hosts that have *balancer* from the same lines."""
+    return tuple(
+        configuration.label(other.vhost)
+        for other in configuration.balancers
+        if other.name == balancer.name and other.sections == balancer.sections
+    )
 
 
 class _State(NamedTuple):

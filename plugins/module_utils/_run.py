@@ -92,7 +92,11 @@ def _hide(module: AnsibleModule) -> None:
     for balancer in params.get("balancers") or ():
         members += balancer["members"] or ()
     contents = [file["content"] for file in params.get("files") or () if file["content"]]
-    for text in [member["url"] for member in members] + contents:
+    urls = [member["url"] for member in members]
+    for options in (params, *(params.get("balancers") or ())):
+        urls += options.get("manager_url") or ()
+    urls += [params["url"]] if params.get("url") else []
+    for text in urls + contents:
         module.no_log_values.update(secrets(text))
     # Hidden from the log, but the file before and after is what diff mode is for.
     module.no_log_values.difference_update(contents)
@@ -173,7 +177,13 @@ def _running_balancer(module: AnsibleModule) -> dict[str, Any]:
         raise ConfigurationError(
             f"balancer://{declared.name}: httpd cannot remove a balancer while it runs; use target: both or config"
         )
-    running = _live.find_running(_live.Managers(), access, declared.name)
+    found = _live.find_running(_live.Managers(), access, lambda each: each.name == declared.name)
+    if not found:
+        raise ConfigurationError(
+            f"balancer://{declared.name}: {', '.join(access.url)} shows no such balancer; name the virtual host that"
+            " has it with manager_server_name"
+        )
+    running = found[0]
     plan = _live.foresee(running, declared)
     _check_possible(plan)
     if plan.changes and not module.check_mode:
@@ -466,10 +476,11 @@ def _graceful_reload(module: AnsibleModule) -> dict[str, Any]:
         only_if_needed=module.params["only_if_needed"],
         timeout=max(1.0, float(module.params["timeout"])),
         check_mode=module.check_mode,
+        access=_access(module.params),
     )
     for warning in done.warnings:
         module.warn(masked(display(warning)))
-    return done.result()
+    return {**done.result(), "changes": list(map(_change, done.changes))}
 
 
 # Options
@@ -499,7 +510,8 @@ def _access(options: Params) -> Access | None:
         return None
     from ._live import Access
 
-    return Access(*(options[f"manager_{name}"] for name in Access._fields))
+    access = Access(*(options[f"manager_{name}"] for name in Access._fields))
+    return access._replace(url=tuple(access.url))
 
 
 def _balancer_wish(options: Params) -> BalancerWish:

@@ -13,7 +13,10 @@ description:
   - Reads the configuration as httpd resolves it, with includes, macros, variables and conditions, and returns every
     balancer with its virtual host, its members, their parameters and where each stands.
   - Names what httpd accepts although it is not what it looks like.
+  - With O(manager_url) it shows beside the files what the running httpd has, member by member with its counters, and
+    where the two differ.
 extends_documentation_fragment:
+  - webtier.apache_balancer.manager.connection
   - webtier.apache_balancer.httpd
   - webtier.apache_balancer.attributes.info
 options:

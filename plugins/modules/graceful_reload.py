@@ -16,8 +16,11 @@ description:
     with, so an unproven reload is refused.
   - Waits until the new generation serves. If httpd should end all the same, the files of the last reload that went
     well are put back, httpd is started again and the task fails with what httpd said.
+  - With O(manager_url), members that only the running httpd keeps out (drained, disabled or stopped there, and not in
+    the files) are kept out by the files first. Without it a reload puts them back.
   - A stopped httpd stays stopped.
 extends_documentation_fragment:
+  - webtier.apache_balancer.manager.connection
   - webtier.apache_balancer.httpd
   - webtier.apache_balancer.attributes.reload
 options:
@@ -42,6 +45,10 @@ EXAMPLES = r"""
 - name: Let httpd load what has changed, if anything has
   webtier.apache_balancer.graceful_reload:
 
+- name: The same, and whoever was drained by hand in balancer-manager stays drained
+  webtier.apache_balancer.graceful_reload:
+    manager_url: http://127.0.0.2:8406/balancer-manager
+
 - name: Load a renewed certificate, which is in none of the configuration files
   webtier.apache_balancer.graceful_reload:
     only_if_needed: false
@@ -53,6 +60,20 @@ running:
     - Whether this httpd runs.
   returned: success
   type: bool
+changes:
+  description:
+    - Flags that were written to the files because only the running httpd had them.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - balancer: shop
+      vhost: null
+      layer: config
+      member: http://10.0.0.11:8080
+      parameter: status
+      before: null
+      after: [drained]
 reload_reasons:
   description:
     - What the running httpd had not loaded before the task.
@@ -84,6 +105,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
+    manager_connection_options,
     reload_options,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
@@ -94,7 +116,11 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._run impor
 def main() -> None:
     run_graceful_reload(
         AnsibleModule(
-            argument_spec={**reload_options(), **httpd_options()},
+            argument_spec={
+                **reload_options(),
+                **manager_connection_options(),
+                **httpd_options(),
+            },
             supports_check_mode=True,
         )
     )

@@ -24,6 +24,8 @@ RUNTIME = "runtime"
 _TEMPLATE = "hctemplate"
 # What httpd derives from the number of members when it is not set.
 _DERIVED = ("maxattempts",)
+#: The flags that keep new sessions off a member.
+OUT = frozenset(("disabled", "stopped", "drained"))
 
 
 class Left(NamedTuple):

@@ -80,6 +80,10 @@ class Manager:
             raise ManagerError(
                 f"manager_url: {_shown(url)} is not possible; write http://host[:port]/path or https://..."
             )
+        if parts.username is not None:
+            raise ManagerError(
+                f"manager_url: {_shown(url)}: user and password belong in manager_username and manager_password"
+            )
         if any(ord(mark) < 33 or ord(mark) > 126 for mark in url + (server_name or "")):
             raise ManagerError(
                 "manager_url and manager_server_name may hold no white space, control or non-ASCII character"
