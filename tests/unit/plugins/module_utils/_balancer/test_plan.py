@@ -25,6 +25,8 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
         ("uwsgi://node1:3031", "uwsgi://node1:3031"),
         ("h2c://node1:8080", "h2c://node1:8080"),
         ("http://[2001:DB8::1]:8080", "http://[2001:db8::1]:8080"),
+        ("http://[2001:DB8::1]", "http://[2001:db8::1]"),
+        ("http://[2001:DB8::1]:80/a", "http://[2001:db8::1]/a"),
         ("unix:/run/app.sock|http://App/", "unix:/run/app.sock|http://app/"),
         ("fcgi://127.0.0.1:9000//srv//www", "fcgi://127.0.0.1:9000//srv//www"),
     ],

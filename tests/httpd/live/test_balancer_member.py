@@ -1,0 +1,334 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module balancer_member on files and running httpd."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from .conftest import BODY, MANAGER, Proxy, vhost
+
+N1, N2, N3 = (f"http://127.0.0.1:{port}" for port in (1, 2, 3))
+WAIT = {"wait": True, "wait_interval": 0.1, "wait_idle": 0.4, "wait_timeout": 5}
+
+
+def status(app: Proxy, url: str = N1):
+    """The flags of a member in the file and in the running httpd."""
+    member = app.member(url)
+    words = ("disabled", "stopped", "ignore_errors", "hot_standby", "hot_spare", "drained")
+    return (
+        member["config"].get("status", []),
+        [word for word in words if member["runtime"][word]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "flags"),
+    [
+        ("drained", ["drained"]),
+        ("disabled", ["disabled"]),
+        ("stopped", ["stopped"]),
+        ("hot_standby", ["hot_standby"]),
+        ("hot_spare", ["hot_spare"]),
+        ("ignore_errors", ["ignore_errors"]),
+    ],
+)
+def test_a_state_is_set_on_both_layers_and_outlives_a_reload(app: Proxy, state, flags):
+    before = app.generation
+    foreseen = app.run("balancer_member", url=N1, state=state, check=True)
+    assert status(app) == ([], [])
+    result = app.run("balancer_member", url=N1, state=state)
+    assert result["changes"] == foreseen["changes"] and result["reload_required"] is False
+    assert [(m["url"], m["status"]) for m in result["members"]] == [(N1, flags)]
+    assert status(app) == (flags, flags) and app.generation == before
+    assert app.run("balancer_member", url=N1, state=state)["changed"] is False
+    app.httpd.reload()
+    assert status(app) == (flags, flags) and app.info()["drift"] == []
+
+
+def test_enabled_takes_back_what_keeps_a_member_out_and_nothing_else(app: Proxy):
+    flags = ["disabled", "stopped", "ignore_errors", "drained"]
+    app.run("balancer_member", url=N1, status=flags)
+    app.run("balancer_member", url=N1, state="enabled")
+    assert status(app) == (["ignore_errors"], ["ignore_errors"])
+
+
+def test_a_disabled_member_does_not_come_back_by_being_drained(app: Proxy):
+    app.run("balancer_member", url=N1, state="disabled", target="runtime")
+    app.run("balancer_member", url=N1, state="drained")
+    assert status(app) == (["drained"], ["disabled", "drained"])
+
+
+class TestAMemberIsFound:
+    SITES = {
+        "one.example.com": ["http://10.0.0.1:8080 route=a", "http://10.0.0.2:8080 route=b"],
+        "two.example.com": [
+            "http://10.0.0.1:8080 route=x",
+            "https://10.0.0.1:8443 route=y",
+            "http://[2001:DB8::1]:80 route=z",
+            "unix:/run/s.sock|http://node9/ route=s",
+        ],
+    }
+
+    @pytest.fixture()
+    def sites(self, proxy: Proxy) -> Proxy:
+        text = ""
+        for name, members in self.SITES.items():
+            lines = "".join(
+                f'        BalancerMember "{m.split()[0]}" {m.split()[1]}\n' for m in members
+            )
+            body = f"    <Proxy balancer://app>\n{lines}    </Proxy>\n    ProxyPass /x balancer://app/\n"
+            text += vhost(name, body)
+        return proxy.start(text)
+
+    def found(self, sites: Proxy, **options):
+        result = sites.run("balancer_member", state="ignore_errors", check=True, **options)
+        return [(m["vhost"][:3], m["route"]) for m in result["members"]]
+
+    def test_by_host_on_all_ports_in_all_balancers(self, sites: Proxy):
+        assert self.found(sites, host="10.0.0.1") == [("one", "a"), ("two", "x"), ("two", "y")]
+
+    def test_by_an_ipv6_host_with_or_without_brackets(self, sites: Proxy):
+        for host in ("2001:db8::1", "[2001:DB8::1]"):
+            assert self.found(sites, host=host) == [("two", "z")]
+
+    def test_by_the_host_that_stands_for_a_socket(self, sites: Proxy):
+        assert self.found(sites, host="node9") == [("two", "s")]
+
+    def test_by_url_and_by_route(self, sites: Proxy):
+        assert "msg" in sites.attempt(
+            "balancer_member", url="http://10.0.0.1:8080/", state="drained"
+        )
+        assert self.found(sites, url="http://10.0.0.1:8080") == [("one", "a"), ("two", "x")]
+        assert self.found(sites, route="y") == [("two", "y")]
+
+    def test_in_one_virtual_host_or_one_balancer_alone(self, sites: Proxy):
+        assert self.found(sites, host="10.0.0.1", vhost="one.example.com") == [("one", "a")]
+        assert self.found(sites, host="10.0.0.1", balancer="app", vhost="two.example.com") == [
+            ("two", "x"),
+            ("two", "y"),
+        ]
+
+    def test_and_all_of_them_are_taken_out_by_one_task(self, sites: Proxy):
+        result = sites.run("balancer_member", host="10.0.0.1", state="drained")
+        assert [c["layer"] for c in result["changes"]] == ["config"] * 3 + ["runtime"] * 3
+        assert result["reload_required"] is False
+        assert [row["drift"] for row in sites.run("balancer_info")["balancers"]] == [[], []]
+
+    def test_or_it_is_said_which_ones_there_are(self, sites: Proxy):
+        refused = sites.attempt("balancer_member", route="nobody", state="drained")
+        assert "there is no member with route nobody" in refused["msg"]
+        assert "http://10.0.0.2:8080 (route b)" in refused["msg"]
+        refused = sites.attempt("balancer_member", url=N1, balancer="ap", state="drained")
+        assert "there is no balancer ap" in refused["msg"] and "app" in refused["msg"]
+
+
+def test_one_file_of_two_virtual_hosts_is_drained_in_both(proxy: Proxy):
+    include = f"    Include {proxy.httpd.write('shared.conf', BODY)}\n"
+    proxy.start(vhost("one.example.com", include) + vhost("two.example.com", include))
+    result = proxy.run("balancer_member", url=N1, state="drained")
+    assert [c["layer"] for c in result["changes"]] == ["config", "runtime", "runtime"]
+    assert [(m["vhost"], m["status"]) for m in result["members"]] == [
+        ("one.example.com", ["drained"]),
+        ("two.example.com", ["drained"]),
+    ]
+    assert result["not_reached"] == []
+
+
+def test_one_file_of_two_virtual_hosts_says_which_is_not_drained(proxy: Proxy):
+    include = f"    Include {proxy.httpd.write('shared.conf', BODY)}\n"
+    proxy.start(vhost("one.example.com", include) + vhost("two.example.com", include, manager=""))
+    result = proxy.run("balancer_member", url=N1, state="drained")
+    assert [row["vhost"] for row in result["not_reached"]] == ["two.example.com"]
+    assert result["reload_required"] is True
+
+
+class TestAMember:
+    def test_is_added_and_removed(self, app: Proxy):
+        new = {"url": "http://127.0.0.1:4", "route": "n4", "loadfactor": "2", "balancer": "app"}
+        result = app.run("balancer_member", **new)
+        assert [c["layer"] for c in result["changes"]] == ["config", "runtime"]
+        assert result["reload_required"] is False
+        assert app.run("balancer_member", **new)["changed"] is False
+        gone = app.run("balancer_member", url="http://127.0.0.1:4", state="absent")
+        assert "removed by a reload" in gone["reload_reasons"][0]
+        assert app.member("http://127.0.0.1:4")["runtime"]["stopped"] is True
+        app.run("graceful_reload")
+        assert app.info()["drift"] == []
+        assert (
+            app.run("balancer_member", url="http://127.0.0.1:4", state="absent")["changed"] is False
+        )
+
+    def test_that_is_the_last_one_is_not_removed(self, app: Proxy):
+        for url in (N1, N2):
+            app.run("balancer_member", url=url, state="absent", min_usable=0)
+        refused = app.attempt("balancer_member", url=N3, state="absent", min_usable=0)
+        assert "is the last one" in refused["msg"]
+
+    def test_is_not_added_to_a_balancer_that_does_not_exist(self, app: Proxy):
+        refused = app.attempt("balancer_member", url="http://127.0.0.1:4", balancer="nobody")
+        assert "there is no balancer nobody" in refused["msg"]
+
+    def test_gets_a_part_of_its_load_factor_for_a_while(self, app: Proxy):
+        app.run("balancer_member", url=N1, loadfactor="40")
+        text = app.site.read_text()
+        result = app.run("balancer_member", url=N1, state="enabled", loadfactor="25%")
+        assert [(c["layer"], c["after"]) for c in result["changes"]] == [("runtime", 10.0)]
+        app.run("balancer_member", url=N1, loadfactor="50%")
+        assert app.member(N1)["runtime"]["loadfactor"] == 20.0 and app.site.read_text() == text
+        app.run("balancer_member", url=N1, loadfactor="100%")
+        assert app.info()["drift"] == []
+        refused = app.attempt("balancer_member", url=N2, loadfactor="50%")
+        assert "50% of 1 is 0.5, and httpd takes 1 to 100" in refused["msg"]
+
+    def test_may_change_in_the_running_httpd_alone(self, app: Proxy):
+        text = app.site.read_text()
+        options = {"route": "n2", "target": "runtime"}
+        assert (
+            app.run("balancer_member", state="disabled", check=True, **options)["changed"] is True
+        )
+        app.run("balancer_member", state="disabled", **options)
+        assert status(app, N2) == ([], ["disabled"]) and app.site.read_text() == text
+        app.run("balancer_member", state="enabled", **options)
+        assert status(app, N2) == ([], [])
+
+    def test_may_change_in_the_files_alone(self, app: Proxy):
+        result = app.run("balancer_member", url=N1, state="drained", target="config")
+        assert status(app) == (["drained"], []) and result["reload_required"] is True
+        member = result["members"][0]
+        assert (member["status"], member["usable"], member["elected"]) == (["drained"], None, None)
+
+
+class TestTheLastUsableMember:
+    def test_is_not_taken_out(self, app: Proxy):
+        text = app.site.read_text()
+        refused = app.attempt("balancer_member", host="127.0.0.1", state="drained")
+        assert "there would be 0 members for new sessions, and min_usable is 1" in refused["msg"]
+        assert app.site.read_text() == text and status(app) == ([], [])
+        app.run("balancer_member", host="127.0.0.1", state="drained", min_usable=0)
+
+    def test_is_counted_as_httpd_runs_it(self, app: Proxy):
+        app.run("balancer_member", url=N1, state="disabled", target="runtime")
+        app.run("balancer_member", url=N2, state="drained")
+        for target in ("both", "runtime"):
+            refused = app.attempt("balancer_member", url=N3, state="disabled", target=target)
+            assert f"{N1} is disabled; {N2} is drained" in refused["msg"]
+
+    def test_may_stand_by(self, app: Proxy):
+        app.run("balancer_member", url=N3, state="hot_standby")
+        app.run("balancer_member", url=N2, state="drained")
+        app.run("balancer_member", url=N1, state="drained")
+        assert "msg" in app.attempt("balancer_member", url=N3, state="drained")
+
+    def test_is_counted_in_the_files_where_only_these_are_changed(self, app: Proxy):
+        for url in (N1, N2):
+            app.run("balancer_member", url=url, state="drained", target="config")
+        assert "msg" in app.attempt("balancer_member", url=N3, state="disabled", target="config")
+
+
+class TestAWait:
+    def test_ends_when_the_member_is_idle(self, app: Proxy):
+        result = app.run("balancer_member", url=N1, state="drained", **WAIT)
+        assert result["drained"] is True and 0.4 <= result["waited"] < 3
+
+    def test_begins_anew_with_each_request(self, proxy: Proxy):
+        from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
+
+        with Backend("n1") as node:
+            body = BODY.replace(N1, node.url).replace("growth=5", "stickysession=JSESSIONID")
+            proxy.start(vhost("app.example.com", body))
+            end = time.monotonic() + 2.5
+
+            def ask() -> None:
+                while time.monotonic() < end:
+                    proxy.httpd.get("/app", {"Cookie": "JSESSIONID=x.n1"})
+                    time.sleep(0.1)
+
+            client = threading.Thread(target=ask)
+            client.start()
+            result = proxy.run("balancer_member", route="n1", state="drained", **WAIT)
+            client.join()
+            # The module needs some time to start.
+            assert result["drained"] is True and result["waited"] > 1
+
+    @pytest.mark.parametrize("what", ["fail", "restore", "disable", "continue"])
+    def test_that_takes_too_long_ends_as_declared(self, app: Proxy, what):
+        options = {**WAIT, "wait_idle": 60, "wait_timeout": 1, "on_timeout": what}
+        result = app.attempt("balancer_member", url=N1, state="drained", **options)
+        flags = {"restore": [], "disable": ["disabled", "drained"]}.get(what, ["drained"])
+        assert status(app) == (flags, flags)
+        assert result["drained"] is False and 1 <= result["waited"] < 2
+        assert ("msg" in result) == (what in ("fail", "restore"))
+        if what in ("fail", "restore"):
+            assert "not idle after 1 s (wait_timeout)" in result["msg"]
+            assert "requests in flight" in result["msg"]
+
+    def test_notices_that_somebody_put_the_member_back(self, app: Proxy):
+        def put_back() -> None:
+            time.sleep(1.5)
+            app.run("balancer_member", url=N1, state="enabled", target="runtime")
+
+        other = threading.Thread(target=put_back)
+        other.start()
+        options = {**WAIT, "wait_idle": 60, "wait_timeout": 20}
+        result = app.attempt("balancer_member", url=N1, state="drained", **options)
+        other.join()
+        assert "is no longer out: somebody put it back" in result["msg"]
+
+    def test_outlives_a_reload_by_someone_else(self, app: Proxy):
+        def reload() -> None:
+            time.sleep(1.0)
+            app.httpd.reload()
+
+        other = threading.Thread(target=reload)
+        other.start()
+        options = {**WAIT, "wait_idle": 2, "wait_timeout": 20}
+        result = app.run("balancer_member", url=N1, state="drained", **options)
+        other.join()
+        assert result["drained"] is True and status(app) == (["drained"], ["drained"])
+
+    def test_needs_the_running_httpd(self, app: Proxy):
+        refused = app.attempt(
+            "balancer_member", url=N1, state="drained", wait=True, target="config"
+        )
+        assert "wait needs manager_url" in refused["msg"]
+
+
+class TestAGracefulReload:
+    def test_keeps_out_what_only_the_running_httpd_kept_out(self, app: Proxy):
+        app.run("balancer_member", url=N1, state="drained", target="runtime")
+        app.run("balancer_member", url=N2, state="disabled", target="runtime")
+        # What the running httpd alone has is no reason for a reload.
+        assert app.run("graceful_reload")["changed"] is False
+        app.run("balancer", name="app", members=[{"url": N3, "retry": 5}], purge=[])
+        foreseen = app.run("graceful_reload", check=True)
+        result = app.run("graceful_reload")
+        assert [(c["member"], c["after"]) for c in result["changes"]] == [
+            (N1, ["drained"]),
+            (N2, ["disabled"]),
+        ]
+        assert foreseen["changes"] == result["changes"]
+        assert status(app, N1) == (["drained"], ["drained"])
+        assert status(app, N2) == (["disabled"], ["disabled"])
+        assert app.info()["drift"] == []
+
+    def test_says_what_it_could_not_look_at(self, proxy: Proxy):
+        proxy.start(vhost("one.example.com", BODY) + vhost("two.example.com", BODY, manager=""))
+        result = proxy.run("graceful_reload", only_if_needed=False)
+        assert ["two.example.com" in str(warning) for warning in result["warnings"]] == [True]
+
+
+def test_a_state_and_a_status_are_not_both_declared(app: Proxy):
+    refused = app.attempt("balancer_member", url=N1, state="drained", status=["disabled"])
+    assert "choose one" in refused["msg"]
+
+
+def test_a_manager_in_the_main_server_reaches_its_balancers(proxy: Proxy):
+    proxy.start(MANAGER + BODY)
+    result = proxy.run("balancer_member", url=N1, state="drained")
+    assert [c["layer"] for c in result["changes"]] == ["config", "runtime"]
+    assert result["members"][0]["vhost"] == "_main"
