@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import indent
 
 from .manager import ModuleDocFragment as Manager
@@ -21,10 +22,24 @@ options:
     suboptions:
 """
 
+_DECLARED = """
+options:
+  declared:
+    description:
+      - What is declared elsewhere about balancers, to be compared with the files and the running httpd. Nothing is
+        changed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+"""
+
 
 class ModuleDocFragment:
-    """``balancer`` for a module of one balancer, ``balancer.elements`` for a list of them."""
+    """``balancer`` for a module of one balancer, ``balancer.elements`` for a list of them, ``balancer.declared`` for a
+    list to compare with."""
 
+    DECLARED: str
     ELEMENTS: str
 
     DOCUMENTATION = r"""
@@ -56,8 +71,8 @@ options:
     type: str
   members:
     description:
-      - The members of the balancer. Their order does not matter. Members that are not listed are removed, unless
-        O(purge) says otherwise.
+      - The members of the balancer. Their order does not matter.
+      - Members that are not listed are removed, unless O(purge) says otherwise.
       - A parameter that is omitted is left as it is. Parameters carry httpd's own names.
     type: list
     elements: dict
@@ -307,4 +322,12 @@ options:
 ModuleDocFragment.ELEMENTS = _ELEMENTS + "".join(
     indent(documentation.partition("options:\n")[2].replace("O(", "O(balancers[]."), "    ")
     for documentation in (ModuleDocFragment.DOCUMENTATION, Manager.DOCUMENTATION)
+)
+# Without the lines about what is changed.
+ModuleDocFragment.DECLARED = _DECLARED + "".join(
+    indent(
+        re.sub(r"(?m)^.*O\((?:path|purge)\).*\n", "", option).replace("O(", "O(declared[]."), "    "
+    )
+    for option in re.split(r"(?m)^(?=  \w+:$)", ModuleDocFragment.DOCUMENTATION)
+    if option.startswith(("  name:", "  vhost:", "  members:", "  proxy_set:"))
 )

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Makes the configuration say what is declared about one balancer, its members and their parameters, in the file
     where it stands. Everything else in that file stays as it is, byte for byte.
+  - With O(manager_url) the running httpd is changed as well, through its balancer-manager, and every change is read
+    back. No reload is needed then, except for what httpd takes over at a reload only; RV(reload_reasons) names it.
   - Understands C(<Proxy>) sections with arguments on their line, several sections, members outside of sections,
     wrappers such as C(<IfModule>), and parameters on C(ProxyPass), and changes each of them where it stands.
   - Proves the whole configuration before anything is written, and refuses what would end httpd at its next reload.
@@ -25,6 +27,7 @@ extends_documentation_fragment:
   - webtier.apache_balancer.httpd
   - webtier.apache_balancer.attributes
 seealso:
+  - module: webtier.apache_balancer.balancer_member
   - module: webtier.apache_balancer.configuration
   - module: webtier.apache_balancer.balancer_info
   - module: webtier.apache_balancer.graceful_reload
@@ -49,6 +52,15 @@ EXAMPLES = r"""
     proxy_set:
       stickysession: JSESSIONID|jsessionid
       scolonpathdelim: true
+
+- name: Twice the share for node2, at once and without a reload
+  webtier.apache_balancer.balancer:
+    name: shop
+    members:
+      - url: http://10.0.0.12:8080
+        loadfactor: 2
+    purge: []
+    manager_url: http://127.0.0.2:8406/balancer-manager
 
 - name: Keep new sessions off node1, in a balancer that stands somewhere already
   webtier.apache_balancer.balancer:
@@ -89,8 +101,12 @@ changes:
       description: Name of the balancer.
       type: str
       sample: shop
+    vhost:
+      description: The virtual host whose running balancer was changed; null for the files.
+      type: str
+      sample: shop.example.com
     layer:
-      description: Where it differs; V(config) for the files.
+      description: Where it differs; V(config) for the files, V(runtime) for the running httpd.
       type: str
       sample: config
     member:
@@ -109,6 +125,22 @@ changes:
       description: What it is now; null for something removed. Secrets are masked.
       type: raw
       sample: 5.0
+not_reached:
+  description:
+    - Running balancers that balancer-manager does not show at the addresses given, so only their files were changed.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    balancer:
+      description: Name of the balancer.
+      type: str
+    vhost:
+      description: The virtual host.
+      type: str
+    reason:
+      description: Why it was not reached, and what to do.
+      type: str
 validated:
   description:
     - How the new configuration was proven. V(rehearsed), httpd was started on it beside the running one; V(tested),
@@ -119,7 +151,8 @@ validated:
   sample: rehearsed
 reload_required:
   description:
-    - Whether the running httpd has not loaded what the files say now. False while httpd is stopped.
+    - Whether the running httpd has not loaded what the files say now, and was not given it through balancer-manager
+      either. False while httpd is stopped.
   returned: success
   type: bool
   sample: true

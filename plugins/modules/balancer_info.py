@@ -16,6 +16,7 @@ description:
   - With O(manager_url) it shows beside the files what the running httpd has, member by member with its counters, and
     where the two differ.
 extends_documentation_fragment:
+  - webtier.apache_balancer.balancer.declared
   - webtier.apache_balancer.manager.connection
   - webtier.apache_balancer.httpd
   - webtier.apache_balancer.attributes.info
@@ -39,6 +40,15 @@ EXAMPLES = r"""
 - name: Read all balancers
   webtier.apache_balancer.balancer_info:
   register: balancers
+
+- name: Read files and running httpd
+  webtier.apache_balancer.balancer_info:
+    manager_url: http://127.0.0.2:8406/balancer-manager
+  register: balancers
+
+- name: Stop where the running httpd is not what the files say
+  ansible.builtin.assert:
+    that: balancers.balancers | rejectattr('drift', 'equalto', []) | length == 0
 
 - name: Show what is wrong with the configuration, although httpd calls it fine
   ansible.builtin.debug:
@@ -98,9 +108,72 @@ balancers:
           description: Line of the member.
           type: int
         config:
-          description: Its parameters that are set, as httpd reads them. Secrets are masked.
+          description: Its parameters that are set, as httpd reads them. Secrets are masked. Null where only the running
+            httpd has it.
           type: dict
           sample: {"route": "node1"}
+        runtime:
+          description:
+            - What the running httpd has. Its parameters, each status flag as a boolean, whether it is C(in_error) or
+              C(health_check_failed), and the counters C(elected), C(busy), C(transferred) and C(read) (bytes to and
+              from it), C(lbstatus) and C(retries). Null where the running httpd was not asked, or does not have it.
+          type: dict
+          sample: {"route": "node1", "loadfactor": 1.0, "drained": false, "in_error": false, "elected": 1205, "busy": 3}
+        usable:
+          description: Whether the running httpd can use it.
+          type: bool
+        accepts_new:
+          description: Whether it gets new sessions. A member that is drained, or stands by, is usable and does not.
+          type: bool
+    runtime:
+      description:
+        - The parameters of the balancer in the running httpd, with C(slots) for members and how many are C(used). Only
+          where the running httpd was asked.
+      type: dict
+      sample: {"lbmethod": "byrequests", "stickysession": "JSESSIONID", "slots": 12, "used": 2}
+    drift:
+      description:
+        - Where O(declared), files and running httpd differ. Empty where they agree, as far as each was looked at.
+      type: list
+      elements: dict
+      contains:
+        member:
+          description: URL of the member; null for the balancer itself.
+          type: str
+        parameter:
+          description: Name of the parameter; null for a whole member.
+          type: str
+        declared:
+          description: What is declared; null where it is not.
+          type: raw
+        config:
+          description: What the files say.
+          type: raw
+        runtime:
+          description: What the running httpd has; null where it was not asked.
+          type: raw
+      sample:
+        - member: http://10.0.0.11:8080
+          parameter: status
+          declared: null
+          config: []
+          runtime: [drained]
+not_reached:
+  description:
+    - Running balancers that balancer-manager does not show at the addresses given, so only their files are shown.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    balancer:
+      description: Name of the balancer.
+      type: str
+    vhost:
+      description: The virtual host.
+      type: str
+    reason:
+      description: Why it was not reached, and what to do.
+      type: str
 problems:
   description:
     - What httpd accepts although it is not what it looks like, in the whole configuration.

@@ -148,8 +148,12 @@ changes:
       description: Name of the balancer.
       type: str
       sample: shop
+    vhost:
+      description: The virtual host whose running balancer was changed; null for the files.
+      type: str
+      sample: shop.example.com
     layer:
-      description: Where it differs; V(config) for the files.
+      description: Where it differs; V(config) for the files, V(runtime) for the running httpd.
       type: str
       sample: config
     member:
@@ -168,6 +172,22 @@ changes:
       description: What it is now; null for something removed. Secrets are masked.
       type: raw
       sample: 5.0
+not_reached:
+  description:
+    - Running balancers that balancer-manager does not show at the addresses given, so only their files were changed.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    balancer:
+      description: Name of the balancer.
+      type: str
+    vhost:
+      description: The virtual host.
+      type: str
+    reason:
+      description: Why it was not reached, and what to do.
+      type: str
 validated:
   description:
     - How the new configuration was proven. V(rehearsed), httpd was started on it beside the running one; V(tested),
@@ -178,7 +198,8 @@ validated:
   sample: rehearsed
 reload_required:
   description:
-    - Whether the running httpd has not loaded what the files say now. False while httpd is stopped.
+    - Whether the running httpd has not loaded what the files say now, and was not given it through balancer-manager
+      either. False while httpd is stopped.
   returned: success
   type: bool
   sample: true

@@ -1,0 +1,365 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.live import (
+    drift,
+    plan_live,
+    posts,
+    reload_reasons,
+    standing_by,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.model import (
+    identity,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
+    BALANCER,
+    MEMBER,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.plan import (
+    Declaration,
+    DeclarationError,
+    Flags,
+    Percent,
+    plan,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
+    Document,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tree import (
+    from_document,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.page import (
+    LiveBalancer,
+    LiveMember,
+)
+
+A, B, C = "http://a:1", "http://b:1", "http://c:1"
+NONE = frozenset()
+DEFAULTS = {
+    name: MEMBER[name].default for name in ("loadfactor", "route", "redirect", "lbset", "status")
+}
+
+
+def running(*members, slots=5, **values):
+    """A running balancer: members as (url, values)."""
+    live = LiveBalancer("app")
+    live.nonce, live.slots, live.used = "nonce", slots, len(members)
+    live.values = {"lbmethod": "byrequests", "timeout": 0, "nofailover": False, **values}
+    for url, own in members:
+        shown = {**DEFAULTS, **own}
+        flags = {"Init"} | ({"Ok"} if not shown["status"] & {"disabled", "stopped"} else set())
+        live.members[identity(url)] = LiveMember(url, shown, frozenset(flags), {})
+    return live
+
+
+def declared(*members, **options):
+    return Declaration("app", [{"url": url, **own} for url, own in members], **options)
+
+
+def config(text):
+    """The balancer app as a file says it."""
+    body = f"<Proxy balancer://app>\n{text}\n</Proxy>\n"
+    tree = codec.read(from_document(Document.parse(body, "/f")))
+    return tree.main.balancers["app"]
+
+
+def brief(changes):
+    return [(change.member, change.parameter, change.before, change.after) for change in changes]
+
+
+class TestAPlan:
+    def test_is_empty_where_the_running_balancer_is_as_declared(self):
+        live = running((A, {"route": "a", "loadfactor": 2.0}), (B, {}), lbmethod="bybusyness")
+        wish = declared(
+            (A, {"route": "a", "loadfactor": 2}), (B, {}), proxy_set={"lbmethod": "bybusyness"}
+        )
+        assert plan_live(live, wish) == ([], [])
+
+    def test_leaves_alone_what_is_not_declared(self):
+        live = running((A, {"lbset": 3, "status": frozenset({"drained"})}), (B, {}), timeout=9)
+        assert (
+            plan_live(live, declared((A, {"route": "a"}), (B, {}))).changes[0].parameter == "route"
+        )
+        assert len(plan_live(live, declared((A, {"route": "a"}), (B, {}))).changes) == 1
+
+    def test_purges_parameters_that_are_not_declared_and_no_status(self):
+        live = running((A, {"lbset": 3, "status": frozenset({"drained"})}), (B, {}), timeout=9)
+        wish = declared((A, {}), (B, {}), proxy_set={}, purge=["parameters"])
+        assert brief(plan_live(live, wish).changes) == [
+            (A, "lbset", 3, 0),
+            (None, "timeout", 9, 0),
+        ]
+
+    def test_does_not_purge_what_httpd_derives(self):
+        live = running((A, {}), (B, {}), maxattempts=1)
+        assert plan_live(live, declared((A, {}), (B, {}), proxy_set={}, purge=["parameters"])) == (
+            [],
+            [],
+        )
+
+    def test_resets_parameters_of_balancer_and_members(self):
+        live = running((A, {"lbset": 3}), (B, {"lbset": 1}), stickysession="S")
+        wish = Declaration("app", reset=["lbset", "stickysession", "retry"])
+        assert brief(plan_live(live, wish).changes) == [
+            (A, "lbset", 3, 0),
+            (B, "lbset", 1, 0),
+            (None, "stickysession", "S", None),
+        ]
+
+    def test_leaves_the_load_factor_of_a_single_member_alone(self):
+        assert plan_live(running((A, {})), declared((A, {"loadfactor": 5}))) == ([], [])
+
+    def test_stops_members_that_are_not_declared(self):
+        result = plan_live(
+            running((A, {}), (B, {"status": frozenset({"drained"})})), declared((A, {}))
+        )
+        assert brief(result.changes) == [
+            (B, "status", frozenset({"drained"}), frozenset({"drained", "stopped"}))
+        ]
+        assert [(left.member, left.until_reload) for left in result.left] == [(B, True)]
+        again = plan_live(
+            running((A, {}), (B, {"status": frozenset({"stopped"})})), declared((A, {}))
+        )
+        assert again.changes == [] and again.left == result.left
+
+    def test_stops_a_member_that_is_to_be_absent(self):
+        result = plan_live(running((A, {}), (B, {})), Declaration("app", absent=[A], purge=[]))
+        assert brief(result.changes) == [(A, "status", NONE, frozenset({"stopped"}))]
+
+    def test_adds_a_member_with_what_declaration_and_file_say(self):
+        in_file = config(f"BalancerMember {A}\nBalancerMember {B} route=b lbset=2")
+        wish = declared((A, {}), (B, {"loadfactor": 4}))
+        result = plan_live(running((A, {})), wish, in_file)
+        assert brief(result.changes) == [
+            (B, None, None, {"route": "b", "lbset": 2, "loadfactor": 4.0})
+        ]
+
+    @pytest.mark.parametrize(
+        ("values", "slots", "reason"),
+        [
+            ({"retry": 3}, 5, "it has retry"),
+            ({}, 1, "no free slot"),
+            ({"secret": "x"}, 5, "it has secret"),
+        ],
+    )
+    def test_does_not_add_what_it_cannot_make_whole(self, values, slots, reason):
+        result = plan_live(running((A, {}), slots=slots), declared((A, {}), (B, values)))
+        assert result.changes == [] and reason in result.left[0].reason
+        assert not result.left[0].until_reload
+
+    def test_adds_a_member_whose_fixed_parameters_are_at_their_default(self):
+        assert len(plan_live(running((A, {})), declared((A, {}), (B, {"retry": 60}))).changes) == 1
+
+    def test_fills_the_free_slots_and_no_more(self):
+        result = plan_live(running((A, {}), slots=2), declared((A, {}), (B, {}), (C, {})))
+        assert [change.member for change in result.changes] == [B]
+        assert [left.member for left in result.left] == [C]
+
+    def test_completes_a_member_that_was_just_added(self):
+        live = running((A, {}), (B, {"status": frozenset({"disabled"})}))
+        wish = declared((A, {}), (B, {"route": "b"}))
+        assert [c.parameter for c in plan_live(live, wish).changes] == ["route"]
+        assert brief(plan_live(live, wish, None, added={B}).changes) == [
+            (B, "status", frozenset({"disabled"}), NONE),
+            (B, "route", "", "b"),
+        ]
+
+    def test_leaves_another_socket_to_the_reload(self):
+        live = running(("unix:/one|http://a/", {}))
+        result = plan_live(live, declared(("unix:/two|http://a/", {})))
+        assert (
+            result.changes == []
+            and "becomes unix:/two|http://a/ by a reload" in result.left[0].reason
+        )
+
+    def test_leaves_what_is_out_of_range_while_httpd_runs_to_the_reload(self):
+        result = plan_live(running((A, {})), declared((A, {}), proxy_set={"timeout": 9000}))
+        assert result.changes == [] and "httpd takes 0 to 7200" in result.left[0].reason
+
+    def test_leaves_health_checks_to_the_reload_where_their_module_is_not_loaded(self):
+        result = plan_live(running((A, {}), (B, {})), declared((A, {"hcmethod": "GET"}), (B, {})))
+        assert result.changes == [] and "proxy_hcheck_module" in result.left[0].reason
+
+    def test_changes_single_flags_of_what_runs(self):
+        live = running((A, {"status": frozenset({"disabled"})}), (B, {}))
+        flags = Flags(frozenset({"drained"}), frozenset({"stopped"}))
+        wish = declared((A, {"status": flags}), purge=[], existing_only=True)
+        assert plan_live(live, wish).changes[0].after == {"disabled", "drained"}
+
+    def test_leaves_out_members_that_the_balancer_does_not_have(self):
+        wish = declared((C, {"lbset": 1}), purge=[], existing_only=True)
+        assert plan_live(running((A, {})), wish) == ([], [])
+
+    def test_takes_a_percentage_of_the_number_in_the_file(self):
+        in_file = config(f"BalancerMember {A} loadfactor=40\nBalancerMember {B}")
+        live = running((A, {"loadfactor": 7.0}), (B, {}))
+        wish = declared((A, {"loadfactor": Percent(25)}), purge=[], existing_only=True)
+        assert brief(plan_live(live, wish, in_file).changes) == [(A, "loadfactor", 7.0, 10.0)]
+        assert plan(in_file, wish) == []
+        with pytest.raises(DeclarationError, match="25% of 1 is 0.25, and httpd takes 1 to 100"):
+            plan_live(live, declared((B, {"loadfactor": Percent(25)}), purge=[]), in_file)
+
+
+class TestThePosts:
+    def fields(self, live, wish, **options):
+        return [(p.member, p.fields) for p in posts(plan_live(live, wish, **options).changes, live)]
+
+    def test_say_everything_in_the_words_of_balancer_manager(self):
+        live = running(
+            (A, {"hcmethod": "NONE", "hcinterval": 30000, "hcuri": ""}), (B, {}), stickysession="X"
+        )
+        member = {
+            "loadfactor": 2.5,
+            "route": "a",
+            "redirect": "b",
+            "lbset": 1,
+            "status": ["disabled", "hot_standby"],
+            "hcmethod": "GET",
+            "hcinterval": "5",
+            "hcuri": "/up",
+        }
+        balancer = {
+            "lbmethod": "bytraffic",
+            "nofailover": True,
+            "timeout": 3,
+            "stickysession": "S|s",
+            "maxattempts": 0,
+        }
+        found = self.fields(live, declared((A, member), (B, {}), proxy_set=balancer))
+        assert found[0] == (
+            None,
+            [
+                ("b_lbm", "bytraffic"),
+                ("b_sforce", "1"),
+                ("b_tmo", "3"),
+                ("b_ss", "S|s"),
+                ("b_max", "0"),
+            ],
+        )
+        member_fields = [
+            "w_lf=2.5",
+            "w_wr=a",
+            "w_rr=b",
+            "w_ls=1",
+            "w_hm=GET",
+            "w_hi=5000",
+            "w_hu=/up",
+        ]
+        assert (found[1][0], list(map("=".join, found[1][1]))) == (A, member_fields)
+        assert found[2:] == [(A, [("w_status_D", "1"), ("w_status_H", "1")])]
+
+    def test_take_a_sticky_session_away(self):
+        live = running((A, {}), stickysession="X")
+        assert self.fields(live, Declaration("app", reset=["stickysession"])) == [
+            (None, [("b_ss", "-")])
+        ]
+
+    def test_name_a_member_by_what_tells_it_from_others(self):
+        live = running(("unix:/one|http://a/", {}), (B, {}))
+        found = self.fields(live, declared(("unix:/one|http://a/", {"lbset": 1}), purge=[]))
+        assert found == [("http://a/", [("w_ls", "1")])]
+
+    def test_add_first_then_set_then_put_in_then_take_out(self):
+        live = running((A, {}), (B, {"status": frozenset({"drained"})}))
+        wish = declared(
+            (A, {"status": ["disabled"], "lbset": 1}), (B, {"status": []}), (C, {"route": "c"})
+        )
+        assert [fields[0] for member, fields in self.fields(live, wish)] == [
+            ("b_nwrkr", C),
+            ("w_ls", "1"),
+            ("w_status_N", "0"),
+            ("w_status_D", "1"),
+        ]
+
+    def test_can_carry_every_parameter_that_the_table_calls_live(self):
+        samples = {
+            "lbmethod": "bytraffic",
+            "stickysession": "S",
+            "nofailover": True,
+            "timeout": 3,
+            "maxattempts": 2,
+        }
+        live = running((A, {}), (B, {}))
+        found = self.fields(live, Declaration("app", proxy_set=samples))
+        assert {field for post in found for field, text in post[1]} == {
+            row.live.field for row in BALANCER.values() if row.live
+        }
+
+
+class TestTheDrift:
+    def rows(self, text, live, wish=None):
+        balancer = config(text)
+        found = drift(balancer.members, balancer.values, live, wish)
+        return [(d.member, d.parameter, d.declared, d.config, d.runtime) for d in found]
+
+    def test_is_nothing_where_all_agree(self):
+        text = f"BalancerMember {A} route=a retry=5\nBalancerMember {B}\nProxySet stickysession=S growth=3"
+        live = running((A, {"route": "a"}), (B, {}), stickysession="S", maxattempts=1)
+        assert self.rows(text, live) == []
+
+    def test_names_parameter_file_and_running_value(self):
+        text = f"BalancerMember {A} lbset=2\nBalancerMember {B}\nProxySet lbmethod=bytraffic"
+        live = running((A, {"status": frozenset({"drained"})}), (B, {}))
+        assert self.rows(text, live) == [
+            (A, "status", None, NONE, frozenset({"drained"})),
+            (A, "lbset", None, 2, 0),
+            (None, "lbmethod", None, "bytraffic", "byrequests"),
+        ]
+
+    def test_names_members_that_only_one_has(self):
+        found = self.rows(f"BalancerMember {A} route=a", running((B, {})))
+        assert [(member, parameter) for member, parameter, *rest in found] == [(A, None), (B, None)]
+
+    def test_shows_what_is_declared_beside_the_others(self):
+        text = f"BalancerMember {A} lbset=2 retry=5\nBalancerMember {B}"
+        wish = declared((A, {"lbset": 1, "retry": 7}), (B, {}), (C, {}), proxy_set={"growth": 4})
+        assert self.rows(text, running((A, {"lbset": 2}), (B, {})), wish) == [
+            (A, "lbset", 1, 2, 2),
+            (A, "retry", 7, 5, None),
+            (C, None, {}, None, None),
+            (None, "growth", 4, None, None),
+        ]
+
+    def test_is_known_between_declaration_and_file_alone(self):
+        assert self.rows(f"BalancerMember {A}", None, declared((A, {"lbset": 1}))) == [
+            (A, "lbset", 1, 0, None)
+        ]
+
+    def test_does_not_count_what_one_member_cannot_have(self):
+        assert self.rows(f"BalancerMember {A} loadfactor=5", running((A, {}))) == []
+
+    def test_does_not_compare_what_comes_from_a_template(self):
+        text = f"BalancerMember {A} hctemplate=t\nBalancerMember {B}"
+        assert self.rows(text, running((A, {"hcmethod": "GET"}), (B, {}))) == []
+
+
+def test_a_reload_is_needed_for_what_is_left_and_for_what_no_running_httpd_takes():
+    before = config(f"BalancerMember {A} route=a\nBalancerMember {B}\nProxySet maxattempts=3")
+    wish = declared((A, {"route": "x", "retry": 5}), proxy_set={"growth": 3}, reset=["maxattempts"])
+    result = plan_live(running((A, {"route": "a"}), (B, {}), maxattempts=3), wish, before)
+    assert reload_reasons(plan(before, wish), result.left) == [
+        f"member {A}: retry is set by a reload",
+        "growth is set by a reload",
+        "maxattempts gets its default by a reload",
+        f"member {B} is removed by a reload; until then it is stopped",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (["hot_standby"], True),
+        (["hot_spare"], True),
+        (["hot_spare", "drained"], False),
+        ([], False),
+    ],
+)
+def test_a_member_stands_by_where_it_waits_for_others(status, expected):
+    member = running((A, {"status": frozenset(status)})).members[A]
+    assert standing_by(member) is expected

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
+    Document,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tree import (
+    from_document,
+)
+
+TEXT = """
+<Proxy balancer://shared>
+    BalancerMember http://a:1
+</Proxy>
+<VirtualHost *:80 127.0.0.2:8406>
+    ServerName one.example.com
+    ServerAlias *.one.example.com
+    ProxyPass / balancer://shared/
+</VirtualHost>
+<VirtualHost *:80 127.0.0.2:8406>
+    ServerName https://two.example.com:443
+    ProxyPass / balancer://shared/
+    ProxyPass /b balancer://shared/b
+</VirtualHost>
+<VirtualHost 192.0.2.1:80>
+    ServerName three.example.com
+</VirtualHost>
+<VirtualHost [2001:db8::1]:80 _default_:81>
+    ServerName four.example.com
+</VirtualHost>
+<VirtualHost *:*>
+    ServerName five.example.com
+</VirtualHost>
+"""
+
+
+@pytest.fixture(scope="module")
+def configuration():
+    return codec.read(from_document(Document.parse(TEXT, "/f")))
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "host", "expected"),
+    [
+        ("127.0.0.2", 8406, "two.example.com", "two.example.com"),
+        ("127.0.0.2", 8406, "TWO.example.com", "two.example.com"),
+        ("127.0.0.2", 8406, "nobody.example.com", "one.example.com"),
+        ("127.0.0.1", 80, "x.one.example.com", "one.example.com"),
+        ("127.0.0.1", 80, "five.example.com", "five.example.com"),
+        # The exact address goes before any wildcard, whatever the name.
+        ("192.0.2.1", 80, "one.example.com", "three.example.com"),
+        ("2001:db8::1", 80, "one.example.com", "four.example.com"),
+        ("127.0.0.1", 81, "whatever", "four.example.com"),
+        ("127.0.0.1", 9999, "one.example.com", "five.example.com"),
+    ],
+)
+def test_a_request_is_served_as_httpd_would_serve_it(configuration, address, port, host, expected):
+    assert configuration.serving(address, port, host).host == expected
+
+
+def test_what_no_virtual_host_serves_is_for_the_main_server():
+    configuration = codec.read(from_document(Document.parse(TEXT.replace("*:*", "*:82"), "/f")))
+    assert configuration.serving("127.0.0.1", 9999, "one.example.com") is configuration.main
+
+
+def test_followers_are_the_virtual_hosts_that_use_a_balancer_of_the_main_server(configuration):
+    balancer = configuration.main.balancers["shared"]
+    assert [vhost.host for vhost in configuration.followers(balancer)] == [
+        "one.example.com",
+        "two.example.com",
+    ]
