@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, 
 
 from ._balancer.live import OUT, standing_by
 from ._balancer.model import Balancer, Configuration, identity
-from ._balancer.parameters import Status
+from ._balancer.parameters import Status, flags
 from ._balancer.plan import Declaration, DeclarationError, Flags, checked_name, checked_url
 from ._configuration import BalancerWish, ConfigurationError, Plan, server
 
@@ -90,14 +90,14 @@ class Wanted(NamedTuple):
     @property
     def options(self) -> dict[str, Any]:
         """The values as a :class:`Declaration` takes them."""
-        flags = {"status": STATES[self.state]} if self.state in STATES else {}
-        return {**self.values, **flags}
+        status = {"status": STATES[self.state]} if self.state in STATES else {}
+        return {**self.values, **status}
 
     @property
     def takes_out(self) -> bool:
         """Whether a member gets no new sessions afterwards."""
-        flags = STATES[self.state].add if self.state in STATES else _NONE
-        return self.state == "absent" or bool(flags & OUT)
+        added = STATES[self.state].add if self.state in STATES else _NONE
+        return self.state == "absent" or bool(added & OUT)
 
 
 def declaration(
@@ -212,8 +212,7 @@ class Guard(NamedTuple):
     def _check_files(self, vhost: str, balancer: Balancer) -> None:
         states: dict[str, str] = {}
         for key, member in balancer.members.items():
-            status = member.values.get("status", _NONE)
-            out = status & OUT if isinstance(status, frozenset) else _NONE
+            out = flags(member.values) & OUT
             states[key] = ", ".join(word for word in Status.words if word in out)
         ready = {key: not state for key, state in states.items()}
         self._check(vhost, balancer.name, ready, states, self.selector.members(balancer.members))
@@ -241,8 +240,7 @@ class Guard(NamedTuple):
 
 
 def _state(member: LiveMember) -> str:
-    status = member.values.get("status", _NONE)
-    words = [word for word in Status.words if word in status]  # type: ignore[operator]  # a set
+    words = [word for word in Status.words if word in flags(member.values)]
     words += ["in error"] if "Err" in member.flags else []
     words += ["failing its health check"] if "HcFl" in member.flags else []
     return ", ".join(words)
@@ -326,8 +324,7 @@ def wait(
 
 
 def _still_out(running: Running, member: LiveMember) -> None:
-    status = member.values.get("status", _NONE)
-    if not status & OUT:  # type: ignore[operator]  # a set
+    if not flags(member.values) & OUT:
         raise DeclarationError(
             f"member {member.url} of {running.vhost} is no longer out: somebody put it back, or reloaded httpd while"
             " the files did not say so (target: runtime). Take it out with target: both"
@@ -336,10 +333,10 @@ def _still_out(running: Running, member: LiveMember) -> None:
 
 def undone(status_before: Mapping[str, frozenset[str]], wanted: Wanted) -> list[Wanted]:
     """Return what puts members back into the state they had: *status_before* by URL, where it was changed."""
-    flags = STATES.get(wanted.state, Flags(_NONE, _NONE))
+    made = STATES.get(wanted.state, Flags(_NONE, _NONE))
     urls: dict[Flags, set[str]] = {}
     for url, before in status_before.items():
-        back = Flags(flags.remove & before, flags.add - before)
+        back = Flags(made.remove & before, made.add - before)
         urls.setdefault(back, set()).add(url)
     return [Wanted("present", {"status": back}, frozenset(theirs)) for back, theirs in urls.items()]
 

@@ -23,6 +23,7 @@ from ._apply import UNCHANGED, carry_out, proven, recover, stamp, state_folder
 from ._balancer import codec
 from ._balancer.live import OUT
 from ._balancer.model import Balancer, Configuration
+from ._balancer.parameters import flags
 from ._balancer.plan import Declaration, Flags
 from ._configuration import BalancerWish, Request
 from ._fileset import FileSet
@@ -149,13 +150,13 @@ def _keep_out(
             continue
         lost = "what only the running httpd keeps out may get requests again"
         unknown += [f"balancer://{m.balancer} of {m.vhost}: {lost}: {m.reason}" for m in missed]
-        flags = found.setdefault((balancer.name, _sharing(configuration, balancer)), {})
+        by_url = found.setdefault((balancer.name, _sharing(configuration, balancer)), {})
         for each in running:
             for url, out in _only_running(balancer, each.balancer).items():
-                flags[url] = flags.get(url, frozenset()) | out
+                by_url[url] = by_url.get(url, frozenset()) | out
     wishes = []
-    for (name, vhosts), flags in found.items():
-        members = [{"url": u, "status": Flags(out, frozenset())} for u, out in flags.items()]
+    for (name, vhosts), by_url in found.items():
+        members = [{"url": u, "status": Flags(out, frozenset())} for u, out in by_url.items()]
         if members:
             declared = Declaration(name, members, purge=[], existing_only=True)
             wishes.append(BalancerWish(declared, vhosts=vhosts))
@@ -169,11 +170,9 @@ def _only_running(balancer: Balancer, live: LiveBalancer) -> dict[str, frozenset
     """Return by URL what keeps a member out in the running balancer and not in the files."""
     found = {}
     for key, member in balancer.members.items():
-        status = live.members[key].values["status"] if key in live.members else frozenset()
-        in_file = member.values.get("status", frozenset())
-        assert isinstance(status, frozenset) and isinstance(in_file, frozenset)
-        if status & OUT - in_file:
-            found[member.url] = status & OUT - in_file
+        out = flags(live.members[key].values if key in live.members else {}) & OUT
+        if out - flags(member.values):
+            found[member.url] = out - flags(member.values)
     return found
 
 

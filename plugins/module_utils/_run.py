@@ -19,7 +19,7 @@ from ._balancer.author import NotEditable
 from ._balancer.lint import lint
 from ._balancer.live import RUNTIME, drift, effective
 from ._balancer.model import Balancer, Configuration, Vhost
-from ._balancer.parameters import BALANCER, MEMBER, Status, masked, secrets, shown
+from ._balancer.parameters import BALANCER, MEMBER, Status, flags, masked, secrets, shown
 from ._balancer.plan import Declaration, DeclarationError, Percent
 from ._configuration import (
     BalancerWish,
@@ -171,8 +171,7 @@ def _running_balancer(module: AnsibleModule) -> dict[str, Any]:
     from . import _live
 
     declared = _balancer_wish(module.params).declaration
-    access = _access(module.params)
-    assert access is not None
+    access = _access_needed(module.params)
     if module.params["state"] == "absent":
         raise ConfigurationError(
             f"balancer://{declared.name}: httpd cannot remove a balancer while it runs; use target: both or config"
@@ -269,7 +268,7 @@ class _Members:
     ) -> None:
         self._module, self._selector, self._guard, self._access = module, selector, guard, access
         self._instance = _instance(module.params)
-        self._configuration: Configuration | None = None
+        self._configuration = Configuration([])
         self.running: list[Running] = []
 
     def change(self, wanted: Wanted) -> dict[str, Any]:
@@ -289,7 +288,6 @@ class _Members:
         """Return the members concerned as they are now."""
         reached = {each.config for each in self.running}
         found = [row for each in self.running for row in _selected(each, self._selector)]
-        assert self._configuration is not None
         for balancer in self._configuration.balancers:
             if any(
                 each.name == balancer.name
@@ -309,7 +307,6 @@ class _Members:
 
     def _concerns(self, balancer: Balancer) -> bool:
         selector, configuration = self._selector, self._configuration
-        assert configuration is not None
         name = Declaration(selector.balancer).name if selector.balancer else balancer.name
         vhosts = (
             configuration.vhosts
@@ -327,8 +324,7 @@ class _RunningMembers:
         from ._member import find_running
 
         self._module, self._selector, self._guard = module, selector, guard
-        access = _access(module.params)
-        assert access is not None
+        access = _access_needed(module.params)
         self.running: list[Running] = find_running(Managers(), access, selector)
 
     def change(self, wanted: Wanted) -> dict[str, Any]:
@@ -512,6 +508,13 @@ def _access(options: Params) -> Access | None:
 
     access = Access(*(options[f"manager_{name}"] for name in Access._fields))
     return access._replace(url=tuple(access.url))
+
+
+def _access_needed(options: Params) -> Access:
+    access = _access(options)
+    if access is None:
+        raise ConfigurationError("target: runtime needs manager_url")
+    return access
 
 
 def _balancer_wish(options: Params) -> BalancerWish:
@@ -724,13 +727,12 @@ def _add_runtime(found: dict[str, Any], balancer: Balancer, live: LiveBalancer) 
 
 
 def _running_member(member: LiveMember) -> dict[str, Any]:
-    status = member.values.get("status", frozenset())
     values = {name: value for name, value in member.values.items() if name != "status"}
-    flags = {word: word in status for word in Status.words}  # type: ignore[operator]  # a set
+    set_flags = {word: word in flags(member.values) for word in Status.words}
     return {
         "runtime": {
             **shown(MEMBER, values),
-            **flags,
+            **set_flags,
             "in_error": "Err" in member.flags,
             "health_check_failed": "HcFl" in member.flags,
             **member.counters,

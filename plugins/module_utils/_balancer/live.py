@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Collection, Mapping, NamedTuple, Sequence
 
 from .model import Balancer, Configuration, Member, Vhost
-from .parameters import BALANCER, MEMBER, Parameter, Status, Value, masked
+from .parameters import BALANCER, MEMBER, Live, Parameter, Status, Value, flags, masked
 from .plan import MEMBERS, PARAMETERS, URL, Change, Declaration, Flags, Percent, settled
 
 if TYPE_CHECKING:
@@ -190,8 +190,7 @@ class _Planner:
 
     def _take_out(self, member: LiveMember) -> None:
         """httpd cannot remove a member while it runs; stopped, it gets no request and no health check."""
-        before = member.values.get("status", frozenset())
-        assert isinstance(before, frozenset)
+        before = flags(member.values)
         if "stopped" not in before:
             self._set(member.url, MEMBER["status"], before, before | {"stopped"})
         reason = f"member {member.url} is removed by a reload; until then it is stopped"
@@ -213,8 +212,7 @@ class _Planner:
         return _defaults(table, {name for name in names if table[name].live})
 
     def _set(self, member: str | None, row: Parameter, before: Any, after: Any) -> None:
-        live = row.live
-        assert live is not None
+        live = _live(row)
         if _outside(after, live.low, live.high):
             what = f"member {member}: " if member else f"balancer://{self.live.name}: "
             reason = (
@@ -228,6 +226,12 @@ class _Planner:
 
 def _defaults(table: Mapping[str, Parameter], names: Collection[str]) -> dict[str, Any]:
     return {name: table[name].default for name in table if name in names and name not in _DERIVED}
+
+
+def _live(row: Parameter) -> Live:
+    if row.live is None:
+        raise ValueError(f"{row.name} is not settable while httpd runs")
+    return row.live
 
 
 def _outside(value: Any, low: int | None, high: int | None) -> bool:
@@ -263,8 +267,7 @@ def posts(changes: Sequence[Change], live: LiveBalancer) -> list[Post]:
 
 
 def _fields(row: Parameter, change: Change) -> list[tuple[str, str]]:
-    live = row.live
-    assert live is not None
+    live = _live(row)
     before, after = change.before, change.after
     if row.name == "status":
         changed = after ^ (before or frozenset())
@@ -363,10 +366,9 @@ def _drift_of_member(
     there += [running is not None] if live else []
     there += [wanted is not None] if managed or wanted is not None else []
     url = member.url if member else running.url if running else declared.urls[key]  # type: ignore[union-attr]  # one of them has it
-    if not all(there):
+    if member is None or not all(there):
         config = member.values if member else None
         return [Difference(url, None, wanted, config, running.values if running else None)]
-    assert member is not None
     found = []
     if running is not None and running.url != member.url:
         found.append(Difference(url, URL, None, member.url, running.url))
@@ -415,6 +417,5 @@ def reload_reasons(changes: Sequence[Change], left: Sequence[Left]) -> list[str]
 
 def standing_by(live: LiveMember) -> bool:
     """Whether the member would take new sessions if others were gone: usable, a hot standby or a hot spare."""
-    status = live.values.get("status", frozenset())
-    assert isinstance(status, frozenset)
+    status = flags(live.values)
     return live.usable and bool(status & {"hot_standby", "hot_spare"}) and "drained" not in status

@@ -19,7 +19,7 @@ declared value and one found in a file compare equal when httpd makes no differe
 from __future__ import annotations
 
 import re
-from typing import Any, FrozenSet, NamedTuple, Sequence, Tuple, Union
+from typing import Any, FrozenSet, Mapping, NamedTuple, Sequence, Tuple, Union
 
 Value = Union[bool, int, float, str, FrozenSet[str], Tuple[int, ...]]
 
@@ -488,6 +488,12 @@ def shown(table: dict[str, Parameter], values: dict[str, Value]) -> dict[str, An
     return {
         name: table[name].shown(value) if name in table else value for name, value in values.items()
     }
+
+
+def flags(values: Mapping[str, Any]) -> frozenset[str]:
+    """Return the words of ``status`` among the *values* of a member; none where it is not set."""
+    status = values.get("status")
+    return status if isinstance(status, frozenset) else frozenset()
 
 
 # Parameters of which the one written last decides, because they are one setting with two names.
