@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._sites import needs
-from ..plugin_utils._sites.model import read
+from ..plugin_utils._sites.model import Manager, Site, read_all
 from ..plugin_utils._sites.problems import problems
 
 
@@ -25,14 +25,22 @@ def site_configuration(
     existing_files: Sequence[str] = (),
     member_defaults: Mapping[str, Any] | None = None,
     modules: Iterable[str] = (),
+    manager_address: str = "",
+    manager_port: int = 8406,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return ``modules``, ``files`` and ``balancers`` as the module ``configuration`` takes them."""
-    read_sites = [read(site, member_defaults or {}) for site in sites]
-    found = problems(read_sites)
+    manager = Manager(manager_address, manager_port) if manager_address else None
+    read_sites = read_all(sites, member_defaults or {}, manager)
+    found = problems(read_sites, manager)
     if found:
         raise AnsibleFilterError("; ".join(found))
     balancers = [
-        {**balancer, "path": needs.balancer_file(folder, site, balancer), "mode": "0640"}
+        {
+            **balancer,
+            "path": needs.balancer_file(folder, site, balancer),
+            "mode": "0640",
+            **_manager(site),
+        }
         for site in read_sites
         for balancer in site.balancers
     ]
@@ -47,6 +55,12 @@ def site_configuration(
         ],
         "balancers": balancers,
     }
+
+
+def _manager(site: Site) -> dict[str, str]:
+    if not site.manager:
+        return {}
+    return {"manager_url": site.manager_url, "manager_server_name": site.server_name}
 
 
 class FilterModule:

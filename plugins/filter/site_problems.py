@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..plugin_utils._sites.model import read
+from ..plugin_utils._sites.model import Manager, read_all
 from ..plugin_utils._sites.problems import problems
 
 
 def site_problems(
-    sites: Sequence[Mapping[str, Any]], member_defaults: Mapping[str, Any] | None = None
+    sites: Sequence[Mapping[str, Any]],
+    member_defaults: Mapping[str, Any] | None = None,
+    *,
+    manager_address: str = "",
+    manager_port: int = 8406,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with *sites*."""
-    return problems([read(site, member_defaults or {}) for site in sites])
+    manager = Manager(manager_address, manager_port) if manager_address else None
+    return problems(read_all(sites, member_defaults or {}, manager), manager)
 
 
 class FilterModule:

@@ -8,7 +8,8 @@ Private to this collection. Pure: plain data in, plain data out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 #: What an omitted option means; roles/load_balancer/meta/argument_specs.yml says the same.
@@ -20,6 +21,8 @@ SITE: dict[str, Any] = {
 }
 TLS: dict[str, Any] = {"listen": ["443"], "redirect": True}
 BALANCER: dict[str, Any] = {"proxy_set": {}, "purge": ["members", "parameters"]}
+#: httpd's own default leaves no room for members that are added while it runs.
+PROXY_SET: dict[str, Any] = {"growth": 10}
 
 
 class Forward(NamedTuple):
@@ -38,9 +41,18 @@ class Tls(NamedTuple):
     listen: list[str]
 
 
+class Manager(NamedTuple):
+    """Where balancer-manager answers: the loopback *address* is nothing else's, whatever the port; *port* is the
+    first one used there."""
+
+    address: str
+    port: int
+
+
 class Site(NamedTuple):
     """One site. *listen* is where plain HTTP is spoken: by the site itself, or where it has *tls*, by a
-    redirect. *balancers* are dicts as the module ``configuration`` takes them, without a path."""
+    redirect. *balancers* are dicts as the module ``configuration`` takes them, without a path. *manager* is
+    the ``address:port`` at which its balancer-manager answers under its *server_name*; empty if it has none."""
 
     name: str
     server_name: str
@@ -51,6 +63,7 @@ class Site(NamedTuple):
     proxy_pass: list[Forward]
     balancers: list[dict[str, Any]]
     extra: str
+    manager: str = ""
 
     @property
     def served_on(self) -> list[str]:
@@ -66,6 +79,41 @@ class Site(NamedTuple):
     def names(self) -> list[str]:
         """All its host names."""
         return [self.server_name, *self.server_aliases]
+
+    def answers_to(self, host: str) -> bool:
+        """Whether *host* is one of its names, as httpd compares them (server/vhost.c ``matches_aliases``)."""
+        return any(fnmatch.fnmatchcase(host.lower(), name.lower()) for name in self.names)
+
+    @property
+    def manager_url(self) -> str:
+        """The address of its balancer-manager; empty if it has none."""
+        return f"http://{self.manager}/balancer-manager" if self.manager else ""
+
+
+def read_all(
+    declared: Iterable[Mapping[str, Any]],
+    member_defaults: Mapping[str, Any],
+    manager: Manager | None = None,
+) -> list[Site]:
+    """Return what *declared*, ``load_balancer_sites``, means; see :func:`read`. With *manager*, each site has its
+    balancer-manager there.
+
+    At one address httpd tells sites apart by their host names only. A site whose ``server_name`` an earlier
+    one answers to, on other ports, has its manager at the next port.
+    """
+    sites: list[Site] = []
+    for each in declared:
+        site = read(each, member_defaults)
+        sites.append(site._replace(manager=_place(site, sites, manager)) if manager else site)
+    return sites
+
+
+def _place(site: Site, earlier: Sequence[Site], manager: Manager) -> str:
+    taken = {other.manager for other in earlier if other.answers_to(site.server_name)}
+    port = manager.port
+    while f"{manager.address}:{port}" in taken:
+        port += 1
+    return f"{manager.address}:{port}"
 
 
 def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Site:
@@ -109,6 +157,7 @@ def _truth(value: Any) -> bool:
 def _balancer(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> dict[str, Any]:
     given = {**BALANCER, **_given(declared)}
     given["name"] = str(given["name"])
+    given["proxy_set"] = {**PROXY_SET, **_given(given["proxy_set"])}
     given["members"] = [
         {**_given(member_defaults), **_given(member)} for member in given["members"]
     ]

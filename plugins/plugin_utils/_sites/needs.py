@@ -51,6 +51,8 @@ def modules(sites: Iterable[Site]) -> list[str]:
     them depends on are left to it."""
     found: set[str] = set()
     for site in sites:
+        if site.manager:
+            found |= {"setenvif", "authz_core"}
         if site.tls:
             found |= {"ssl", "headers"}
         if site.redirected_on:
@@ -87,13 +89,14 @@ def _scheme(member: Mapping[str, Any]) -> str:
 # Addresses
 
 
-def listens(sites: Iterable[Site], existing: Iterable[Any]) -> list[tuple[str, bool]]:
+def listens(sites: Sequence[Site], existing: Iterable[Any]) -> list[tuple[str, bool]]:
     """Return each address to listen on and whether TLS is spoken there, as far as *existing*, what the rest
     of the configuration listens on, does not cover it."""
     wanted: dict[str, bool] = {}
     for site in sites:
         wanted.update((address, False) for address in site.listen)
         wanted.update((address, True) for address in (site.tls.listen if site.tls else []))
+    wanted.update((address, False) for address in _managers(sites))
     covered = set(addresses(existing))
     everywhere = {address for address in {*covered, *wanted} if address.startswith("*:")}
     return [
@@ -102,6 +105,11 @@ def listens(sites: Iterable[Site], existing: Iterable[Any]) -> list[tuple[str, b
         if address not in covered
         and (address in everywhere or "*:" + address.rpartition(":")[2] not in everywhere)
     ]
+
+
+def _managers(sites: Iterable[Site]) -> list[str]:
+    """Return the addresses at which balancer-manager answers."""
+    return list(dict.fromkeys(site.manager for site in sites if site.manager))
 
 
 # Files
@@ -115,8 +123,30 @@ def main_text(
     for address, tls in listens(sites, existing_listen):
         protocol = ["https"] if tls and not address.endswith(":443") else []
         lines.append(_line("Listen", address.removeprefix("*:"), *protocol))
+    lines += _manager_host(sites)
     lines += [_line("Include", _in_quotes(site_file(folder, site))) for site in sites]
     return _MADE_BY + "".join(lines)
+
+
+def _manager_host(sites: Sequence[Site]) -> list[str]:
+    """Return the virtual host that stands before those of *sites* at the addresses of balancer-manager.
+
+    httpd decides by the first one at an address whether TLS is spoken there (``c->base_server`` in mod_ssl.c
+    ``ssl_engine_status``), and gives it the requests for unknown names.
+    """
+    managers = _managers(sites)
+    if not managers:
+        return []
+    return [
+        "\n# The first virtual host here: sites with TLS answer here without it, other names are refused.\n",
+        f"<VirtualHost {' '.join(managers)}>\n",
+        "    ServerName balancer-manager.invalid\n",
+        *(["    SSLEngine Off\n"] if any(site.tls for site in sites) else []),
+        '    <Location "/">\n',
+        "        Require all denied\n",
+        "    </Location>\n",
+        "</VirtualHost>\n\n",
+    ]
 
 
 def site_text(site: Site, folder: str) -> str:
@@ -132,13 +162,49 @@ def _virtual_host(site: Site, folder: str) -> str:
         lines.append(_line("SSLProxyEngine", "On"))
     lines += ['<Directory "/">\n', "    AllowOverride None\n", "</Directory>\n"]
     if site.extra.strip():
-        lines += ["\n", *_lines(site.extra)]
-    lines.append("\n")
+        lines += ["\n", *_no_rewriting(site), *_lines(site.extra)]
+    lines += ["\n", *_manager(site)]
     for balancer in site.balancers:
         lines.append(_line("Include", _in_quotes(balancer_file(folder, site, balancer))))
     for forward in site.proxy_pass:
         lines += _forward(forward)
-    return _section(site, site.served_on, lines)
+    return _section(site, [*site.served_on, *_managers([site])], lines)
+
+
+def _manager(site: Site) -> list[str]:
+    """Return what makes the address of balancer-manager, and no other, its own.
+
+    That address is the connection's (mod_setenvif.c ``Server_Addr``, ``c->local_ip``) and so is the client's
+    (``CONN_REMOTE_ADDR``, ``c->client_ip``): no header has a part in it, not even with mod_remoteip.
+    """
+    if not site.manager:
+        return []
+    address = re.escape(_address(site.manager))
+    return [
+        _line("SetEnvIf", "Server_Addr", f'"^{address}$"', "no-proxy", "balancer_manager"),
+        "<If \"-T reqenv('balancer_manager')\">\n",
+        "    SetHandler balancer-manager\n",
+        "    Require expr \"%{CONN_REMOTE_ADDR} -ipmatch '127.0.0.0/8'\"\n",
+        "</If>\n",
+        "\n",
+    ]
+
+
+def _no_rewriting(site: Site) -> list[str]:
+    """Return what keeps the rules of mod_rewrite that may follow from the requests for balancer-manager:
+    they come before ``no-proxy`` is looked at, and before any handler."""
+    if not site.manager:
+        return []
+    return [
+        '<IfModule "rewrite_module">\n',
+        f'    RewriteCond "%{{SERVER_ADDR}}" "={_address(site.manager)}"\n',
+        '    RewriteRule "^" "-" [END]\n',
+        "</IfModule>\n",
+    ]
+
+
+def _address(manager: str) -> str:
+    return manager.rpartition(":")[0]
 
 
 def _tls(site: Site) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._balancer.plan import Declaration, DeclarationError
-from .model import Site
+from .model import Manager, Site
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -22,14 +22,51 @@ _ALIAS = re.compile(r"[A-Za-z0-9_.*?-]+")
 _ADDRESS = re.compile(r"(\*|[0-9.]+|\[[0-9a-f:.]+\]):([0-9]{1,5})")
 # httpd compares decoded paths, but sends them as they are written when it rewrites a redirect or a cookie.
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
+# Loopback, without the address that everybody uses.
+_LOOPBACK = (ipaddress.IPv4Address("127.0.0.2"), ipaddress.IPv4Address("127.255.255.254"))
 # A quote or a control character would end the word or the line, a variable would be replaced.
 _ODD = re.compile(r"[\x00-\x1f\x7f\"'\\]|\$\{")
 
 
-def problems(sites: Sequence[Site]) -> list[str]:
-    """Return a sentence for each thing that is wrong with *sites*."""
+def problems(sites: Sequence[Site], manager: Manager | None = None) -> list[str]:
+    """Return a sentence for each thing that is wrong with *sites*, or with *manager*, where all of them have their
+    balancer-manager."""
+    wrong = list(_of_manager(manager)) if manager else []
     found = [f"site {site.name}: {problem}" for site in sites for problem in _of_one(site)]
-    return found + [f"site {name}: {problem}" for name, problem in _of_several(sites)]
+    several = [*_of_several(sites), *(_beside_manager(sites, manager) if manager else [])]
+    return wrong + found + [f"site {name}: {problem}" for name, problem in several]
+
+
+def _of_manager(manager: Manager) -> Iterator[str]:
+    """The site is not served at this address, so it must be one that nobody uses for anything else."""
+    try:
+        possible = _LOOPBACK[0] <= ipaddress.IPv4Address(manager.address) <= _LOOPBACK[1]
+    except ValueError:
+        possible = False
+    if not possible:
+        yield (
+            f"load_balancer_manager_address: {manager.address!r} is not possible; use an address from"
+            f" {_LOOPBACK[0]} to {_LOOPBACK[1]} at which nothing else is reached"
+        )
+    if not 1 <= manager.port <= 65535:
+        yield f"load_balancer_manager_port: {manager.port} is no port"
+
+
+def _beside_manager(sites: Sequence[Site], manager: Manager) -> Iterator[tuple[str, str]]:
+    ports = {site.manager.rpartition(":")[2] for site in sites}
+    for site in sites:
+        for address in site.listen + (site.tls.listen if site.tls else []):
+            host, dummy, port = address.rpartition(":")
+            if host == manager.address:
+                yield (
+                    site.name,
+                    f"listen: at {address} balancer-manager answers; see load_balancer_manager_address",
+                )
+            elif host in ("*", "0.0.0.0") and port in ports:
+                yield (
+                    site.name,
+                    f"listen: balancer-manager has the port {port}; see load_balancer_manager_port",
+                )
 
 
 def _of_several(sites: Sequence[Site]) -> Iterator[tuple[str, str]]:

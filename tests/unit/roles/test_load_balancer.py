@@ -48,7 +48,12 @@ def test_the_defaults_are_those_the_specification_names():
 
 @pytest.mark.parametrize(
     ("options", "defaults"),
-    [(SITE, model.SITE), (SITE["tls"]["options"], model.TLS), (SITE_BALANCER, model.BALANCER)],
+    [
+        (SITE, model.SITE),
+        (SITE["tls"]["options"], model.TLS),
+        (SITE_BALANCER, model.BALANCER),
+        (SITE_BALANCER["proxy_set"]["options"], model.PROXY_SET),
+    ],
 )
 def test_the_defaults_inside_a_site_are_those_the_specification_names(options, defaults):
     assert defaults_of(options) == defaults

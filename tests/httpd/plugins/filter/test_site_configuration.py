@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,11 +17,18 @@ import pytest
 from ansible_collections.webtier.apache_balancer.plugins.filter.site_configuration import (
     site_configuration,
 )
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import (
+    Manager,
+    Unreachable,
+)
 from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     PrivateHttpd,
     free_port,
+    wait_for,
 )
+
+MANAGER = "127.0.0.2"
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -57,35 +66,90 @@ def backend():
         server.server_close()
 
 
-@pytest.fixture()
-def bring_up(tmp_path):
-    """Write declared sites through the module configuration and start httpd on them."""
-    servers = []
+class Setup:
+    """Declared sites on a private httpd, brought there by the module configuration."""
 
-    def start(*sites):
-        root = tmp_path / "httpd"
-        httpd = PrivateHttpd(root)
-        servers.append(httpd)
+    def __init__(self, root):
+        self.httpd = PrivateHttpd(root)
+        self.manager_port = free_port()
+
+    def declare(self, *sites, manager=True, more="", other_modules=(), **options):
+        """Write what the sites need; return what the module said."""
+        root = self.httpd.root
         declared = site_configuration(
             sites,
             folder=str(root / "sites"),
             main_file=str(root / "conf" / "load_balancer.conf"),
-            existing_listen=[f"127.0.0.1:{httpd.port}"],
+            existing_listen=[f"127.0.0.1:{self.httpd.port}"],
+            manager_address=MANAGER if manager else "",
+            manager_port=self.manager_port,
         )
-        names = [module["name"] for module in declared["modules"]]
+        names = {module["name"] for module in declared["modules"]} | set(other_modules)
         # What Debian's links bring into order, LoadModule lines must have: what others need first.
         first = [name for name in ("proxy", "slotmem_shm", "proxy_balancer") if name in names]
-        httpd.write("httpd.conf", httpd.base(*first, *(set(names) - set(first))))
+        rest = sorted(names - {*first, "authz_core"})
+        self.httpd.write("httpd.conf", self.httpd.base(*first, *rest) + more)
         changes = {key: declared[key] for key in ("files", "balancers")}
-        result = module_for(httpd, "configuration")(**changes)
+        result = module_for(self.httpd, "configuration")(**changes, **options)
         assert result.get("failed") is not True, result
-        assert result["validated"] != "no"
-        assert module_for(httpd, "configuration")(**changes)["changed"] is False
-        return httpd.start()
+        again = module_for(self.httpd, "configuration")(**changes)
+        assert again["changed"] is False, again
+        return result
 
-    yield start
-    for httpd in servers:
-        httpd.stop()
+    def balancers(self, name, port=0, path="/balancer-manager"):
+        """Return what the balancer-manager of *name* shows: the members of each balancer."""
+        manager = Manager(f"http://{MANAGER}:{port or self.manager_port}{path}", name)
+        try:
+            page = manager.page()
+        finally:
+            manager.close()
+        assert page.server_name == name
+        return {balancer.name: list(balancer.members) for balancer in page.balancers.values()}
+
+
+@pytest.fixture()
+def setup(tmp_path):
+    """Declared sites on a private httpd, which is ended afterwards."""
+    made = Setup(tmp_path / "httpd")
+    yield made
+    made.httpd.stop()
+
+
+@pytest.fixture()
+def bring_up(setup):
+    """Write declared sites and start httpd on them."""
+
+    def start(*sites, **options):
+        assert setup.declare(*sites, **options)["validated"] != "no"
+        return setup.httpd.start()
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A file with a certificate and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    path, key = folder / "my certificate.pem", folder / "key.pem"
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=x"]
+    subprocess.run(
+        ["openssl", *request, "-keyout", str(key), "-out", str(path)],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.read_text() + key.read_text())
+    return str(path)
+
+
+def said(request, address, port):
+    """Return what is answered to *request*, the text of a whole request; empty if nobody is there."""
+    try:
+        with socket.create_connection((address, port), timeout=10) as connection:
+            connection.sendall(request.encode())
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(partial(connection.recv, 65536), b"")).decode()
+    except ConnectionRefusedError:
+        return ""
 
 
 def site(listen, **options):
@@ -134,21 +198,12 @@ def test_sites_are_told_apart_by_name_and_the_first_one_takes_the_rest(bring_up,
     assert answering("zoo.example.com") == answering("nobody.example") == "zoo"
 
 
-def test_a_site_with_tls_redirects_to_it_and_tells_the_backends(bring_up, backend, tmp_path):
+def test_a_site_with_tls_redirects_to_it_and_tells_the_backends(bring_up, backend, certificate):
     port, tls_port = free_port(), free_port()
-    certificate = tmp_path / "my certificate.pem"
-    key = tmp_path / "key.pem"
-    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=x"]
-    subprocess.run(
-        ["openssl", *request, "-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
-    certificate.write_text(certificate.read_text() + key.read_text())
     httpd = bring_up(
         site(
             f"127.0.0.1:{port}",
-            tls={"certificate": str(certificate), "listen": [f"127.0.0.1:{tls_port}"]},
+            tls={"certificate": certificate, "listen": [f"127.0.0.1:{tls_port}"]},
             balancers=[{"name": "app", "members": [{"url": backend("app")}]}],
         )
     )
@@ -165,3 +220,186 @@ def test_a_site_with_tls_redirects_to_it_and_tells_the_backends(bring_up, backen
         check=True,
     )
     assert answer.stdout.endswith("app /a shop.example.com https")
+
+
+def app(*urls):
+    return [{"name": "app", "members": [{"url": url} for url in urls]}]
+
+
+def test_each_site_shows_its_own_balancers_under_its_name_at_one_address(
+    setup, bring_up, backend, certificate
+):
+    shop, zoo, secure = map(backend, ("shop", "zoo", "secure"))
+    port = free_port()
+    bring_up(
+        site(f"127.0.0.1:{port}", balancers=app(shop)),
+        {
+            **site(f"127.0.0.1:{port}", balancers=app(zoo)),
+            "name": "zoo",
+            "server_name": "zoo.example.com",
+        },
+        {
+            "name": "secure",
+            "server_name": "secure.example.com",
+            # Nothing of it holds where its manager is asked.
+            "extra": f'SSLVerifyClient require\nSSLCACertificateFile "{certificate}"\n',
+            "tls": {
+                "certificate": certificate,
+                "listen": [f"127.0.0.1:{free_port()}"],
+                "redirect": False,
+            },
+            "balancers": app(secure),
+        },
+    )
+    assert setup.balancers("shop.example.com") == {"app": [shop]}
+    assert setup.balancers("zoo.example.com") == {"app": [zoo]}
+    assert setup.balancers("secure.example.com") == {"app": [secure]}
+    for unknown in ("nobody.example", MANAGER):
+        with pytest.raises(Unreachable, match="status 403"):
+            setup.balancers(unknown)
+    nameless = said("GET /balancer-manager HTTP/1.0\r\n\r\n", MANAGER, setup.manager_port)
+    assert nameless.startswith("HTTP/1.1 403 ")
+
+
+def test_sites_with_one_name_on_two_ports_show_their_balancers_at_two(setup, bring_up, backend):
+    urls = [backend(name) for name in ("one", "two")]
+    bring_up(
+        *(
+            {**site(f"127.0.0.1:{free_port()}", balancers=app(url)), "name": f"shop{index}"}
+            for index, url in enumerate(urls)
+        )
+    )
+    assert setup.balancers("shop.example.com") == {"app": urls[:1]}
+    assert setup.balancers("shop.example.com", setup.manager_port + 1) == {"app": urls[1:]}
+
+
+# What somebody may try who wants to get at balancer-manager from outside.
+REQUESTS = [
+    ("GET /balancer-manager HTTP/1.1", "Host: shop.example.com"),
+    (
+        "GET /balancer-manager?b=app&xml=1 HTTP/1.1",
+        "Host: shop.example.com",
+        "Referer: http://shop.example.com/",
+    ),
+    ("GET / HTTP/1.1", "Host: balancer-manager.invalid"),
+    ("GET /balancer-manager HTTP/1.1", "Host: 127.0.0.2"),
+    ("GET /balancer-manager HTTP/1.1", "Host: 127.0.0.2:{port}"),
+    ("GET http://127.0.0.2:{port}/balancer-manager HTTP/1.1", "Host: shop.example.com"),
+    ("GET /balancer-manager HTTP/1.1", "Host: shop.example.com", "X-Forwarded-For: 127.0.0.1"),
+    (
+        "GET /balancer-manager HTTP/1.1",
+        "Host: shop.example.com",
+        "X-Forwarded-For: 127.0.0.2",
+        "X-Forwarded-Host: 127.0.0.2",
+        "Forwarded: for=127.0.0.2;host=127.0.0.2",
+    ),
+    (
+        "GET /balancer-manager HTTP/1.1",
+        "Host: shop.example.com",
+        "no-proxy: 1",
+        "balancer_manager: 1",
+        "Server_Addr: 127.0.0.2",
+    ),
+    ("GET /balancer-manager HTTP/1.0",),
+    ("GET /%62alancer-manager/../balancer-manager HTTP/1.0",),
+]
+
+
+def test_at_the_address_of_the_site_every_request_goes_to_its_backend(setup, bring_up, backend):
+    port = free_port()
+    # It believes everybody who says who asks.
+    trusting = "RemoteIPHeader X-Forwarded-For\nRemoteIPInternalProxy 127.0.0.0/8\n"
+    bring_up(site(port, balancers=app(backend("app"))), more=trusting, other_modules=["remoteip"])
+    for lines in REQUESTS:
+        request = "\r\n".join([*lines, "Connection: close", "", ""])
+        request = request.format(port=setup.manager_port)
+        answer = said(request, "127.0.0.1", port)
+        assert answer.startswith("HTTP/1.1 200 "), (request, answer)
+        assert answer.rpartition("\r\n\r\n")[2].startswith("app /"), (request, answer)
+        assert said(request, "127.0.0.1", setup.manager_port) == "", request
+
+
+def test_the_address_of_the_manager_is_its_own_whatever_the_port_and_the_path(
+    setup, bring_up, backend
+):
+    port = free_port()
+    url = backend("app")
+    bring_up(site(port, balancers=app(url)))
+    assert setup.balancers("shop.example.com", port) == {"app": [url]}
+    assert setup.balancers("shop.example.com", path="/some/path") == {"app": [url]}
+
+
+@pytest.mark.parametrize(
+    ("extra", "other_modules"),
+    [
+        ('RewriteEngine On\nRewriteRule "^/(.*)" "balancer://app/$1" [P]\n', ["rewrite"]),
+        (
+            "RewriteEngine On\n"
+            'RewriteCond "%{HTTP_HOST}" "!^www"\n'
+            'RewriteRule "^" "https://www.example.com%{REQUEST_URI}" [R=301]\n',
+            ["rewrite"],
+        ),
+        ('<Location "/">\n    ProxyPass "balancer://app/"\n</Location>\n', []),
+        ('<Location "/">\n    SetHandler "proxy:balancer://app"\n</Location>\n', []),
+        ('<Location "/">\n    Require ip 192.0.2.1\n</Location>\n', ["authz_host"]),
+        ('<If "true">\n    SetHandler "proxy:balancer://app"\n</If>\n', []),
+        ("SetEnvIf Request_URI / !no-proxy !balancer_manager\n", []),
+    ],
+)
+def test_what_a_site_says_itself_does_not_get_in_the_way_of_its_manager(
+    setup, bring_up, backend, extra, other_modules
+):
+    url = backend("app")
+    options = {"extra": extra, "balancers": app(url)}
+    bring_up(site(f"127.0.0.1:{free_port()}", **options), other_modules=other_modules)
+    assert setup.balancers("shop.example.com") == {"app": [url]}
+
+
+def test_without_a_manager_there_is_none(setup, bring_up, backend):
+    port = free_port()
+    httpd = bring_up(site(port, balancers=app(backend("app"))), manager=False)
+    httpd.port = port
+    assert httpd.get("/balancer-manager").body.startswith("app /balancer-manager ")
+    request = "GET /balancer-manager HTTP/1.0\r\n\r\n"
+    assert said(request, MANAGER, setup.manager_port) == ""
+    assert "app /balancer-manager" in said(request, MANAGER, port)
+
+
+def test_a_site_gets_its_manager_by_one_reload_and_changes_without_one_from_then_on(
+    setup, bring_up, backend
+):
+    port = free_port()
+    one, two = backend("one"), backend("two")
+    httpd = bring_up(site(f"127.0.0.1:{port}", balancers=app(one)), manager=False)
+    # The running httpd knows nothing of the manager yet: the change is left to the reload.
+    heavy = [{"name": "app", "members": [{"url": one, "loadfactor": 2}]}]
+    told = setup.declare(site(f"127.0.0.1:{port}", balancers=heavy))
+    assert told["reload_required"] is True
+    assert module_for(httpd, "graceful_reload")()["changed"] is True
+    assert setup.balancers("shop.example.com") == {"app": [one]}
+
+    told = setup.declare(site(f"127.0.0.1:{port}", balancers=app(one, two)))
+    assert told["changed"] is True
+    assert told["reload_required"] is False, told["reload_reasons"]
+    assert setup.balancers("shop.example.com") == {"app": [one, two]}
+    httpd.port = port
+
+    def answering():
+        return httpd.get("/", {"Host": "shop.example.com"}).body.split()[0]
+
+    wait_for(lambda: answering() == "two", "a request for the added member")
+    httpd.reload()
+    assert setup.balancers("shop.example.com") == {"app": [one, two]}
+
+
+def test_ten_members_can_be_added_while_httpd_runs(setup, bring_up, backend):
+    port = free_port()
+    first = backend("first")
+    bring_up(site(f"127.0.0.1:{port}", balancers=app(first)))
+    more = [f"http://127.0.0.1:{number}" for number in range(1, 12)]
+    told = setup.declare(site(f"127.0.0.1:{port}", balancers=app(first, *more[:10])))
+    assert told["reload_required"] is False, told["reload_reasons"]
+    assert len(setup.balancers("shop.example.com")["app"]) == 11
+    told = setup.declare(site(f"127.0.0.1:{port}", balancers=app(first, *more)))
+    assert told["reload_required"] is True
+    assert "no free slot" in " ".join(told["reload_reasons"])

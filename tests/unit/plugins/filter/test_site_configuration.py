@@ -11,6 +11,9 @@ from ansible_collections.webtier.apache_balancer.plugins.filter.site_configurati
     site_configuration,
 )
 from ansible_collections.webtier.apache_balancer.plugins.filter.site_problems import site_problems
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
+    configuration_options,
+)
 
 PLACES = {"folder": "/etc/lb", "main_file": "/etc/main.conf"}
 SITES = [
@@ -48,7 +51,7 @@ def test_everything_a_site_needs_comes_back_for_one_call():
             "path": "/etc/lb/shop+app.conf",
             "mode": "0640",
             "members": [{"url": "http://n1", "route": "n1"}],
-            "proxy_set": {"stickysession": "SID"},
+            "proxy_set": {"growth": 10, "stickysession": "SID"},
             "purge": ["members", "parameters"],
         }
     ]
@@ -76,6 +79,23 @@ def test_members_get_their_defaults():
         "site shop: balancer app: member http://n1: retry: -1 is not possible:"
         " it must be 0 s or more"
     ]
+
+
+def test_balancers_say_where_they_run():
+    declared = site_configuration(SITES, **PLACES, manager_address="127.0.0.2")
+    assert {key: text for key, text in declared["balancers"][0].items() if "manager" in key} == {
+        "manager_url": "http://127.0.0.2:8406/balancer-manager",
+        "manager_server_name": "shop.example.com",
+    }
+    assert set(declared["balancers"][0]) <= set(configuration_options()["balancers"]["options"])
+
+
+def test_a_manager_in_the_way_of_a_site_is_a_problem():
+    options = {"manager_address": "127.0.0.2", "manager_port": 80}
+    problem = "site shop: listen: balancer-manager has the port 80; see load_balancer_manager_port"
+    assert site_problems(SITES, **options) == [problem]
+    with pytest.raises(AnsibleFilterError, match=problem):
+        site_configuration(SITES, **PLACES, **options)
 
 
 def test_sites_with_problems_become_no_configuration():

@@ -8,13 +8,16 @@ import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.model import (
     Forward,
+    Manager,
     addresses,
     read,
+    read_all,
 )
 
 APP = {"name": "app", "members": [{"url": "http://n1"}]}
 SITE = {"name": "shop", "server_name": "shop.example.com", "balancers": [APP]}
 TLS = {"certificate": "/etc/ssl/shop.pem"}
+MANAGER = Manager("127.0.0.2", 8406)
 
 
 def site(**options):
@@ -66,6 +69,58 @@ def test_what_is_declared_is_not_changed_by_reading_it():
     member = {"url": "http://n1"}
     read({**SITE, "balancers": [{"name": "app", "members": [member]}]}, {"retry": 1})
     assert member == {"url": "http://n1"}
+
+
+def test_a_balancer_has_room_for_members_that_are_added_while_httpd_runs():
+    assert site().balancers[0]["proxy_set"] == {"growth": 10}
+    own = {**APP, "proxy_set": {"growth": 3, "lbmethod": "bytraffic", "timeout": None}}
+    assert site(balancers=[own]).balancers[0]["proxy_set"] == {"growth": 3, "lbmethod": "bytraffic"}
+
+
+def managers(*declared):
+    sites = read_all([{**SITE, **options} for options in declared], {}, MANAGER)
+    return [each.manager for each in sites]
+
+
+def test_a_site_has_no_manager_unless_there_is_a_place_for_it():
+    (plain,) = read_all([SITE], {})
+    assert (plain.manager, plain.manager_url) == ("", "")
+    (managed,) = read_all([SITE], {}, MANAGER)
+    assert managed.manager_url == "http://127.0.0.2:8406/balancer-manager"
+
+
+def test_sites_that_are_told_apart_by_name_have_their_manager_at_one_address():
+    names = [{"server_name": name} for name in ("shop.example.com", "zoo.example.com")]
+    assert managers(*names, {"server_name": "tls.example.com", "tls": TLS}) == [
+        "127.0.0.2:8406",
+        "127.0.0.2:8406",
+        "127.0.0.2:8406",
+    ]
+
+
+def test_a_site_whose_name_an_earlier_one_answers_to_has_its_manager_at_the_next_port():
+    assert managers(
+        {"server_aliases": ["*.example.org", "sh?p"]},
+        {"listen": [8080], "server_name": "SHOP.example.com"},
+        {"listen": [8081]},
+        {"listen": [8080], "server_name": "a.example.org"},
+        {"server_name": "example.org"},
+        {"listen": [8080], "server_name": "shop"},
+        {"server_name": "shoop"},
+    ) == [
+        "127.0.0.2:8406",
+        "127.0.0.2:8407",
+        "127.0.0.2:8408",
+        "127.0.0.2:8407",
+        "127.0.0.2:8406",
+        "127.0.0.2:8407",
+        "127.0.0.2:8406",
+    ]
+
+
+def test_a_name_that_a_later_site_answers_to_is_still_told_apart():
+    later = {"server_name": "other.example.com", "server_aliases": ["*.example.com"]}
+    assert managers({}, later) == ["127.0.0.2:8406", "127.0.0.2:8406"]
 
 
 def test_an_address_is_written_once_and_as_virtual_hosts_write_it():

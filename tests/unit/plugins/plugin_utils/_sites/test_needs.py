@@ -7,7 +7,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import lint
-from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.model import read
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.model import (
+    Manager,
+    read,
+    read_all,
+)
 from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.needs import (
     listens,
     main_text,
@@ -18,6 +22,13 @@ from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.nee
 SITE = {"name": "shop", "server_name": "shop.example.com"}
 TLS = {"certificate": "/etc/ssl/shop.pem"}
 HTTP = {"lbmethod_byrequests", "proxy", "proxy_balancer", "proxy_http", "slotmem_shm"}
+
+
+def managed(*sites):
+    """Return declared *sites*, each with its balancer-manager."""
+    app = {"name": "app", "members": [{"url": "http://n1"}]}
+    declared = [{**SITE, "balancers": [app], **options} for options in sites]
+    return read_all(declared, {}, Manager("127.0.0.2", 8406))
 
 
 def site(*members, proxy_set=None, **options):
@@ -84,6 +95,16 @@ def test_tls_needs_ssl_and_a_header_for_the_backends_and_a_redirect():
     assert set(modules([site(tls=silent)])) == HTTP | {"ssl", "headers"}
 
 
+def test_a_manager_needs_to_know_at_which_address_it_is_asked():
+    assert set(modules(managed({}))) == HTTP | {"authz_core", "setenvif"}
+
+
+def test_the_address_of_the_managers_is_listened_on_once():
+    sites = managed({}, {"name": "zoo", "server_name": "zoo.example.com"})
+    assert listens(sites, ["80"]) == [("127.0.0.2:8406", False)]
+    assert listens(sites, ["80", "8406"]) == []
+
+
 def test_ports_that_are_listened_on_already_are_left_alone():
     assert listens([site(listen=[80, 8080], tls=TLS)], ["80", 443]) == [("*:8080", False)]
 
@@ -115,6 +136,65 @@ def test_the_main_file_has_the_sites_in_their_order():
 
 def test_the_main_file_of_no_sites_says_nothing():
     assert main_text([], "/etc/httpd/lb", "", ["80"]).count("\n") == 1
+
+
+def test_managers_answer_without_tls_and_to_no_other_name():
+    sites = managed({}, {"name": "tls", "listen": [8080], "tls": TLS})
+    assert main_text(sites, "/etc/httpd/lb", "", [80, 443, 8080]).partition("\n")[2] == (
+        "Listen 127.0.0.2:8406\n"
+        "Listen 127.0.0.2:8407\n"
+        "\n"
+        "# The first virtual host here: sites with TLS answer here without it, other names are refused.\n"
+        "<VirtualHost 127.0.0.2:8406 127.0.0.2:8407>\n"
+        "    ServerName balancer-manager.invalid\n"
+        "    SSLEngine Off\n"
+        '    <Location "/">\n'
+        "        Require all denied\n"
+        "    </Location>\n"
+        "</VirtualHost>\n"
+        "\n"
+        'Include "/etc/httpd/lb/shop.conf"\n'
+        'Include "/etc/httpd/lb/tls.conf"\n'
+    )
+    assert "SSLEngine" not in main_text(managed({}), "/etc/httpd/lb", "", [])
+
+
+def test_a_site_answers_with_its_manager_at_one_address_and_rules_of_its_own_do_not_get_there():
+    (plain,) = managed({"extra": "RewriteEngine On"})
+    assert site_text(plain, "/etc/httpd/lb").partition("\n")[2] == (
+        "<VirtualHost *:80 127.0.0.2:8406>\n"
+        "    ServerName shop.example.com\n"
+        "\n"
+        "    ProxyRequests Off\n"
+        "    ProxyPreserveHost On\n"
+        '    <Directory "/">\n'
+        "        AllowOverride None\n"
+        "    </Directory>\n"
+        "\n"
+        '    <IfModule "rewrite_module">\n'
+        '        RewriteCond "%{SERVER_ADDR}" "=127.0.0.2"\n'
+        '        RewriteRule "^" "-" [END]\n'
+        "    </IfModule>\n"
+        "    RewriteEngine On\n"
+        "\n"
+        '    SetEnvIf Server_Addr "^127\\.0\\.0\\.2$" no-proxy balancer_manager\n'
+        "    <If \"-T reqenv('balancer_manager')\">\n"
+        "        SetHandler balancer-manager\n"
+        "        Require expr \"%{CONN_REMOTE_ADDR} -ipmatch '127.0.0.0/8'\"\n"
+        "    </If>\n"
+        "\n"
+        '    Include "/etc/httpd/lb/shop+app.conf"\n'
+        '    ProxyPass "/" "balancer://app/"\n'
+        '    ProxyPassReverse "/" "balancer://app/"\n'
+        "</VirtualHost>\n"
+    )
+
+
+def test_a_site_with_tls_has_its_manager_where_it_is_served_and_not_where_it_redirects():
+    (secure,) = managed({"tls": TLS})
+    text = site_text(secure, "/etc/httpd/lb")
+    assert "<VirtualHost *:443 127.0.0.2:8406>\n" in text
+    assert "<VirtualHost *:80>\n" in text
 
 
 def test_a_plain_site_is_one_virtual_host():

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.model import read
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.model import (
+    Manager,
+    read,
+    read_all,
+)
 from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.problems import (
     problems,
 )
@@ -147,6 +151,47 @@ def test_a_redirect_takes_requests_too():
 
 def test_the_same_name_on_another_port_is_another_site():
     assert found(SITE, site(name="other", listen=[8080])) == []
+
+
+MANAGER = Manager("127.0.0.2", 8406)
+
+
+def found_with(manager, *declared):
+    return problems(read_all(declared, {}, manager), manager)
+
+
+def test_sites_with_one_name_on_two_ports_both_have_a_manager():
+    assert found_with(MANAGER, SITE, site(name="other", listen=[8080])) == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.0", "10.0.0.1", "::1", "localhost", "*"])
+def test_a_manager_is_at_a_loopback_address_of_its_own(address):
+    assert found_with(Manager(address, 8406), SITE)[0] == (
+        f"load_balancer_manager_address: {address!r} is not possible; use an address from 127.0.0.2 to"
+        " 127.255.255.254 at which nothing else is reached"
+    )
+
+
+@pytest.mark.parametrize("port", [0, 65536])
+def test_a_manager_is_at_a_port(port):
+    assert found_with(Manager("127.0.0.2", port), SITE) == [
+        f"load_balancer_manager_port: {port} is no port"
+    ]
+
+
+def test_a_site_is_not_served_where_its_manager_is():
+    assert found_with(MANAGER, site(listen=["127.0.0.2:80", "127.0.0.1:8406"])) == [
+        "site shop: listen: at 127.0.0.2:80 balancer-manager answers; see load_balancer_manager_address"
+    ]
+
+
+def test_a_site_leaves_the_port_of_the_managers_to_them():
+    sites = [site(listen=[8406]), site(name="tls", tls={**TLS, "listen": [8407]})]
+    assert found_with(MANAGER, *sites) == [
+        "site shop: listen: balancer-manager has the port 8406; see load_balancer_manager_port",
+        "site tls: listen: balancer-manager has the port 8407; see load_balancer_manager_port",
+    ]
+    assert found(sites[0]) == []
 
 
 def test_one_port_speaks_plain_http_or_tls():
