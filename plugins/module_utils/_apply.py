@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 # What a transaction leaves in the state folder while it writes.
 JOURNAL = "journal"
 UNCHANGED = "unchanged"
-WRITTEN = "written after httpd last loaded its configuration"
 NOT_VALIDATED = "no"
 
 
@@ -160,7 +159,7 @@ class _Work(NamedTuple):
         backups: dict[str, str] = {}
         if written:
             backups = transaction.commit(plan.fileset, backup=self.backup, reads=reads)
-            memory.note_written(written, [WRITTEN])
+            memory.note_written(written)
         for path, reasons in live.carry_out(written).items():
             memory.note_applied([path], reasons)
         return backups
@@ -208,15 +207,13 @@ def _nothing(instance: Instance, plan: Plan, live: Layer, warnings: list[str]) -
 
 def _foretold(instance: Instance, plan: Plan, live: Layer) -> Loaded:
     """Return what would be loaded once the change was made."""
-    now = Memory(instance).state(plan.files)
-    if not now.running:
-        return now
-    written = [entry.path for entry in plan.fileset.changed()]
-    known = live.reasons(written)
-    pending = {**dict.fromkeys(written, [WRITTEN]), **known}
-    found = [f"{path}: {reason}" for path, reasons in pending.items() for reason in reasons]
-    reasons = list(dict.fromkeys([*now.reasons, *found]))
-    return Loaded(True, bool(reasons), reasons)
+    contents: dict[str, bytes | None] = {}
+    for entry in plan.fileset.changed():
+        if entry.link is not None:
+            contents[entry.path] = b"link " + os.fsencode(entry.link)
+        else:
+            contents[entry.path] = None if entry.content is None else b"file " + entry.content
+    return Memory(instance).foretold(plan.files, contents, live.reasons(contents))
 
 
 def _outcome(

@@ -20,7 +20,7 @@ import json
 import os
 import stat
 import tempfile
-from typing import Any, Iterable, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from . import _process as process
 from ._instance import Instance
@@ -28,6 +28,7 @@ from ._process import Parent
 
 CHANGED_OUTSIDE = "changed outside since httpd last loaded it"
 NEWER = "changed after httpd last loaded its configuration"
+WRITTEN = "written after httpd last loaded its configuration"
 TOO_CLOSE = "changed just before httpd last loaded its configuration, perhaps too late for it"
 
 _VERSION = 2
@@ -107,7 +108,32 @@ class Memory:
                 running = None if pending else _digest(path) or ABSENT
             self._before[path] = (pending, running)
 
-    def note_written(self, files: Iterable[str], reasons: Sequence[str]) -> None:
+    def foretold(
+        self,
+        files: Iterable[str],
+        contents: Mapping[str, bytes | None],
+        left: Mapping[str, list[str]],
+    ) -> Loaded:
+        """Return what ``state`` of ``files`` would be once those of *contents* held these (``None``: were gone).
+
+        *contents*: as :func:`fingerprint` takes them. *left*: as ``note_applied`` takes them, by file; a file that is
+        not in it is only written.
+        """
+        if self.generation is None:
+            return Loaded(False, False, [])
+        reasons = []
+        for path in _ends([*files, *contents]):
+            pending = self._look(path, self.generation)
+            if path in left:
+                pending = [*pending, *left[path]]
+            elif path in contents:
+                self.about_to_write([path])
+                loaded = self._before[path][1] == fingerprint(contents[path])
+                pending = [] if loaded else [*pending, WRITTEN]
+            reasons += [f"{path}: {reason}" for reason in dict.fromkeys(pending)]
+        return Loaded(True, bool(reasons), reasons)
+
+    def note_written(self, files: Iterable[str], reasons: Sequence[str] = (WRITTEN,)) -> None:
         """Remember that ``files`` hold what we just wrote, and why that needs a reload (sentences).
 
         What was pending for these files before stays pending, unless they are again what httpd runs by.
@@ -225,7 +251,13 @@ def _digest(path: str) -> str | None:
                 content = b"file " + stream.read()
     except OSError:
         return None
-    return hashlib.sha256(content).hexdigest()
+    return fingerprint(content)
+
+
+def fingerprint(content: bytes | None) -> str:
+    """Return what identifies a file (``b"file "`` and its content) or a link (``b"link "`` and its target); ``None``:
+    nothing is there."""
+    return ABSENT if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _read(path: str) -> dict[str, Any]:
