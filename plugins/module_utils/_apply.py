@@ -21,7 +21,7 @@ from ._balancer.lint import Problem, lint
 from ._balancer.live import RUNTIME
 from ._balancer.model import Configuration
 from ._balancer.parameters import masked
-from ._configuration import ConfigurationError, Plan, Request, prepare, verify
+from ._configuration import ConfigurationError, Plan, Request, Target, prepare, verify
 from ._fileset import Entry, FileSet
 from ._generation import Loaded, Memory
 from ._httpd.dump import View
@@ -53,6 +53,7 @@ class Outcome(NamedTuple):
     warnings: list[str]
     not_reached: list[Missed]
     reached: list[Running]
+    targets: list[Target]
 
     @property
     def changed(self) -> bool:
@@ -159,7 +160,7 @@ class _Work(NamedTuple):
         backups: dict[str, str] = {}
         if written:
             backups = transaction.commit(plan.fileset, backup=self.backup, reads=reads)
-            memory.note_written(written)
+            memory.note_written(written, given=bool(live.changes))
         for path, reasons in live.carry_out(written).items():
             memory.note_applied([path], reasons)
         return backups
@@ -238,6 +239,7 @@ def _outcome(
         [*warnings, *proof.warnings],
         live.missed,
         live.running,
+        plan.targets,
     )
 
 

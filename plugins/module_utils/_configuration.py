@@ -482,6 +482,14 @@ def _check_followers(
         follower = vhost.balancers.get(balancer.name)
         if follower is None or follower.defined:
             continue
+        used = follower.values.get("lbmethod", "byrequests")
+        if follower.references and wanted.get("lbmethod", used) != used:
+            reference = follower.references[0]
+            raise ConfigurationError(
+                f"{reference.place}: lbmethod={wanted['lbmethod']} would have no effect in"
+                f" {configuration.label(vhost)}: httpd does not hand it down from the main server. Put it on this"
+                f" {reference.directive}, or define the balancer in that virtual host"
+            )
         for name, setting in follower.settings.items():
             managed = name in wanted or name in declared.reset
             purged = declared.proxy_set is not None and PARAMETERS in declared.purge

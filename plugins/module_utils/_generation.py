@@ -31,7 +31,8 @@ NEWER = "changed after httpd last loaded its configuration"
 WRITTEN = "written after httpd last loaded its configuration"
 TOO_CLOSE = "changed just before httpd last loaded its configuration, perhaps too late for it"
 
-_VERSION = 2
+_VERSION = 3
+_KEYS = ("generation", "sha256", "reasons", "running", "loaded")
 # Instead of a digest, for a file that is not there.
 ABSENT = "absent"
 # A file may be written after httpd read it and before httpd wrote PidFile.
@@ -63,7 +64,8 @@ class Memory:
 
     Remembered per file are the content we left (``sha256``), why it needs a reload (``reasons``), and the content
     that the running httpd behaves by (``running``), as far as there is one: what it loaded, or what it was made to
-    be since. A file that is that content again needs no reload.
+    be since. A file that is that content again needs no reload. As long as the running httpd was given every change,
+    the content it loaded is known as well (``loaded``): back there, and given that too, it needs none either.
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -72,7 +74,7 @@ class Memory:
         self._begun = int((process.begun(parent) - _CLOCKS) * 1e9) if parent else 0
         self._path = record_path(instance)
         self._margin = int(max(_LEAST_MARGIN, 2 * instance.test_seconds) * 1e9)
-        self._before: dict[str, tuple[list[str], str | None]] = {}
+        self._before: dict[str, tuple[list[str], str | None, str | None]] = {}
         known = _read(self._path) if self.generation and self._path else {}
         # Of another generation there is nothing to remember: the times of the files decide.
         self._record = {
@@ -104,9 +106,10 @@ class Memory:
             pending = self._look(path, self.generation)
             if path in self._record:
                 running = self._record[path]["running"]
+                loaded = self._record[path]["loaded"]
             else:
-                running = None if pending else _digest(path) or ABSENT
-            self._before[path] = (pending, running)
+                running = loaded = None if pending else _digest(path) or ABSENT
+            self._before[path] = (pending, running, loaded)
 
     def foretold(
         self,
@@ -124,34 +127,43 @@ class Memory:
         reasons = []
         for path in _ends([*files, *contents]):
             pending = self._look(path, self.generation)
-            if path in left:
-                pending = [*pending, *left[path]]
-            elif path in contents:
+            if path in left or path in contents:
                 self.about_to_write([path])
-                loaded = self._before[path][1] == fingerprint(contents[path])
-                pending = [] if loaded else [*pending, WRITTEN]
+                dummy, running, loaded = self._before[path]
+                after = fingerprint(contents[path]) if path in contents else _digest(path) or ABSENT
+                if path in left:
+                    pending = [] if after == loaded and not left[path] else [*pending, *left[path]]
+                else:
+                    pending = [] if after == running else [*pending, WRITTEN]
             reasons += [f"{path}: {reason}" for reason in dict.fromkeys(pending)]
         return Loaded(True, bool(reasons), reasons)
 
-    def note_written(self, files: Iterable[str], reasons: Sequence[str] = (WRITTEN,)) -> None:
+    def note_written(
+        self, files: Iterable[str], reasons: Sequence[str] = (WRITTEN,), given: bool = False
+    ) -> None:
         """Remember that ``files`` hold what we just wrote, and why that needs a reload (sentences).
 
-        What was pending for these files before stays pending, unless they are again what httpd runs by.
+        What was pending for these files before stays pending, unless they are again what httpd runs by. *given*: the
+        running httpd is about to be given it; what it runs by is known again after ``note_applied``.
         """
         for path in _ends(files):
-            before, running = self._before.get(path, ([], None))
+            before, running, dummy = self._before.get(path, ([], None, None))
+            running = None if given else running
             loaded = running is not None and running == (_digest(path) or ABSENT)
             pending = [] if loaded else list(dict.fromkeys([*before, *reasons]))
-            self._remember(path, pending, running)
+            # Of what was loaded, the running httpd has this change not: unless note_applied follows.
+            self._remember(path, pending, running, None)
         self._save()
 
     def note_applied(self, files: Iterable[str], reasons: Sequence[str]) -> None:
         """Remember that the running httpd was given what we wrote to ``files``, except for what ``reasons``
         (sentences) say. What was pending for these files before the change stays pending."""
         for path in _ends(files):
-            before, dummy = self._before.get(path, ([], None))
-            pending = list(dict.fromkeys([*before, *reasons]))
-            self._remember(path, pending, None if pending else _digest(path) or ABSENT)
+            before, dummy, loaded = self._before.get(path, ([], None, None))
+            now = _digest(path) or ABSENT
+            back = now == loaded and not reasons
+            pending = [] if back else list(dict.fromkeys([*before, *reasons]))
+            self._remember(path, pending, None if pending else now, loaded)
         self._save()
 
     def note_loaded(self, files: Iterable[str]) -> None:
@@ -160,7 +172,8 @@ class Memory:
         For the one who made it load them and saw that nobody wrote them meanwhile.
         """
         for path in _ends(files):
-            self._remember(path, [], _digest(path) or ABSENT)
+            now = _digest(path) or ABSENT
+            self._remember(path, [], now, now)
         self._save()
 
     def _look(self, path: str, now: Generation) -> list[str]:
@@ -184,13 +197,16 @@ class Memory:
             return []
         return [TOO_CLOSE]
 
-    def _remember(self, path: str, reasons: list[str], running: str | None) -> None:
+    def _remember(
+        self, path: str, reasons: list[str], running: str | None, loaded: str | None
+    ) -> None:
         if self.generation is not None:
             self._record[path] = {
                 "generation": list(self.generation),
                 "sha256": _digest(path),
                 "reasons": reasons,
                 "running": running,
+                "loaded": loaded,
             }
 
     def _save(self) -> None:
@@ -272,8 +288,7 @@ def _read(path: str) -> dict[str, Any]:
         if found["version"] != _VERSION:
             return {}
         return {
-            str(name): {key: entry[key] for key in ("generation", "sha256", "reasons", "running")}
-            for name, entry in found["files"].items()
+            str(name): {key: entry[key] for key in _KEYS} for name, entry in found["files"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -148,8 +148,8 @@ def _foreseen(parts: Iterable[Part]) -> list[Done]:
 def look(instance: Instance, plan: Plan) -> Layer:
     """Return the running balancers that *plan* is about, as they are. Nothing is changed.
 
-    Raises what reading the page raises, unless the running httpd has not loaded the virtual host yet, and
-    LiveError where httpd would not let itself be changed.
+    Raises :class:`ConfigurationError` where none of them is reached, unless the running httpd has not loaded the
+    virtual host yet, and LiveError where httpd would not let itself be changed.
     """
     # Imported late: a change of the files alone needs nothing of it.
     from ._live import Managers, check_ours, foresee, reach
@@ -160,17 +160,21 @@ def look(instance: Instance, plan: Plan) -> Layer:
     managers = Managers()
     memory = Memory(instance)
     parts = []
+    out_of_reach: list[Missed] = []
     for target in plan.targets:
         access = target.wish.access
         if access is None or not target.wish.present or not target.chosen:
             continue
         running, missed = reach(managers, access, plan.configuration, target.chosen)
         if not running and not _to_be_loaded(memory, plan, target):
-            raise ConfigurationError(missed[0].reason)
+            out_of_reach += missed
         plans = [foresee(each, target.wish.declaration) for each in running]
         if any(each.changes for each in plans):
             check_ours(access, parent)
         parts.append(Part(target, running, plans, missed))
+    if out_of_reach and not any(part.running for part in parts):
+        first = out_of_reach[0]
+        raise ConfigurationError(f"balancer://{first.balancer} of {first.vhost}: {first.reason}")
     return Layer(plan, parts, memory.state(plan.files).reasons)
 
 

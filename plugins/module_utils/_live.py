@@ -223,7 +223,7 @@ def _is_local(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 def foresee(running: Running, declared: Declaration) -> LivePlan:
     """Return what :func:`apply_now` would do. Raises :class:`LiveError` if httpd would not let it."""
-    plan = plan_live(running.balancer, declared, running.config)
+    plan = plan_live(running.balancer, declared, running.config, vhost=running.vhost)
     if plan.changes:
         _check_writable(running)
     return plan
@@ -250,7 +250,7 @@ def apply_now(running: Running, declared: Declaration) -> LivePlan:
     plan = LivePlan([], [])
     for dummy in range(_ROUNDS):
         balancer = running.balancer
-        plan = plan_live(balancer, declared, running.config, added)
+        plan = plan_live(balancer, declared, running.config, added, running.vhost)
         changes = [change for change in plan.changes if _key(change) not in refused]
         if before == (balancer.nonce, changes):
             # Posted with the right nonce, read back, and still not so.

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, 
 from ._balancer.live import OUT, standing_by
 from ._balancer.model import Balancer, Configuration, identity
 from ._balancer.parameters import Status, flags
-from ._balancer.plan import Declaration, DeclarationError, Flags, checked_name, checked_url
+from ._balancer.plan import (
+    Declaration,
+    DeclarationError,
+    Flags,
+    Restored,
+    checked_name,
+    checked_url,
+)
 from ._configuration import BalancerWish, ConfigurationError, Plan, server
 
 if TYPE_CHECKING:
@@ -72,20 +79,10 @@ def host_of(key: str) -> str:
 
 
 class Wanted(NamedTuple):
-    """What the members are to become: *state* (a key of STATES, ``present`` or ``absent``) and *values*; only those
-    with one of *urls*, if any are given."""
+    """What the members are to become: *state* (a key of STATES, ``present`` or ``absent``) and *values*."""
 
     state: str
     values: Mapping[str, Any]
-    urls: frozenset[str] = _NONE
-
-    def picked(self, selector: Selector, members: Mapping[str, Any]) -> list[str]:
-        """Return the identities of those of *members* that are to become so."""
-        return [
-            key
-            for key in selector.members(members)
-            if not self.urls or members[key].url in self.urls
-        ]
 
     @property
     def options(self) -> dict[str, Any]:
@@ -97,7 +94,8 @@ class Wanted(NamedTuple):
     def takes_out(self) -> bool:
         """Whether a member gets no new sessions afterwards."""
         added = STATES[self.state].add if self.state in STATES else _NONE
-        return self.state == "absent" or bool(added & OUT)
+        given = self.values.get("status") or ()
+        return self.state == "absent" or bool(OUT & {*added, *given})
 
 
 def declaration(
@@ -120,7 +118,7 @@ def wishes(
     balancers = _narrowed(configuration, selector)
     groups: dict[tuple[object, ...], tuple[list[Balancer], list[str]]] = {}
     for balancer in balancers:
-        keys = wanted.picked(selector, balancer.members)
+        keys = selector.members(balancer.members)
         if keys:
             urls = [balancer.members[key].url for key in keys]
             places = (balancer.name, *(balancer.members[key].place for key in keys))
@@ -300,7 +298,10 @@ def wait(
             for index, each in enumerate(running):
                 each.source.forget()
                 members = each.balancer.members
-                for key in selector.members(members):
+                picked = selector.members(members)
+                # A reload by someone else may have removed them.
+                done = done and bool(picked)
+                for key in picked:
                     member = members[key]
                     if not takes_out:
                         done = done and member.usable
@@ -331,14 +332,18 @@ def _still_out(running: Running, member: LiveMember) -> None:
         )
 
 
-def undone(status_before: Mapping[str, frozenset[str]], wanted: Wanted) -> list[Wanted]:
-    """Return what puts members back into the state they had: *status_before* by URL, where it was changed."""
-    made = STATES.get(wanted.state, Flags(_NONE, _NONE))
-    urls: dict[Flags, set[str]] = {}
-    for url, before in status_before.items():
-        back = Flags(made.remove & before, made.add - before)
-        urls.setdefault(back, set()).add(url)
-    return [Wanted("present", {"status": back}, frozenset(theirs)) for back, theirs in urls.items()]
+def restored(
+    name: str,
+    config: Mapping[str, frozenset[str]],
+    runtime: Mapping[str, Mapping[str, frozenset[str]]],
+) -> Declaration:
+    """Return what puts the flags of members of the balancer *name* back: *config* by URL, *runtime* by URL and the
+    label of the virtual host."""
+    members = [
+        {"url": url, "status": Restored(config.get(url), runtime.get(url, {}))}
+        for url in dict.fromkeys([*config, *runtime])
+    ]
+    return Declaration(name, members, purge=[], existing_only=True)
 
 
 def find_running(managers: Managers, access: Access, selector: Selector) -> list[Running]:

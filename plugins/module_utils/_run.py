@@ -20,7 +20,7 @@ from ._balancer.lint import lint
 from ._balancer.live import RUNTIME, drift, effective
 from ._balancer.model import Balancer, Configuration, Vhost
 from ._balancer.parameters import BALANCER, MEMBER, Status, flags, masked, secrets, shown
-from ._balancer.plan import Declaration, DeclarationError, Percent
+from ._balancer.plan import Change, Declaration, DeclarationError, Percent
 from ._configuration import (
     BalancerWish,
     ConfigurationError,
@@ -209,7 +209,19 @@ def _balancer_member(module: AnsibleModule) -> dict[str, Any]:
         work = _Members(module, selector, guard, access)
     result: dict[str, Any] = work.change(wanted)
     result.update(waited=0.0, drained=False)
-    if params["wait"] and work.running and not module.check_mode:
+    if params["wait"] and not module.check_mode and result["running"]:
+        unknown = result["not_reached"]
+        if params["on_timeout"] != "continue" and (unknown or not work.running):
+            reasons = [
+                f"balancer://{m['balancer']} of {m['vhost']}: {m['reason']}" for m in unknown
+            ]
+            result["members"] = work.described()
+            module.fail_json(
+                msg="nobody can tell when the members are idle or usable: "
+                + ("; ".join(reasons) or "httpd has not loaded them"),
+                **_text(result),
+            )
+    if params["wait"] and not module.check_mode and work.running:
         waited = _member.wait(
             work.running,
             selector,
@@ -218,7 +230,8 @@ def _balancer_member(module: AnsibleModule) -> dict[str, Any]:
             max(0.05, params["wait_interval"]),
             params["wait_idle"],
         )
-        result.update(waited=round(waited.seconds, 1), drained=waited.done)
+        done = waited.done and not result["not_reached"]
+        result.update(waited=round(waited.seconds, 1), drained=done)
         if not waited.done:
             _timed_out(module, work, wanted, result)
     result["members"] = work.described()
@@ -227,24 +240,16 @@ def _balancer_member(module: AnsibleModule) -> dict[str, Any]:
 
 def _timed_out(module: AnsibleModule, work: Any, wanted: Wanted, result: dict[str, Any]) -> None:
     """Do what ``on_timeout`` says."""
-    from ._member import Wanted, undone
+    from ._member import Wanted
 
     what = module.params["on_timeout"]
     if what == "continue":
         return
-    before = {
-        change["member"]: frozenset(change["before"] or ())
-        for change in result["changes"]
-        if change["parameter"] == "status"
-    }
-    further: list[dict[str, Any]] = []
-    if what == "disable":
-        further = [work.change(Wanted("disabled", {}))]
-    elif what == "restore":
-        further = [work.change(back) for back in undone(before, wanted)]
-    for each in further:
-        changes = [*result["changes"], *each["changes"]]
-        result.update({**each, "changes": changes, "changed": bool(changes)})
+    further = work.change(Wanted("disabled", {})) if what == "disable" else {}
+    further = work.restore() if what == "restore" else further
+    if further:
+        changes = [*result["changes"], *further["changes"]]
+        result.update({**further, "changes": changes, "changed": bool(changes)})
     if what == "disable":
         return
     busy = "; ".join(
@@ -269,6 +274,7 @@ class _Members:
         self._module, self._selector, self._guard, self._access = module, selector, guard, access
         self._instance = _instance(module.params)
         self._configuration = Configuration([])
+        self._outcome: Outcome | None = None
         self.running: list[Running] = []
 
     def change(self, wanted: Wanted) -> dict[str, Any]:
@@ -278,24 +284,41 @@ class _Members:
         def select(configuration: Configuration) -> Sequence[BalancerWish]:
             return wishes(configuration, self._selector, wanted, self._access)
 
-        request = Request(select=select, guard=self._guard._replace(wanted=wanted).check)
+        return self._carry_out(
+            Request(select=select, guard=self._guard._replace(wanted=wanted).check)
+        )
+
+    def restore(self) -> dict[str, Any]:
+        """Put the flags back that the last change has changed, and return the result."""
+        from ._member import restored
+
+        wishes = []
+        for target in self._outcome.targets if self._outcome else ():
+            name = target.wish.declaration.name
+            config = _flags_before(target.changes)
+            runtime: dict[str, dict[str, frozenset[str]]] = {}
+            for done in self._outcome.changes if self._outcome else ():
+                if done.balancer == name and done.vhost in target.wish.vhosts:
+                    for url, before in _flags_before([done.change]).items():
+                        runtime.setdefault(url, {})[str(done.vhost)] = before
+            if config or runtime:
+                declared = restored(name, config, runtime)
+                wishes.append(target.wish._replace(declaration=declared))
+        return self._carry_out(Request(balancers=wishes))
+
+    def _carry_out(self, request: Request) -> dict[str, Any]:
         outcome = carry_out(self._instance, request, **_how(self._module))
         _warned(self._module, outcome)
+        self._outcome = outcome
         self._configuration, self.running = outcome.configuration, outcome.reached
         return _result(self._module, outcome)
 
     def described(self) -> list[dict[str, Any]]:
         """Return the members concerned as they are now."""
-        reached = {each.config for each in self.running}
         found = [row for each in self.running for row in _selected(each, self._selector)]
+        reached = [(each.name, each.config.vhost.place) for each in self.running if each.config]
         for balancer in self._configuration.balancers:
-            if any(
-                each.name == balancer.name
-                and each.vhost == self._configuration.label(balancer.vhost)
-                for each in self.running
-            ):
-                continue
-            if balancer in reached or not self._concerns(balancer):
+            if (balancer.name, balancer.vhost.place) in reached or not self._concerns(balancer):
                 continue
             for key in self._selector.members(balancer.members):
                 member = balancer.members[key]
@@ -325,6 +348,7 @@ class _RunningMembers:
 
         self._module, self._selector, self._guard = module, selector, guard
         access = _access_needed(module.params)
+        self._changes: list[Done] = []
         self.running: list[Running] = find_running(Managers(), access, selector)
 
     def change(self, wanted: Wanted) -> dict[str, Any]:
@@ -342,23 +366,50 @@ class _RunningMembers:
                 self._guard.check_running(each.vhost, each.balancer)
             urls = [
                 each.balancer.members[key].url
-                for key in wanted.picked(self._selector, each.balancer.members)
+                for key in self._selector.members(each.balancer.members)
             ]
             declared = declaration(each.name, urls, wanted)
             plan = foresee(each, declared)
             _check_possible(plan)
             work.append((each, declared, plan))
-        changes = []
+        self._changes = []
         for each, declared, plan in work:
             if plan.changes and not self._module.check_mode:
                 plan = apply_now(each, declared)
                 _check_possible(plan)
-            changes += [Done(each.name, change, each.vhost) for change in plan.changes]
+            self._changes += [Done(each.name, change, each.vhost) for change in plan.changes]
+        return _running_result(self._module, self._changes)
+
+    def restore(self) -> dict[str, Any]:
+        """Put the flags back that the last change has changed, and return the result."""
+        from ._live import apply_now
+        from ._member import restored
+
+        changes = []
+        for each in self.running:
+            runtime = {
+                url: {each.vhost: before}
+                for done in self._changes
+                if (done.balancer, done.vhost) == (each.name, each.vhost)
+                for url, before in _flags_before([done.change]).items()
+            }
+            if runtime:
+                plan = apply_now(each, restored(each.name, {}, runtime))
+                changes += [Done(each.name, change, each.vhost) for change in plan.changes]
         return _running_result(self._module, changes)
 
     def described(self) -> list[dict[str, Any]]:
         """Return the members concerned as they are now."""
         return [row for each in self.running for row in _selected(each, self._selector)]
+
+
+def _flags_before(changes: Sequence[Change]) -> dict[str, frozenset[str]]:
+    """Return by URL the flags that members had before *changes*."""
+    return {
+        change.member: frozenset(change.before or ())
+        for change in changes
+        if change.member is not None and change.parameter == "status"
+    }
 
 
 def _selected(running: Running, selector: Selector) -> list[dict[str, Any]]:
@@ -403,6 +454,10 @@ def _wanted(params: Params) -> Wanted:
     if params["state"] in STATES and "status" in values:
         raise ConfigurationError(
             f"state: {params['state']} and status say both what the flags are; choose one"
+        )
+    if params["state"] == "absent" and params["wait"]:
+        raise ConfigurationError(
+            "state: absent: there is nothing left to wait for; drain the member first"
         )
     if params["state"] == "absent" and values:
         raise ConfigurationError(f"state: absent: {', '.join(values)} would have no effect")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Collection, Mapping, NamedTuple, Sequence
 
 from .model import Balancer, Configuration, Member, Vhost
 from .parameters import BALANCER, MEMBER, Live, Parameter, Status, Value, flags, masked
-from .plan import MEMBERS, PARAMETERS, URL, Change, Declaration, Flags, Percent, settled
+from .plan import MEMBERS, PARAMETERS, URL, Change, Declaration, Flags, Percent, Restored, settled
 
 if TYPE_CHECKING:
     from .._manager.page import LiveBalancer, LiveMember
@@ -57,13 +57,14 @@ def plan_live(
     declared: Declaration,
     config: Balancer | None = None,
     added: Collection[str] = (),
+    vhost: str = "",
 ) -> LivePlan:
-    """Return what must be posted so that *live* is as *declared*.
+    """Return what must be posted so that *live*, of *vhost* (its label), is as *declared*.
 
     *config* is the balancer as it stands in the files, from before the change. *added* are the identities of
     members that were just added to *live* and are still as httpd adds them: disabled.
     """
-    return _Planner(live, declared, config, added).plan()
+    return _Planner(live, declared, config, added, vhost).plan()
 
 
 class _Planner:
@@ -73,8 +74,10 @@ class _Planner:
         declared: Declaration,
         config: Balancer | None,
         added: Collection[str],
+        vhost: str,
     ) -> None:
         self.live, self.declared, self.config, self.added = live, declared, config, added
+        self.vhost = vhost
         self.changes: list[Change] = []
         self.left: list[Left] = []
         self.free = max(0, (live.slots or 0) - (live.used or 0))
@@ -93,7 +96,8 @@ class _Planner:
             if self._to_remove(key):
                 self._take_out(member)
             elif key not in members:
-                self._change(key, member, self._reset(MEMBER, set(BALANCER)))
+                values = self._reset(MEMBER, set(BALANCER))
+                self._change(key, member, {**self._no_longer_alone(key), **values})
         current = self.live.values
         for name, value in self._of_balancer().items():
             if current.get(name, BALANCER[name].default) != value:
@@ -108,6 +112,13 @@ class _Planner:
         return self.config.members.get(key) if self.config else None
 
     # Members
+
+    def _no_longer_alone(self, key: str) -> dict[str, Any]:
+        """Return the load factor that the files give a member which was the only one until now."""
+        in_file = self._in_file(key)
+        if in_file is None or not self.added or len(self.live.members) - len(self.added) != 1:
+            return {}
+        return {"loadfactor": in_file.values.get("loadfactor", MEMBER["loadfactor"].default)}
 
     def _add(self, key: str, wanted: Mapping[str, Any]) -> None:
         url = self.declared.urls[key]
@@ -141,7 +152,8 @@ class _Planner:
 
     def _wanted(self, key: str, wanted: Mapping[str, Any], member: LiveMember) -> dict[str, Value]:
         """Return the values that the running member shall have, as far as they are managed."""
-        if key in self.added:
+        fresh = self._fresh(key)
+        if fresh:
             values = {"status": frozenset(), **self._whole(key, wanted)}
         else:
             values = self._reset(MEMBER, {"status", *BALANCER})
@@ -152,7 +164,10 @@ class _Planner:
                 values = {name: v for name, v in values.items() if not name.startswith("hc")}
         for name, value in wanted.items():
             if isinstance(value, Flags):
-                values[name] = value.on(None if key in self.added else member.values.get(name))
+                values[name] = value.on(None if fresh else member.values.get(name))
+            elif isinstance(value, Restored):
+                if self.vhost in value.runtime:
+                    values[name] = value.runtime[self.vhost]
             elif isinstance(value, Percent):
                 in_file = self._in_file(key)
                 factor = in_file.values.get(name, MEMBER[name].default) if in_file else 1.0
@@ -160,6 +175,10 @@ class _Planner:
             else:
                 values[name] = value
         return values
+
+    def _fresh(self, key: str) -> bool:
+        """Whether the member is new: just added, or left over from before it was taken out of the files."""
+        return key in self.added or (self.config is not None and key not in self.config.members)
 
     def _change(self, key: str, member: LiveMember, values: Mapping[str, Value]) -> None:
         url = self.declared.urls.get(key, member.url)
@@ -169,6 +188,14 @@ class _Planner:
         alone = len(self.live.members) == 1
         for name, value in values.items():
             row = MEMBER[name]
+            if (
+                row.live is None
+                and value != row.default
+                and key not in self.added
+                and self._fresh(key)
+            ):
+                reason = f"member {member.url}: {name} is set by a reload"
+                self.left.append(Left(member.url, name, reason))
             if row.live is None or (name == "loadfactor" and alone):
                 # A balancer of one member makes any factor 1 (mod_proxy_balancer.c recalc_factors).
                 continue

@@ -72,6 +72,14 @@ class Flags(NamedTuple):
         return frozenset(current or ()) - self.remove | self.add
 
 
+class Restored(NamedTuple):
+    """A ``status`` put back to what it was: in the files (*config*), and in the running httpd of each virtual host
+    (*runtime*, by its label). What is not given is left alone."""
+
+    config: frozenset[str] | None
+    runtime: Mapping[str, frozenset[str]]
+
+
 class Percent(NamedTuple):
     """A ``loadfactor`` as a percentage (above 0, at most 100) of the one in the file. It is for the running
     httpd alone: the file keeps the number it is a percentage of."""
@@ -111,7 +119,7 @@ class Declaration:
         existing_only: bool = False,
     ) -> None:
         """Check everything that can be checked without a configuration. ``status`` of a member may be
-        :class:`Flags`, ``loadfactor`` :class:`Percent`; *absent* are member URLs.
+        :class:`Flags` or :class:`Restored`, ``loadfactor`` :class:`Percent`; *absent* are member URLs.
 
         Raises :class:`DeclarationError` with the offending value and what to do.
         """
@@ -148,7 +156,9 @@ class Declaration:
                 )
             try:
                 given = {name: value for name, value in options.items() if name != "url"}
-                relative = {n: v for n, v in given.items() if isinstance(v, (Flags, Percent))}
+                relative = {
+                    n: v for n, v in given.items() if isinstance(v, (Flags, Restored, Percent))
+                }
                 values: dict[str, Any] = parameters.checked(
                     MEMBER, {n: v for n, v in given.items() if n not in relative}
                 )
@@ -199,11 +209,15 @@ class Declaration:
 def settled(
     values: Mapping[str, Any], current: Mapping[str, Any] | None = None
 ) -> dict[str, Value]:
-    """Return declared *values* for a file that says *current*: single flags applied, percentages left out."""
+    """Return declared *values* for a file that says *current*: single flags applied, what is for the running httpd
+    alone left out."""
     found: dict[str, Value] = {}
     for name, value in values.items():
         if isinstance(value, Flags):
             found[name] = value.on((current or {}).get(name))
+        elif isinstance(value, Restored):
+            if value.config is not None:
+                found[name] = value.config
         elif not isinstance(value, Percent):
             found[name] = value
     return found

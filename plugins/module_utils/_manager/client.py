@@ -5,18 +5,21 @@
 
 Private to this collection.
 
-What mod_proxy_balancer.c wants (``balancer_handler``, ``push2table``, ``safe_referer``): a Referer whose host is the
-name of the server, the nonce of the balancer in the body of a POST, values encoded twice, and a body of at
-most 1024 bytes, of which it reads nothing more. It answers 200 to nearly everything, so whether a POST had its
-effect is for the caller to read back.
+What mod_proxy_balancer.c wants (``balancer_handler``, ``push2table``, ``safe_referer``): a Referer whose host
+is the name of the server, the nonce of the balancer in the body of a POST, values encoded twice (or, by an old
+httpd, once), and a body of at most 1024 bytes, of which it reads nothing more. It answers 200 to nearly
+everything, so whether a POST had its effect is for the caller to read back.
 """
 
 from __future__ import annotations
 
+import functools
 import http.client
+import io
+import re
 import socket
 import time
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 from urllib.parse import quote, urlsplit
 
 from .._httpd.errors import HttpdError
@@ -29,10 +32,20 @@ if TYPE_CHECKING:
 _BODY = 1024
 _LARGEST = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
+# From the one on, values are decoded twice; before the other, once (seen on 2.4.18 to 2.4.41, and from 2.4.52 on).
+_TWICE = (2, 4, 52)
+_ONCE = (2, 4, 49)
+_SERVE = (
+    'serve balancer-manager there, in the virtual host that proxies, and before any ProxyPass "/" say'
+    ' ProxyPass /balancer-manager "!"'
+)
 _ADVICE = {
     401: "give manager_username and manager_password",
     403: "allow this host there (Require), or use an address that it allows",
-    404: "serve balancer-manager there (SetHandler balancer-manager)",
+    404: _SERVE,
+    500: _SERVE,
+    502: _SERVE,
+    503: _SERVE,
 }
 
 
@@ -101,6 +114,7 @@ class Manager:
         self._host = server_name or own + (f":{port}" if port else "")
         #: what httpd calls the server; it says so on its page.
         self._name = _without_port(self._host)
+        self._version: tuple[int, ...] = ()
         self._connection: _Connection | None = None
 
     def named(self, server_name: str) -> Manager:
@@ -114,7 +128,9 @@ class Manager:
         """
         # Without a parameter it needs no Referer, and says the name that one has to have.
         page = self._parsed(self._path)
-        self._name = page.server_name or self._name
+        if re.fullmatch(r"[^\x00-\x20\x7f]+", page.server_name):
+            self._name = page.server_name
+        self._version = page.version
         if not counters or not page.balancers:
             return page
         xml = self._parsed(self._path + "?xml=1")
@@ -133,9 +149,10 @@ class Manager:
         Raises :class:`Unreachable`; :class:`Refused` if the fields are too long, or httpd cannot add a member.
         """
         head = [("b", balancer)] + ([("w", member)] if member is not None else [])
-        start = "&".join(map(_encoded, [*head, ("nonce", nonce)]))
+        self._check_decoding([*head, *fields])
+        start = "&".join(_encoded(field, self._decodes) for field in [*head, ("nonce", nonce)])
         bodies: list[str] = []
-        for text in map(_encoded, fields):
+        for text in _encoded_all(fields, self._decodes):
             if bodies and len(bodies[-1]) + 1 + len(text) <= _BODY:
                 bodies[-1] += "&" + text
             else:
@@ -146,6 +163,19 @@ class Manager:
             )
         for body in bodies:
             self._request("POST", self._path, body)
+
+    def _check_decoding(self, fields: Sequence[tuple[str, str]]) -> None:
+        """Refuse what a httpd would misread of which it is not known how often it decodes."""
+        if _ONCE <= self._version < _TWICE:
+            for field in fields:
+                if _encoded(field, 1) != _encoded(field, 2):
+                    raise Refused(
+                        f"httpd {'.'.join(map(str, self._version))} may misread {field[1]!r}; change the files instead"
+                    )
+
+    @property
+    def _decodes(self) -> int:
+        return 1 if self._version and self._version < _TWICE else 2
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -158,10 +188,7 @@ class Manager:
         try:
             return parse(text)
         except PageError as problem:
-            raise Unreachable(
-                f"{self.url} (Host: {self._host}): {problem}. Serve balancer-manager there, in the virtual host that"
-                ' proxies, and before any ProxyPass "/" say ProxyPass /balancer-manager "!"'
-            ) from None
+            raise Unreachable(f"{self.url} (Host: {self._host}): {problem}; {_SERVE}") from None
 
     def _request(self, method: str, path: str, body: str | None = None) -> bytes:
         kept = self._connection is not None
@@ -174,7 +201,8 @@ class Manager:
                 if not kept:
                     raise
                 return self._once(method, path, body)
-        except (OSError, http.client.HTTPException) as problem:
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            # ValueError: the name of a host with an empty or a too long label.
             self.close()
             raise Unreachable(f"{self.url}: {_said(problem, self._timeout)}") from None
         except ManagerError:
@@ -188,19 +216,22 @@ class Manager:
                 self._address, self._timeout, self._context(), _without_port(self._host)
             )
         connection = self._connection
-        headers = {"Host": self._host, "Referer": f"http://{self._name}/"}
+        connection.response_class = functools.partial(_Response, deadline)  # type: ignore[assignment]
+        if connection.sock is not None:
+            connection.sock.settimeout(self._timeout)
+        headers: dict[str, Any] = {"Host": self._host, "Referer": _referer(self._name)}
         username, password = self._options[:2]
         if username is not None:
             from base64 import b64encode
 
-            pair = f"{username}:{password or ''}".encode()
+            pair = f"{username}:{password or ''}".encode("utf-8", "surrogateescape")
             headers["Authorization"] = "Basic " + b64encode(pair).decode("ascii")
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         self.requests += 1
         connection.request(method, path, body.encode("ascii") if body else None, headers)
         response = connection.getresponse()
-        content = self._read(response, deadline)
+        content = self._read(response)
         if response.status == 400 and body is not None:
             raise Refused(
                 "httpd refuses it: the member exists already, its URL is not possible, or no slot is free"
@@ -209,7 +240,7 @@ class Manager:
             raise Unreachable(f"{self.url} (Host: {self._host}): {self._status(response)}")
         return content
 
-    def _read(self, response: http.client.HTTPResponse, deadline: float) -> bytes:
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -224,8 +255,6 @@ class Manager:
             size += len(part)
             if size > _LARGEST:
                 raise Unreachable(f"{self.url}: the answer is larger than {_LARGEST // 2**20} MiB")
-            if time.monotonic() > deadline:
-                raise socket.timeout()
 
     def _status(self, response: http.client.HTTPResponse) -> str:
         said = f"status {response.status} {response.reason}"
@@ -248,13 +277,49 @@ class Manager:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
             if certificate:
-                context.load_cert_chain(certificate, key)
+                # Without a password, OpenSSL would ask on the terminal for that of an encrypted key.
+                context.load_cert_chain(certificate, key, password="")
         except (OSError, ValueError) as problem:
             files = ", ".join(str(path) for path in (ca_path, certificate, key) if path)
             raise Unreachable(
                 f"{files}: {problem}; see manager_ca_path, manager_client_cert"
             ) from None
         return context
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that has to be complete, head and all, at a *deadline* of ``time.monotonic``."""
+
+    def __init__(
+        self, deadline: float, sock: socket.socket, debuglevel: int = 0, method: str | None = None
+    ) -> None:
+        super().__init__(sock, debuglevel, method)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Timed(sock, deadline))
+
+
+class _Timed(io.RawIOBase):
+    """What *sock* receives until *deadline*: a timeout of a socket starts anew with each byte."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._raw: Any = sock.makefile("rb", buffering=0)
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise socket.timeout()
+        self._sock.settimeout(left)
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _Connection(http.client.HTTPConnection):
@@ -274,12 +339,29 @@ class _Connection(http.client.HTTPConnection):
             self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
 
 
-def _encoded(field: tuple[str, str]) -> str:
-    """Return ``key=value`` as balancer-manager decodes it: the value twice (``push2table`` and again in
-    ``balancer_handler``)."""
+def _encoded_all(fields: Sequence[tuple[str, str]], times: int) -> list[str]:
+    """Return *fields* encoded; with what it confirms, ``b_wyes`` is one: a body without both adds nothing."""
+    texts: list[str] = []
+    for field in fields:
+        if field[0] == "b_wyes" and texts:
+            texts[-1] += "&" + _encoded(field, times)
+        else:
+            texts.append(_encoded(field, times))
+    return texts
+
+
+def _encoded(field: tuple[str, str], times: int) -> str:
+    """Return ``key=value`` as a balancer-manager reads it that decodes values so many *times*: in ``push2table``, and
+    newer ones in ``balancer_handler`` again."""
     key, value = field
-    once = quote(value.encode("utf-8", "surrogateescape"), safe="/:")
-    return f"{key}={quote(once, safe='/:')}"
+    text = quote(value.encode("utf-8", "surrogateescape"), safe="/:")
+    return f"{key}={text if times == 1 else quote(text, safe='/:')}"
+
+
+def _referer(name: str) -> bytes:
+    """Return an address at the server that httpd calls *name*; it calls ``[::1]`` ``::1``."""
+    own = f"[{name}]" if ":" in name and name[:1] != "[" else name
+    return f"http://{own}/".encode("utf-8", "surrogateescape")
 
 
 def _without_port(host: str) -> str:

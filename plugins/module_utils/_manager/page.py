@@ -116,8 +116,15 @@ def parse(text: str) -> Page:
 
     Raises :class:`PageError` where it is no page of balancer-manager, or its end is missing.
     """
-    if "<httpd:manager" in text[:300]:
-        return _parse_xml(text)
+    try:
+        return _parse_xml(text) if "<httpd:manager" in text[:300] else _parse_html(text)
+    except (ValueError, OverflowError):
+        raise PageError(
+            "the page of balancer-manager shows a number that is not possible"
+        ) from None
+
+
+def _parse_html(text: str) -> Page:
     heading = re.search(r"<h1>Load Balancer Manager for ([^<\n]*)</h1>", text[:8192])
     if not heading:
         raise PageError(_looks_like(text))
@@ -126,7 +133,7 @@ def parse(text: str) -> Page:
     page = Page()
     page.server_name = html.unescape(heading.group(1)).strip()
     before, *sections = text.split(_SECTION)
-    version = re.search(r"Server Version: Apache/(\d+(?:\.\d+)*)", before)
+    version = re.search(r"Server Version: Apache/(\d{1,9}(?:\.\d{1,9}){0,9})", before)
     page.version = tuple(map(int, version.group(1).split("."))) if version else ()
     page.persist = "changes will be persisted" in before
     for section in sections:
@@ -140,32 +147,36 @@ def parse(text: str) -> Page:
 def _looks_like(text: str) -> str:
     title = re.search(r"<title>([^<]{0,200})", text[:65536], re.IGNORECASE)
     words = " ".join(re.sub(r"<[^<>]{0,1000}>", " ", text[:2000]).split())[:80]
-    seen = html.unescape(title.group(1)).strip() if title else words
+    seen = (html.unescape(title.group(1)).strip() if title else words) or text.strip()[:80]
     return f"this is no page of balancer-manager, but {seen!r}" if seen else "the answer is empty"
 
 
 def _balancer(section: str) -> LiveBalancer:
     heading, end, rest = section.partition("</h3>")
-    name = re.search(r"balancer://([^<\s\]]+)", _text(heading))
+    name = re.search(r"balancer://([^<\s\]]+)", _shown(heading))
     if not end or not name:
         raise PageError("the page of balancer-manager has a balancer without a name")
     balancer = LiveBalancer(name.group(1).lower())
-    identifier = re.search(r"\[([^\]]*)\]\s*$", heading)
-    balancer.identifier = identifier.group(1) if identifier else ""
+    _before, bracket, identifier = heading.rstrip().rpartition("[")
+    balancer.identifier = identifier[:-1] if bracket and identifier.endswith("]") else ""
     nonce = re.search(r"nonce=([^\"'&]*)", heading)
     tables = [_table(part) for part in rest.split("<table")[1:]]
     for headings, rows in tables:
         if headings[:1] == ["MaxMembers"]:
             for row in rows:
-                _settings(balancer, dict(zip(headings, row)))
+                _settings(balancer, _row(headings, row))
         elif headings[:1] == ["Worker URL"]:
             for row in rows:
                 if not nonce:
                     nonce = re.search(r"nonce=([^\"'&]*)", row[0])
-                member = _member(dict(zip(headings, row)))
+                member = _member(_row(headings, row))
                 balancer.members[identity(member.url)] = member
-    if len(tables) < 2:
-        raise PageError(f"the page of balancer-manager breaks off in balancer://{balancer.name}")
+    if not {"MaxMembers", "Worker URL"} <= {
+        name for headings, _rows in tables for name in headings[:1]
+    }:
+        raise PageError(
+            f"the page of balancer-manager breaks off in balancer://{balancer.name[:80]}"
+        )
     balancer.nonce = html.unescape(nonce.group(1)) if nonce else None
     return balancer
 
@@ -186,22 +197,33 @@ def _table(part: str) -> tuple[list[str], list[list[str]]]:
     return headings, rows
 
 
+def _row(headings: list[str], row: list[str]) -> dict[str, str]:
+    # A URL may hold "<td>", and httpd shows it as it is: rather no value than that of another column.
+    if len(row) != len(headings):
+        raise PageError("the page of balancer-manager has a row that does not fit its headings")
+    return dict(zip(headings, row))
+
+
+def _shown(cell: str) -> str:
+    """Return a cell without tags: httpd escapes neither URLs of members nor names of balancers."""
+    return (re.sub(r"<[^<>]*>", "", cell) if "<" in cell else cell).strip()
+
+
 def _text(cell: str) -> str:
     """Return what a reader sees of a cell."""
-    if "<" in cell:
-        cell = re.sub(r"<[^<>]*>", "", cell)
-    return html.unescape(cell).strip() if "&" in cell else cell.strip()
+    cell = _shown(cell)
+    return html.unescape(cell).strip() if "&" in cell else cell
 
 
 def _settings(balancer: LiveBalancer, row: dict[str, str]) -> None:
-    sizes = re.match(r"(\d+)(?: \[(\d+) Used\])?", _text(row.get("MaxMembers", "")))
+    sizes = re.match(r"(\d{1,9})(?: \[(\d{1,9}) Used\])?", _text(row.get("MaxMembers", "")))
     if sizes:
         balancer.slots = int(sizes.group(1))
         balancer.used = int(sizes.group(2)) if sizes.group(2) else None
     for heading, name in _BALANCER_COLUMNS.items():
         if heading in row:
             balancer.values[name] = _setting(name, _text(row[heading]))
-    cookie = re.sub(r"\s*\|\s*", "|", _text(row.get("StickySession", "")))
+    cookie = "|".join(part.strip() for part in _text(row.get("StickySession", "")).split("|"))
     if cookie not in ("", "(None)"):
         balancer.values["stickysession"] = cookie
 
@@ -219,7 +241,7 @@ def _member(row: dict[str, str]) -> LiveMember:
             values[name] = _value(name, _text(row[heading]))
     counters = {name: _number(row.get(name.capitalize(), "0")) for name in ("elected", "busy")}
     counters["lbstatus"] = _number(row.get("Load", "0"))
-    return LiveMember(_text(row.get("Worker URL", "")), values, flags, counters)
+    return LiveMember(_shown(row.get("Worker URL", "")), values, flags, counters)
 
 
 def _status(flags: frozenset[str]) -> Value:
@@ -234,7 +256,7 @@ def _value(name: str, text: str) -> Value:
 
 
 def _number(cell: str) -> int:
-    found = re.match(r"-?\d+", _text(cell))
+    found = re.match(r"-?\d{1,20}", _text(cell))
     return int(found.group(0)) if found else 0
 
 

@@ -131,6 +131,23 @@ def test_a_balancer_of_one_member_has_no_load_factor_until_there_is_a_second(pro
     assert shown["drift"] == []
 
 
+def test_the_first_member_gets_its_load_factor_when_the_second_is_declared_alone(proxy: Proxy):
+    lines = [line for line in BODY.splitlines(True) if ":2 " not in line and ":3 " not in line]
+    proxy.start(vhost("app.example.com", "".join(lines)))
+    proxy.run("balancer", name="app", members=[{"url": N1, "loadfactor": 3}])
+    proxy.run("balancer", name="app", members=[{"url": N2, "route": "n2"}], purge=[])
+    assert proxy.member(N1)["runtime"]["loadfactor"] == 3.0
+    assert proxy.info()["drift"] == []
+
+
+def test_a_member_that_only_runs_is_given_what_it_can_be_given(app: Proxy):
+    new = {"url": "http://127.0.0.1:4", "route": "n4"}
+    app.run("balancer", name="app", members=[new], purge=[], target="runtime")
+    result = app.run("balancer", name="app", members=[{**new, "retry": 5, "lbset": 2}], purge=[])
+    assert "member http://127.0.0.1:4: retry is set by a reload" in result["reload_reasons"][0]
+    assert app.info()["drift"] == []
+
+
 def test_what_somebody_changed_in_the_running_httpd_alone_is_put_right(app: Proxy):
     app.run("balancer", name="app", members=[{"url": N1, "lbset": 5}], purge=[], target="runtime")
     assert [(d["parameter"], d["config"], d["runtime"]) for d in app.info()["drift"]] == [
@@ -336,6 +353,15 @@ class TestTwoVirtualHosts:
         ]
         rows = proxy.run("balancer_info")["balancers"]
         assert [row["drift"] for row in rows] == [[], []]
+
+    def test_get_no_method_from_the_main_server(self, proxy: Proxy):
+        section, _mark, _use = BODY.partition("    ProxyPass")
+        text = section + vhost("one.example.com", "    ProxyPass /app balancer://app\n")
+        proxy.start(text)
+        change = {"name": "app", "vhost": "_main", "proxy_set": {"lbmethod": "bybusyness"}}
+        refused = proxy.attempt("balancer", **change)
+        assert "lbmethod=bybusyness would have no effect in one.example.com" in refused["msg"]
+        assert proxy.site.read_text() == text
 
 
 def test_a_virtual_host_that_is_not_loaded_yet_waits_for_the_reload(proxy: Proxy):

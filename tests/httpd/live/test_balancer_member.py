@@ -145,6 +145,16 @@ def test_one_file_of_two_virtual_hosts_says_which_is_not_drained(proxy: Proxy):
     result = proxy.run("balancer_member", url=N1, state="drained")
     assert [row["vhost"] for row in result["not_reached"]] == ["two.example.com"]
     assert result["reload_required"] is True
+    waited = proxy.attempt("balancer_member", url=N1, state="drained", **WAIT)
+    assert "nobody can tell when the members are idle" in waited["msg"]
+    assert "two.example.com" in waited["msg"] and waited["drained"] is False
+
+
+def test_a_virtual_host_without_balancer_manager_does_not_keep_the_others_waiting(proxy: Proxy):
+    proxy.start(vhost("one.example.com", BODY) + vhost("two.example.com", BODY, manager=""))
+    result = proxy.run("balancer_member", url=N1, state="drained")
+    assert [c["layer"] for c in result["changes"]] == ["config", "config", "runtime"]
+    assert [row["vhost"] for row in result["not_reached"]] == ["two.example.com"]
 
 
 class TestAMember:
@@ -162,6 +172,18 @@ class TestAMember:
         assert (
             app.run("balancer_member", url="http://127.0.0.1:4", state="absent")["changed"] is False
         )
+
+    def test_that_was_removed_is_whole_again_when_it_is_added_before_the_reload(self, app: Proxy):
+        text = app.site.read_text()
+        app.run("balancer_member", url=N3, state="absent")
+        result = app.run("balancer_member", url=N3, balancer="app", route="n3")
+        member = result["members"][0]
+        assert (member["status"], member["usable"]) == ([], True)
+        # As it was loaded, but for the order of its lines.
+        assert sorted(app.site.read_text().splitlines()) == sorted(text.splitlines())
+        assert app.info()["drift"] == []
+        app.run("graceful_reload", only_if_needed=False)
+        assert status(app, N3) == ([], [])
 
     def test_that_is_the_last_one_is_not_removed(self, app: Proxy):
         for url in (N1, N2):
@@ -215,8 +237,9 @@ class TestTheLastUsableMember:
         app.run("balancer_member", url=N1, state="disabled", target="runtime")
         app.run("balancer_member", url=N2, state="drained")
         for target in ("both", "runtime"):
-            refused = app.attempt("balancer_member", url=N3, state="disabled", target=target)
-            assert f"{N1} is disabled; {N2} is drained" in refused["msg"]
+            for how in ({"state": "disabled"}, {"status": ["disabled"]}):
+                refused = app.attempt("balancer_member", url=N3, target=target, **how)
+                assert f"{N1} is disabled; {N2} is drained" in refused["msg"]
 
     def test_may_stand_by(self, app: Proxy):
         app.run("balancer_member", url=N3, state="hot_standby")
@@ -241,19 +264,21 @@ class TestAWait:
         with Backend("n1") as node:
             body = BODY.replace(N1, node.url).replace("growth=5", "stickysession=JSESSIONID")
             proxy.start(vhost("app.example.com", body))
-            end = time.monotonic() + 2.5
+            ended = threading.Event()
 
             def ask() -> None:
-                while time.monotonic() < end:
+                while "status=+N" not in proxy.site.read_text():
+                    time.sleep(0.02)
+                for dummy in range(20):
                     proxy.httpd.get("/app", {"Cookie": "JSESSIONID=x.n1"})
                     time.sleep(0.1)
+                ended.set()
 
             client = threading.Thread(target=ask)
             client.start()
             result = proxy.run("balancer_member", route="n1", state="drained", **WAIT)
+            assert ended.is_set() and result["drained"] is True and result["waited"] > 1
             client.join()
-            # The module needs some time to start.
-            assert result["drained"] is True and result["waited"] > 1
 
     @pytest.mark.parametrize("what", ["fail", "restore", "disable", "continue"])
     def test_that_takes_too_long_ends_as_declared(self, app: Proxy, what):
@@ -266,6 +291,34 @@ class TestAWait:
         if what in ("fail", "restore"):
             assert "not idle after 1 s (wait_timeout)" in result["msg"]
             assert "requests in flight" in result["msg"]
+
+    def test_puts_back_only_what_it_has_changed(self, proxy: Proxy):
+        section, _mark, _rest = BODY.partition("    ProxyPass")
+        other = section.replace("balancer://app", "balancer://two").replace(
+            "route=n1", "route=n1 status=N"
+        )
+        proxy.start(vhost("app.example.com", section + other))
+        text = proxy.site.read_text()
+        proxy.run("balancer_member", url=N1, balancer="app", state="disabled", target="runtime")
+        options = {**WAIT, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "restore"}
+        result = proxy.attempt("balancer_member", url=N1, state="drained", **options)
+        assert "its flags were put back" in result["msg"]
+        rows = proxy.run("balancer_info")["balancers"]
+        flags = [
+            [word for word in ("disabled", "drained") if row["members"][0]["runtime"][word]]
+            for row in rows
+        ]
+        assert flags == [["disabled"], ["drained"]] and proxy.site.read_text() == text
+        assert result["reload_required"] is False
+
+    def test_in_the_running_httpd_alone_is_put_back_there(self, app: Proxy):
+        options = {**WAIT, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "restore"}
+        app.attempt("balancer_member", url=N1, state="drained", target="runtime", **options)
+        assert status(app) == ([], [])
+
+    def test_is_not_for_a_member_that_is_removed(self, app: Proxy):
+        refused = app.attempt("balancer_member", url=N1, state="absent", wait=True)
+        assert "drain the member first" in refused["msg"] and status(app) == ([], [])
 
     def test_notices_that_somebody_put_the_member_back(self, app: Proxy):
         def put_back() -> None:

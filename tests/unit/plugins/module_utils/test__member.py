@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.plan import Flags
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._live import Running
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import (
     Unreachable,
@@ -21,7 +20,6 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._member im
     Selector,
     Wanted,
     host_of,
-    undone,
     wait,
 )
 
@@ -72,21 +70,18 @@ class TestIdle:
         assert idle.observe(21, 0, 0)
 
 
-def test_what_was_changed_is_put_back_member_by_member():
-    before = {
-        "http://a:1": frozenset(),
-        "http://b:1": frozenset({"stopped"}),
-        "http://c:1": frozenset(),
-    }
-    back = undone(before, Wanted("drained", {}))
-    assert [(w.values["status"], w.urls) for w in back] == [
-        (Flags(frozenset(), frozenset({"drained"})), frozenset(before))
-    ]
-    back = undone(before, Wanted("enabled", {}))
-    assert {w.values["status"].add: set(w.urls) for w in back} == {
-        frozenset(): {"http://a:1", "http://c:1"},
-        frozenset({"stopped"}): {"http://b:1"},
-    }
+@pytest.mark.parametrize(
+    ("state", "values", "expected"),
+    [
+        ("drained", {}, True),
+        ("absent", {}, True),
+        ("enabled", {}, False),
+        ("present", {"status": ["hot_standby"]}, False),
+        ("present", {"status": ["stopped", "hot_standby"]}, True),
+    ],
+)
+def test_a_member_is_taken_out_by_state_or_by_status(state, values, expected):
+    assert Wanted(state, values).takes_out is expected
 
 
 class Clock:
