@@ -233,6 +233,7 @@ def plan(cluster: Cluster, kinds: Counter[str], seed: int = 1) -> Iterator[Call]
     left = list(kinds.elements())
     dice.shuffle(left)
     while left:
-        kind = next(kind for kind in left if cluster.possible(kind, left))
+        possible = [kind for kind in left if cluster.possible(kind, left)]
+        kind = possible[0]
         left.remove(kind)
         yield cluster.change(kind)
