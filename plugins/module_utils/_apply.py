@@ -41,7 +41,8 @@ NOT_VALIDATED = "no"
 
 
 class Outcome(NamedTuple):
-    """What came of a request. *not_reached*: running balancers that were to be changed and were not."""
+    """What came of a request. *not_reached*: running balancers that were to be changed and were not. *failure*: why the
+    running httpd was not given all of it, after files were written; "" otherwise."""
 
     changes: list[Done]
     entries: list[Entry]
@@ -54,6 +55,7 @@ class Outcome(NamedTuple):
     not_reached: list[Missed]
     reached: list[Running]
     targets: list[Target]
+    failure: str
 
     @property
     def changed(self) -> bool:
@@ -240,6 +242,7 @@ def _outcome(
         live.missed,
         live.running,
         plan.targets,
+        live.failure,
     )
 
 

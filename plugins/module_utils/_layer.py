@@ -15,6 +15,7 @@ from ._balancer.live import LivePlan, reload_reasons
 from ._balancer.plan import Change
 from ._configuration import ConfigurationError, Plan, Target
 from ._generation import Memory
+from ._httpd.errors import HttpdError
 from ._instance import Instance
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Layer:
         self.changes = _foreseen(self._parts)
         self.missed = [missed for part in parts for missed in part.missed]
         self.running = [running for part in parts for running in part.running]
+        #: Why it was not carried out to its end; "" if it was.
+        self.failure = ""
 
     @property
     def parts(self) -> Sequence[Part]:
@@ -112,7 +115,11 @@ class Layer:
         return ["no manager_url is given" if target.wish.access is None else "httpd does not run"]
 
     def carry_out(self, written: Sequence[str]) -> dict[str, list[str]]:
-        """Give the running balancers what is declared; return what :meth:`reasons` then says."""
+        """Give the running balancers what is declared; return what :meth:`reasons` then says.
+
+        Where httpd stops taking it, ``failure`` says why, ``changes`` are those made until then, and as nothing is
+        certain of the files any more, nothing is returned.
+        """
         if not self.changes:
             return self.reasons(written)
         from ._live import apply_now
@@ -120,7 +127,11 @@ class Layer:
         self.changes = []
         for part in self._parts:
             for index, running in enumerate(part.running):
-                applied = apply_now(running, part.target.wish.declaration)
+                try:
+                    applied = apply_now(running, part.target.wish.declaration)
+                except HttpdError as problem:
+                    self.failure = f"balancer://{running.name} of {running.vhost}: {problem}"
+                    return {}
                 part.plans[index] = applied
                 self.changes += [Done(running.name, c, running.vhost) for c in applied.changes]
                 if applied.changes:

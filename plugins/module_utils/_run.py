@@ -75,14 +75,20 @@ def _run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]])
         _hide(module)
         result = work(module)
     except _EXPECTED as problem:
-        module.fail_json(msg="\n".join(masked(display(line)) for line in str(problem).split("\n")))
+        module.fail_json(msg=_message(problem))
     except OSError as problem:
         module.fail_json(
             msg=f"{problem.filename or 'httpd'}: {problem.strerror}",
             exception=traceback.format_exc(),
         )
     else:
+        if "msg" in result:
+            module.fail_json(**_text(result))
         module.exit_json(**_text(result))
+
+
+def _message(problem: Exception | str) -> str:
+    return "\n".join(masked(display(line)) for line in str(problem).split("\n"))
 
 
 def _hide(module: AnsibleModule) -> None:
@@ -208,6 +214,8 @@ def _balancer_member(module: AnsibleModule) -> dict[str, Any]:
     else:
         work = _Members(module, selector, guard, access)
     result: dict[str, Any] = work.change(wanted)
+    if "msg" in result:
+        return result
     result.update(waited=0.0, drained=False)
     if params["wait"] and not module.check_mode and result["running"]:
         unknown = result["not_reached"]
@@ -373,11 +381,15 @@ class _RunningMembers:
             _check_possible(plan)
             work.append((each, declared, plan))
         self._changes = []
-        for each, declared, plan in work:
-            if plan.changes and not self._module.check_mode:
-                plan = apply_now(each, declared)
-                _check_possible(plan)
-            self._changes += [Done(each.name, change, each.vhost) for change in plan.changes]
+        try:
+            for each, declared, plan in work:
+                if plan.changes and not self._module.check_mode:
+                    plan = apply_now(each, declared)
+                    _check_possible(plan)
+                self._changes += [Done(each.name, change, each.vhost) for change in plan.changes]
+        except (HttpdError, ConfigurationError) as problem:
+            failed = {"msg": _message(f"balancer://{each.name} of {each.vhost}: {problem}")}
+            return {**_running_result(self._module, self._changes), **failed}
         return _running_result(self._module, self._changes)
 
     def restore(self) -> dict[str, Any]:
@@ -661,6 +673,8 @@ def _result(module: AnsibleModule, outcome: Outcome) -> dict[str, Any]:
         validated=outcome.validated,
         problems=[problem.result() for problem in outcome.problems],
     )
+    if outcome.failure:
+        result["msg"] = _message(outcome.failure)
     if outcome.backup_files:
         result["backup_files"] = outcome.backup_files
     if module._diff:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -388,3 +389,44 @@ def test_no_nonce_and_no_password_is_shown(proxy: Proxy):
     )
     assert "hush-hush" not in str(result)
     assert "hush-hush" not in str(proxy.run("balancer_info"))
+
+
+def test_two_at_a_time_lose_no_change_and_leave_nothing_to_reload(app: Proxy):
+    def change(url: str) -> list[dict]:
+        return [
+            app.run("balancer_member", url=url, loadfactor=str(factor)) for factor in range(2, 10)
+        ]
+
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(change, (N1, N2)))
+    assert all(result["changed"] and not result["reload_required"] for r in results for result in r)
+    state = app.run("balancer_info")
+    assert (state["reload_required"], state["reload_reasons"]) == (False, [])
+    (balancer,) = state["balancers"]
+    assert balancer["drift"] == []
+    assert [m["runtime"]["loadfactor"] for m in balancer["members"]] == [9.0, 9.0, 1.0]
+
+
+def test_what_was_done_before_an_error_is_told(proxy: Proxy):
+    # The second virtual host lets its balancer be read, and not be changed.
+    readable = MANAGER.replace(
+        "Require local",
+        "<Limit GET>\nRequire local\n</Limit>\n<LimitExcept GET>\nRequire all denied\n</LimitExcept>",
+    )
+    shared = proxy.httpd.write("shared.conf", BODY)
+    include = f"    Include {shared}\n"
+    proxy.start(
+        vhost("one.example.com", include) + vhost("two.example.com", include, manager=readable)
+    )
+    wanted = {"url": N1, "state": "drained"}
+    result = proxy.attempt("balancer_member", **wanted)
+    assert "two.example.com" in result["msg"] and "403" in result["msg"]
+    assert result["changed"] is True
+    assert [(c["layer"], c["vhost"]) for c in result["changes"]] == [
+        ("config", None),
+        ("runtime", "one.example.com"),
+    ]
+    assert result["reload_required"] is True
+    result = proxy.run("graceful_reload", manager_url=None)
+    assert proxy.run("balancer_member", **wanted)["changed"] is False
+    assert [row["drift"] for row in proxy.run("balancer_info")["balancers"]] == [[], []]
