@@ -49,11 +49,15 @@ class Generation(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Whether httpd is ``running``, and whether it has not loaded what the files say now."""
+    """Whether httpd is ``running``, and whether it has not loaded what the files say now.
+
+    ``doubt``: why the answer may be wrong; "" where it is certain.
+    """
 
     running: bool
     reload_required: bool
     reasons: list[str]
+    doubt: str = ""
 
 
 class Memory:
@@ -75,7 +79,16 @@ class Memory:
         self._path = record_path(instance)
         self._margin = int(max(_LEAST_MARGIN, 2 * instance.test_seconds) * 1e9)
         self._before: dict[str, tuple[list[str], str | None, str | None]] = {}
-        known = _read(self._path) if self.generation and self._path else {}
+        self._doubt = ""
+        known: dict[str, Any] = {}
+        if self.generation and self._path:
+            try:
+                known = _read(self._path)
+            except PermissionError:
+                self._doubt = (
+                    f"Whether httpd has loaded the files was told by their times alone, as {self._path} may not be"
+                    " read. A change that needs no reload looks like one that does then; use become."
+                )
         # Of another generation there is nothing to remember: the times of the files decide.
         self._record = {
             path: entry
@@ -96,7 +109,7 @@ class Memory:
         for path in _ends(files):
             pending = self._look(path, self.generation)
             reasons += [f"{path}: {reason}" for reason in pending]
-        return Loaded(True, bool(reasons), reasons)
+        return Loaded(True, bool(reasons), reasons, self._doubt)
 
     def about_to_write(self, files: Iterable[str]) -> None:
         """Keep in mind what is pending for ``files``, and what httpd has loaded of them."""
@@ -136,7 +149,7 @@ class Memory:
                 else:
                     pending = [] if after == running else [*pending, WRITTEN]
             reasons += [f"{path}: {reason}" for reason in dict.fromkeys(pending)]
-        return Loaded(True, bool(reasons), reasons)
+        return Loaded(True, bool(reasons), reasons, self._doubt)
 
     def note_written(
         self, files: Iterable[str], reasons: Sequence[str] = (WRITTEN,), given: bool = False
@@ -277,7 +290,10 @@ def fingerprint(content: bytes | None) -> str:
 
 
 def _read(path: str) -> dict[str, Any]:
-    """Return the remembered files; nothing where the record is not ours or not readable."""
+    """Return the remembered files; nothing where there is no record, or one that is not ours.
+
+    Raises PermissionError.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, encoding="utf-8") as stream:
@@ -290,5 +306,7 @@ def _read(path: str) -> dict[str, Any]:
         return {
             str(name): {key: entry[key] for key in _KEYS} for name, entry in found["files"].items()
         }
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

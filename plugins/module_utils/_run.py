@@ -495,7 +495,7 @@ def _check_possible(plan: LivePlan) -> None:
 
 
 def _running_result(module: AnsibleModule, changes: Sequence[Done]) -> dict[str, Any]:
-    result = _loaded(Loaded(True, False, []))
+    result = _loaded(module, Loaded(True, False, []))
     result.update(
         changed=bool(changes),
         changes=list(map(_change, changes)),
@@ -519,7 +519,7 @@ def _balancer_info(module: AnsibleModule) -> dict[str, Any]:
         own = server(configuration, vhost)
         balancers = [balancer for balancer in balancers if balancer.vhost is own]
     memory = Memory(instance)
-    result = _loaded(memory.state(dict.fromkeys([*view.includes, *memory.files])))
+    result = _loaded(module, memory.state(dict.fromkeys([*view.includes, *memory.files])))
     described = _Described(module.params, configuration, result["running"])
     result.update(
         changed=False,
@@ -665,7 +665,7 @@ def _warned(module: AnsibleModule, outcome: Outcome) -> Outcome:
 
 
 def _result(module: AnsibleModule, outcome: Outcome) -> dict[str, Any]:
-    result = _loaded(outcome.loaded)
+    result = _loaded(module, outcome.loaded)
     result.update(
         changed=outcome.changed,
         changes=list(map(_change, outcome.changes)),
@@ -715,7 +715,9 @@ def _line(change: dict[str, Any], value: Any) -> str:
     return f"{' '.join(filter(None, what))}: {value}\n"
 
 
-def _loaded(loaded: Loaded) -> dict[str, Any]:
+def _loaded(module: AnsibleModule, loaded: Loaded) -> dict[str, Any]:
+    if loaded.doubt:
+        module.warn(loaded.doubt)
     return {
         "running": loaded.running,
         "reload_required": loaded.reload_required,

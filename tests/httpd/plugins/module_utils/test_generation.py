@@ -402,3 +402,28 @@ class TestTheRecord:
         else:
             monkeypatch.setattr(os, "geteuid", lambda: record.stat().st_uid + 1)
         assert state(httpd, app).reasons == [f"{app}: {_generation.NEWER}"]
+
+
+def test_says_that_it_may_be_wrong_to_one_who_may_not_read_the_memory(
+    httpd: PrivateHttpd, app: str
+) -> None:
+    written(httpd, app, "# second\n")
+    known = memory(httpd)
+    known.note_applied([app], [])
+    assert state(httpd, app) == CURRENT
+    instance = Instance.find(
+        binary=httpd.command()[0],
+        server_root=str(httpd.root),
+        config_file=str(httpd.config_file),
+    )
+    instance.view()
+    Path(_generation.record_path(instance)).chmod(0)
+    if os.geteuid() == 0:
+        for folder in (httpd.root, *httpd.root.parents[:3]):
+            folder.chmod(folder.stat().st_mode | 0o111)
+        os.seteuid(65534)
+    try:
+        found = Memory(instance).state([app])
+    finally:
+        os.seteuid(os.getuid())
+    assert found.reload_required and "use become" in found.doubt
