@@ -133,6 +133,7 @@ def theirs(port: int, host: str) -> dict[str, Any]:
     return {OTHER: {**where, "member_host": host, "state": "drained"}}
 
 
+@pytest.mark.long
 def test_one_task_drains_99_of_100_members_many_times_faster_than_a_loop(
     tmp_path: Path, say: Callable[[str], None]
 ):
