@@ -11,11 +11,11 @@ export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
 lint := ruff types yamllint ansible-lint reuse changelog
-tests := $(lint) units httpd live demo-check sanity integration
+tests := $(lint) units httpd load demo-check sanity integration
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-stop test test-all lint $(tests) live-all molecule molecule-all format setup clean
+.PHONY: help demo demo-stop test test-all lint $(tests) load-all molecule molecule-all format setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ test: setup ## every check, fast ones first (at most 30 minutes on 2 cores)
 	@python tools/steps.py $(tests) molecule
 
 test-all: setup ## the same with every scenario, and what takes long (at most 80 minutes)
-	@python tools/steps.py $(tests:live=live-all) molecule-all
+	@python tools/steps.py $(tests:load=load-all) molecule-all
 
 lint: $(lint) ## format, style, types, licences
 
@@ -62,15 +62,15 @@ units: setup ## tests of the pure parts, no httpd needed
 
 httpd: setup ## tests on a real, private httpd
 	@tools/debian-packages apache2-bin apache2-utils openssl procps
-	pytest tests/httpd/plugins --numprocesses=2 $(ARGS)
+	pytest tests/httpd/plugins tests/httpd/live --numprocesses=2 $(ARGS)
 
-live: setup ## changes of a running httpd, also under load
+load: setup ## changes of a httpd that many sessions use all the while
 	@tools/debian-packages apache2-bin procps
-	pytest tests/httpd/live -m "not long" $(ARGS)
+	pytest tests/httpd/load -m "not long" $(ARGS)
 
-live-all: setup
+load-all: setup
 	@tools/debian-packages apache2-bin procps
-	pytest tests/httpd/live $(ARGS)
+	pytest tests/httpd/load $(ARGS)
 
 sanity: setup ## ansible-test sanity
 	@tools/sanity $(ARGS)

@@ -136,8 +136,7 @@ class _Work(NamedTuple):
                 # Somebody changed the configuration since: what was proven is not what would be written.
                 proof = self.prove(plan)
             backups = self.write(plan, live, transaction)
-            loaded = Memory(instance).state(plan.files)
-            return _outcome(plan, proof, live, loaded, backups, recovered)
+            return _outcome(plan, proof, live, _state(instance, plan), backups, recovered)
 
     def look(self, plan: Plan) -> Layer:
         """Return the running balancers that are to be changed; nothing is changed yet."""
@@ -162,7 +161,9 @@ class _Work(NamedTuple):
         backups: dict[str, str] = {}
         if written:
             backups = transaction.commit(plan.fileset, backup=self.backup, reads=reads)
-            memory.note_written(written, given=bool(live.changes))
+            given = live.reasons(written) if live.changes else {}
+            memory.note_written([path for path in written if path not in given])
+            memory.note_written([path for path in written if path in given], given=True)
         for path, reasons in live.carry_out(written).items():
             memory.note_applied([path], reasons)
         return backups
@@ -204,8 +205,19 @@ def _unchanged(plan: Plan) -> _Proof:
 
 
 def _nothing(instance: Instance, plan: Plan, live: Layer, warnings: list[str]) -> Outcome:
-    loaded = Memory(instance).state(plan.files)
+    loaded = _state(instance, plan)
     return _outcome(plan, _unchanged(plan), live, loaded, warnings=warnings)
+
+
+def _state(instance: Instance, plan: Plan) -> Loaded:
+    """Return whether httpd has loaded everything: what was planned, and what others have left behind."""
+    memory = Memory(instance)
+    return memory.state(_files(plan, memory))
+
+
+def _files(plan: Plan, memory: Memory) -> list[str]:
+    includes = plan.view.includes if plan.view else ()
+    return list(dict.fromkeys([*plan.files, *includes, *memory.files]))
 
 
 def _foretold(instance: Instance, plan: Plan, live: Layer) -> Loaded:
@@ -216,7 +228,8 @@ def _foretold(instance: Instance, plan: Plan, live: Layer) -> Loaded:
             contents[entry.path] = b"link " + os.fsencode(entry.link)
         else:
             contents[entry.path] = None if entry.content is None else b"file " + entry.content
-    return Memory(instance).foretold(plan.files, contents, live.reasons(contents))
+    memory = Memory(instance)
+    return memory.foretold(_files(plan, memory), contents, live.reasons(contents))
 
 
 def _outcome(

@@ -111,6 +111,16 @@ class Memory:
             reasons += [f"{path}: {reason}" for reason in pending]
         return Loaded(True, bool(reasons), reasons, self._doubt)
 
+    def overrides(self, files: Iterable[str]) -> str:
+        """Return why what *files* say is newer than what the running httpd was given, as a sentence without its end;
+        "" where it is the same, except for what only a reload can give."""
+        if self.generation is not None:
+            for path in _ends(files):
+                for reason in self._look(path, self.generation):
+                    if reason in (WRITTEN, NEWER, CHANGED_OUTSIDE):
+                        return f"{path} was {reason}"
+        return ""
+
     def about_to_write(self, files: Iterable[str]) -> None:
         """Keep in mind what is pending for ``files``, and what httpd has loaded of them."""
         if self.generation is None:

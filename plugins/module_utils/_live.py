@@ -163,7 +163,12 @@ def _source(
         label = configuration.label(serving)
         others.append(f"{url} answers for the virtual host {label} when asked for {asked}")
     label = configuration.label(vhost)
-    raise LiveError("; ".join(others) + f". Serve balancer-manager in {label} too")
+    fix = (
+        f"Leave manager_server_name out, to ask for {vhost.host}"
+        if access.server_name and vhost.host and access.server_name.lower() != vhost.host.lower()
+        else f"Serve balancer-manager in {label} too"
+    )
+    raise LiveError("; ".join(others) + f". {fix}")
 
 
 def _address(url: str) -> tuple[str, int] | None:
@@ -319,16 +324,15 @@ def _not_taken(running: Running, change: Change) -> Left:
 def find_running(
     managers: Managers, access: Access, has: Callable[[LiveBalancer], bool]
 ) -> list[Running]:
-    """Return the running balancers that *has* accepts, where no file is looked at; at the first address that shows
-    any. Raises what reading the pages raises."""
+    """Return the running balancers that *has* accepts, where no file is looked at, each once although several
+    addresses may show it. Raises what reading the pages raises."""
+    found: dict[tuple[str | None, ...], Running] = {}
     for url in access.url:
         source = managers.source(url, access, access.server_name)
         page = source.page
-        found = [
-            Running(name, page.server_name, source)
-            for name, balancer in page.balancers.items()
-            if has(balancer)
-        ]
-        if found:
-            return found
-    return []
+        for name, balancer in page.balancers.items():
+            if has(balancer):
+                # The nonce is a new one for each balancer of each virtual host, unless it is declared.
+                key = (name, page.server_name, balancer.nonce)
+                found.setdefault(key, Running(name, page.server_name, source))
+    return list(found.values())

@@ -41,8 +41,10 @@ STATES = {
     "hot_spare": Flags(frozenset(("hot_spare",)), frozenset(("hot_standby",))),
     "ignore_errors": Flags(frozenset(("ignore_errors",)), _NONE),
 }
-# The counter is not locked: after load it may stay at 1 or 2 on an idle server (seen on 2.4.71).
+# The counter is not locked: after load it may stay at 1 or 2 on an idle server (seen on 2.4.71). It passes for that
+# when it has not changed for so long (seconds); before, it may be a request that takes its time.
 _BASELINE = 2
+_AT_BASELINE = 30.0
 
 
 class Selector(NamedTuple):
@@ -188,15 +190,13 @@ class Guard(NamedTuple):
         """Raise :class:`ConfigurationError` where *plan* would leave fewer."""
         if not self.wanted.takes_out:
             return
-        looked_at = set()
         for part in layer.parts:
             for running in part.running:
-                looked_at.add(id(running.config))
                 self.check_running(running.vhost, running.balancer)
+        # They are what the next reload, whoever makes it, leaves in.
         for target in plan.targets:
             for balancer in target.chosen:
-                if id(balancer) not in looked_at:
-                    self._check_files(plan.configuration.label(balancer.vhost), balancer)
+                self._check_files(plan.configuration.label(balancer.vhost), balancer)
 
     def check_running(self, vhost: str, balancer: LiveBalancer) -> None:
         """Raise :class:`ConfigurationError` where too few of the running *balancer* would be left."""
@@ -213,7 +213,8 @@ class Guard(NamedTuple):
             out = flags(member.values) & OUT
             states[key] = ", ".join(word for word in Status.words if word in out)
         ready = {key: not state for key, state in states.items()}
-        self._check(vhost, balancer.name, ready, states, self.selector.members(balancer.members))
+        where = f"the files of {vhost}"
+        self._check(where, balancer.name, ready, states, self.selector.members(balancer.members))
 
     def _check(
         self,
@@ -260,7 +261,8 @@ class Idle:
         """Take the counters at *now* (seconds); return whether it is idle."""
         if (elected, busy) != self._seen or self._since is None:
             self._seen, self._since = (elected, busy), now
-        return busy <= _BASELINE and now - self._since >= self._seconds
+        needed = max(self._seconds, _AT_BASELINE) if busy else self._seconds
+        return busy <= _BASELINE and now - self._since >= needed
 
 
 class Waited(NamedTuple):

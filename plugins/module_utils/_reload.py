@@ -16,14 +16,14 @@ import contextlib
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Sequence
 
 from . import _process as process
 from ._apply import UNCHANGED, carry_out, proven, recover, stamp, state_folder
 from ._balancer import codec
-from ._balancer.live import OUT
+from ._balancer.live import OUT, standing_by
 from ._balancer.model import Balancer, Configuration
-from ._balancer.parameters import flags
+from ._balancer.parameters import flags, masked
 from ._balancer.plan import Declaration, Flags
 from ._configuration import BalancerWish, Request
 from ._fileset import FileSet
@@ -36,7 +36,7 @@ from ._process import Parent
 from ._transaction import Transaction
 
 if TYPE_CHECKING:
-    from ._live import Access
+    from ._live import Access, Running
     from ._manager.page import LiveBalancer
 
 _SYSTEMD = "/run/systemd/system"
@@ -96,14 +96,15 @@ def graceful_reload(
         return Reload(False, state.parent is not None, [], warnings=warnings)
     changes: list[Done] = []
     if access is not None:
-        kept, missed = _keep_out(instance, state.view, access, check_mode)
-        changes, warnings = kept, [*warnings, *missed]
-        # What was written is loaded by this very reload.
-        state = _look(instance) if changes and not check_mode else state
+        changes, said = _keep_out(instance, state.view, access, check_mode)
+        warnings = [*warnings, *said]
+    # What was written just now is loaded by this very reload, and no reason for it.
+    reasons = state.reasons
+    state = _look(instance) if changes and not check_mode else state
     validated = proven(instance, FileSet()).validated
     if check_mode:
         method = _method(instance, parent)
-        return Reload(True, True, state.reasons, validated, method, 0, warnings, changes)
+        return Reload(True, True, reasons, validated, method, 0, warnings, changes)
     proved = stamp(state.view)
     with Transaction(state_folder(instance)) as transaction:
         # Somebody else may have done it, or changed something, while we waited for the lock.
@@ -121,25 +122,29 @@ def graceful_reload(
         Memory(instance).note_loaded(known)
         if known == includes:
             transaction.keep_proven(includes)
-    return Reload(True, True, state.reasons, validated, method, seconds, warnings, changes)
+    return Reload(True, True, reasons, validated, method, seconds, warnings, changes)
 
 
 def _keep_out(
     instance: Instance, view: View, access: Access, check_mode: bool
 ) -> tuple[list[Done], list[str]]:
     """Write to the files what keeps members out in the running httpd alone, so that they stay out at a reload; return
-    the changes, and of which balancers nothing is known.
+    the changes, and warnings.
 
-    Where ``BalancerPersist`` is On, httpd keeps it by itself.
+    Where ``BalancerPersist`` is On, httpd keeps it by itself. A file that says something else than what httpd was
+    given is about to be loaded for that; then the file decides.
+
+    Raises :class:`ReloadFailed` where a virtual host would have no member left for new sessions.
     """
     from ._live import Managers, reach
 
     configuration = codec.read(view.root)
     managers = Managers()
     memory = Memory(instance)
-    unknown: list[str] = []
+    warnings: list[str] = []
     # By the virtual hosts that have a balancer from the same lines: what keeps which URL out.
     found: dict[tuple[str, tuple[str, ...]], dict[str, frozenset[str]]] = {}
+    sharing: dict[tuple[str, tuple[str, ...]], list[tuple[Balancer, Running]]] = {}
     for balancer in configuration.balancers:
         if balancer.vhost.persist:
             continue
@@ -149,21 +154,63 @@ def _keep_out(
             # It may not run at all yet.
             continue
         lost = "what only the running httpd keeps out may get requests again"
-        unknown += [f"balancer://{m.balancer} of {m.vhost}: {lost}: {m.reason}" for m in missed]
-        by_url = found.setdefault((balancer.name, _sharing(configuration, balancer)), {})
+        warnings += [f"balancer://{m.balancer} of {m.vhost}: {lost}: {m.reason}" for m in missed]
+        key = (balancer.name, _sharing(configuration, balancer))
+        by_url = found.setdefault(key, {})
+        sharing.setdefault(key, []).extend((balancer, each) for each in running)
+        decides = memory.overrides(balancer.files)
         for each in running:
             for url, out in _only_running(balancer, each.balancer).items():
-                by_url[url] = by_url.get(url, frozenset()) | out
+                what = f"member {masked(url)} of balancer://{balancer.name} is {' and '.join(sorted(out))}"
+                if decides:
+                    warnings.append(
+                        f"{what} in the running httpd of {each.vhost} alone, and gets requests again: {decides}, and"
+                        " what it says counts"
+                    )
+                else:
+                    by_url[url] = by_url.get(url, frozenset()) | out
     wishes = []
-    for (name, vhosts), by_url in found.items():
+    for key, by_url in found.items():
         members = [{"url": u, "status": Flags(out, frozenset())} for u, out in by_url.items()]
         if members:
+            warnings += _spread(sharing[key], by_url)
+            name, vhosts = key
             declared = Declaration(name, members, purge=[], existing_only=True)
             wishes.append(BalancerWish(declared, vhosts=vhosts))
     if not wishes:
-        return [], unknown
+        return [], warnings
     outcome = carry_out(instance, Request(balancers=wishes), True, False, check_mode)
-    return outcome.changes, unknown
+    return outcome.changes, warnings
+
+
+def _spread(sharing: Sequence[tuple[Balancer, Running]], out: Mapping[str, object]) -> list[str]:
+    """Return warnings about members that one virtual host keeps *out* (by URL), and another one that is configured by
+    the same lines does not.
+
+    Raises :class:`ReloadFailed` where one would have no member left for new sessions.
+    """
+    warnings = []
+    for balancer, running in sharing:
+        live = running.balancer.members
+        ready = [
+            member.url
+            for key, member in balancer.members.items()
+            if key in live and (live[key].accepts_new or standing_by(live[key]))
+        ]
+        taken = [url for url in ready if url in out]
+        if taken and len(taken) == len(ready):
+            raise ReloadFailed(
+                f"balancer://{balancer.name} of {running.vhost}: {', '.join(map(masked, taken))} would be out after the"
+                f" reload, as {balancer.place} is also another virtual host's, where the running httpd keeps what is"
+                " out there; no member would be left for new sessions. Put one back in, or give each virtual host its"
+                " own file"
+            )
+        warnings += [
+            f"member {masked(url)} of balancer://{balancer.name} is out in {running.vhost} as well from now on:"
+            f" {balancer.place} is also another virtual host's, where it is out"
+            for url in taken
+        ]
+    return warnings
 
 
 def _only_running(balancer: Balancer, live: LiveBalancer) -> dict[str, frozenset[str]]:

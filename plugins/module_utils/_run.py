@@ -40,9 +40,12 @@ if TYPE_CHECKING:
     from ._balancer.live import LivePlan
     from ._live import Access, Missed, Running
     from ._manager.page import LiveBalancer, LiveMember
-    from ._member import Guard, Selector, Wanted
+    from ._member import Guard, Selector, Waited, Wanted
 
 Params = Mapping[str, Any]
+
+# Seconds without a request: a disabled member has no sessions left to wait for, only requests in flight.
+_AFTER_DISABLING = 2.0
 
 
 def run_configuration(module: AnsibleModule) -> None:
@@ -206,8 +209,7 @@ def _balancer_member(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     selector, wanted = _selector(params), _wanted(params)
     access = _access(params)
-    if params["wait"] and access is None:
-        raise ConfigurationError("wait needs manager_url: only the running httpd counts requests")
+    _check_layers(params, wanted)
     guard = _member.Guard(wanted, selector, params["min_usable"])
     if _target(params) == RUNTIME:
         work: Any = _RunningMembers(module, selector, guard)
@@ -230,20 +232,39 @@ def _balancer_member(module: AnsibleModule) -> dict[str, Any]:
                 **_text(result),
             )
     if params["wait"] and not module.check_mode and work.running:
-        waited = _member.wait(
-            work.running,
-            selector,
-            wanted.takes_out,
-            params["wait_timeout"],
-            max(0.05, params["wait_interval"]),
-            params["wait_idle"],
-        )
+        waited = _wait(module, work, wanted.takes_out, params["wait_idle"])
         done = waited.done and not result["not_reached"]
         result.update(waited=round(waited.seconds, 1), drained=done)
         if not waited.done:
             _timed_out(module, work, wanted, result)
     result["members"] = work.described()
     return result
+
+
+def _check_layers(params: Params, wanted: Wanted) -> None:
+    """Refuse what needs a layer that ``target`` leaves out."""
+    target = _target(params)
+    why = "target: config leaves it alone" if params["manager_url"] else "manager_url is missing"
+    if target == "config" and params["wait"]:
+        raise ConfigurationError(f"wait: only the running httpd counts requests, and {why}")
+    if isinstance(wanted.values.get("loadfactor"), Percent):
+        percent = f"loadfactor: {params['loadfactor']}"
+        if target == "config":
+            raise ConfigurationError(f"{percent} is for the running httpd, and {why}")
+        if target == RUNTIME:
+            raise ConfigurationError(
+                f"{percent} is one of the number in the file, which target: runtime does not read; give a number"
+            )
+
+
+def _wait(module: AnsibleModule, work: Any, takes_out: bool, idle: float) -> Waited:
+    from . import _member
+
+    params = module.params
+    interval = max(0.05, params["wait_interval"])
+    return _member.wait(
+        work.running, _selector(params), takes_out, params["wait_timeout"], interval, idle
+    )
 
 
 def _timed_out(module: AnsibleModule, work: Any, wanted: Wanted, result: dict[str, Any]) -> None:
@@ -258,7 +279,16 @@ def _timed_out(module: AnsibleModule, work: Any, wanted: Wanted, result: dict[st
     if further:
         changes = [*result["changes"], *further["changes"]]
         result.update({**further, "changes": changes, "changed": bool(changes)})
+    if "msg" in result:
+        return
     if what == "disable":
+        waited = _wait(module, work, True, min(module.params["wait_idle"], _AFTER_DISABLING))
+        result["waited"] = round(result["waited"] + waited.seconds, 1)
+        result["drained"] = waited.done and not result["not_reached"]
+        if not waited.done:
+            module.warn(
+                f"the members are disabled, and after {waited.seconds:g} s more there are still requests in flight"
+            )
         return
     busy = "; ".join(
         f"{member['url']} of {member['vhost']}: {member['busy']} requests in flight, {member['elected']} in all"

@@ -44,7 +44,8 @@ options:
   vhost:
     description:
       - Only members of balancers of this virtual host. Its C(ServerName), C(ServerName:port), C(address:port) or
-        C(file:line), or V(_main) for those outside of all virtual hosts.
+        C(file:line), or V(_main) for those outside of all virtual hosts. V(all), as when it is omitted, means those of
+        every one; a member that is added to a balancer of several needs it.
     type: str
   state:
     description:
@@ -62,8 +63,9 @@ options:
   loadfactor:
     description:
       - Share of the requests, relative to the other members. V(1) to V(100), two decimals.
-      - A percentage such as V(25%) is one of the number in the file, and is given to the running httpd alone. httpd
-        takes V(1) at least, so for percentages all members need larger numbers, such as V(100).
+      - A percentage such as V(25%) is one of the number in the file, and is given to the running httpd alone, so it
+        needs O(target=both). httpd takes V(1) at least, so for percentages all members need larger numbers, such as
+        V(100).
     type: str
   wait:
     description:
@@ -85,14 +87,16 @@ options:
     description:
       - A member is idle after this many seconds without a request. Set it to the idle timeout of the application's
         sessions if they are to end by themselves.
-      - Requests in flight count as well; up to two are overlooked, because httpd's counter may stay there.
+      - Requests in flight count as well. One or two are overlooked when nothing has changed for 30 seconds, because
+        httpd's counter may stay there.
     type: float
     default: 30
   on_timeout:
     description:
       - What to do when O(wait_timeout) is over.
       - V(fail) leaves the member as it is and fails, V(restore) puts its flags back and fails, V(continue) goes on with
-        RV(drained) false, V(disable) disables it, which moves its sessions.
+        RV(drained) false, V(disable) disables it, which moves its sessions, and waits once more for the requests in
+        flight, at most as long again; RV(drained) tells whether they have ended.
     type: str
     choices: [fail, continue, disable, restore]
     default: fail

@@ -154,7 +154,8 @@ class _Planner:
         """Return the values that the running member shall have, as far as they are managed."""
         fresh = self._fresh(key)
         if fresh:
-            values = {"status": frozenset(), **self._whole(key, wanted)}
+            rest = {name for name, row in MEMBER.items() if row.live} - {"status"}
+            values = {"status": frozenset(), **_defaults(MEMBER, rest), **self._whole(key, wanted)}
         else:
             values = self._reset(MEMBER, {"status", *BALANCER})
             if PARAMETERS in self.declared.purge:

@@ -265,7 +265,7 @@ def checked_url(written: str) -> str:
     size = len(url.encode("utf-8", "surrogateescape"))
     if size > 383:
         raise DeclarationError(f"member {shown!r}: the URL is {size} bytes long; httpd keeps 383")
-    port = re.match(r"[^:/]+://(?:[^/@]*@)?(?:\[[^\]]*\]|[^/:\[]*):([^/]*)", identity(url))
+    port = re.match(r"[^:/]+://(?:[^/@]*@)?(?:\[[^\]]*\]|[^/:\[@]*):([^/@]*)(?:/|$)", identity(url))
     if port and (not port.group(1).isdigit() or not 0 < int(port.group(1)) < 65536):
         raise DeclarationError(f"member {shown!r}: port {port.group(1)} is not 1 to 65535")
     return url

@@ -10,7 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .conftest import BODY, MANAGER, Proxy, vhost
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import (
+    BODY,
+    MANAGER,
+    Proxy,
+    vhost,
+)
 
 N1, N2, N3 = (f"http://127.0.0.1:{port}" for port in (1, 2, 3))
 

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .conftest import BODY, MANAGER, Proxy, vhost
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import free_port
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import (
+    BODY,
+    MANAGER,
+    Proxy,
+    vhost,
+)
+from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
 
 N1, N2, N3 = (f"http://127.0.0.1:{port}" for port in (1, 2, 3))
 WAIT = {"wait": True, "wait_interval": 0.1, "wait_idle": 0.4, "wait_timeout": 5}
@@ -286,7 +294,9 @@ class TestAWait:
         result = app.attempt("balancer_member", url=N1, state="drained", **options)
         flags = {"restore": [], "disable": ["disabled", "drained"]}.get(what, ["drained"])
         assert status(app) == (flags, flags)
-        assert result["drained"] is False and 1 <= result["waited"] < 2
+        # Once disabled, it is waited for requests in flight, at most as long again.
+        assert result["drained"] is False
+        assert 1 <= result["waited"] < (4 if what == "disable" else 2)
         assert ("msg" in result) == (what in ("fail", "restore"))
         if what in ("fail", "restore"):
             assert "not idle after 1 s (wait_timeout)" in result["msg"]
@@ -348,7 +358,7 @@ class TestAWait:
         refused = app.attempt(
             "balancer_member", url=N1, state="drained", wait=True, target="config"
         )
-        assert "wait needs manager_url" in refused["msg"]
+        assert "wait: only the running httpd counts requests" in refused["msg"]
 
 
 class TestAGracefulReload:
@@ -385,3 +395,124 @@ def test_a_manager_in_the_main_server_reaches_its_balancers(proxy: Proxy):
     result = proxy.run("balancer_member", url=N1, state="drained")
     assert [c["layer"] for c in result["changes"]] == ["config", "runtime"]
     assert result["members"][0]["vhost"] == "_main"
+
+
+class TestWhatTheFilesSay:
+    """A reload, whoever makes it, leaves in and out what they say."""
+
+    def test_counts_too_when_the_last_member_is_taken_out(self, app: Proxy):
+        for url in (N2, N3):
+            app.run("balancer_member", url=url, state="drained", target="config")
+        refused = app.attempt("balancer_member", url=N1, state="drained")
+        assert "the files of app.example.com" in refused["msg"]
+
+    def test_is_not_undone_by_the_reload_that_loads_it(self, app: Proxy):
+        app.run("balancer_member", url=N2, state="drained")
+        app.run("balancer_member", url=N2, state="enabled", target="config")
+        text = app.site.read_text()
+        result = app.run("graceful_reload")
+        assert "gets requests again" in str(result["warnings"])
+        assert (result["changes"], app.site.read_text()) == ([], text)
+        assert app.member(N2)["runtime"]["drained"] is False
+        assert app.run("graceful_reload")["changed"] is False
+
+    def test_is_not_undone_when_somebody_put_a_file_back(self, app: Proxy):
+        text = app.site.read_text()
+        app.run("balancer_member", url=N2, state="drained")
+        app.site.write_text(text)
+        app.run("graceful_reload")
+        assert app.site.read_text() == text
+        assert app.member(N2)["runtime"]["drained"] is False
+
+    def test_is_what_a_member_that_is_put_back_in_becomes(self, app: Proxy):
+        app.run("balancer_member", url=N2, state="absent")
+        app.run("balancer_member", url=N2, balancer="app", route="n2", target="config")
+        app.run("graceful_reload")
+        assert app.member(N2)["runtime"]["stopped"] is False
+
+    def test_does_not_change_for_one_virtual_host_so_that_another_has_nobody_left(
+        self, proxy: Proxy
+    ):
+        shared = proxy.httpd.write("shared.conf", BODY)
+        include = f"    Include {shared}\n"
+        one, two = "one.example.com", "two.example.com"
+        proxy.start(vhost(one, include) + vhost(two, include))
+        for name, url in ((one, N1), (one, N2)):
+            alone = {"target": "runtime", "manager_server_name": name}
+            proxy.run("balancer_member", url=url, state="drained", **alone)
+        warned = proxy.run("graceful_reload", only_if_needed=False, check=True)["warnings"]
+        assert f"{N1} of balancer://app is out in {two} as well" in str(warned)
+        alone = {"target": "runtime", "manager_server_name": two}
+        proxy.run("balancer_member", url=N3, state="drained", **alone)
+        before = shared.read_text()
+        refused = proxy.attempt("graceful_reload", only_if_needed=False)
+        assert "no member would be left for new sessions" in refused["msg"]
+        assert shared.read_text() == before
+
+
+def test_the_running_httpd_alone_is_changed_at_all_its_addresses(proxy: Proxy):
+    port = free_port()
+    with proxy.httpd.config_file.open("a") as stream:
+        stream.write(f"Listen 127.0.0.1:{port}\n")
+    first = vhost("one.example.com", BODY).replace("*:*", f"*:{proxy.httpd.port}")
+    second = vhost("two.example.com", BODY).replace("*:*", f"*:{port}")
+    proxy.start(first + second)
+    urls = [f"http://127.0.0.1:{each}/balancer-manager" for each in (proxy.httpd.port, port)]
+    wanted = {"url": N1, "state": "drained", "target": "runtime", "manager_url": [*urls, urls[0]]}
+    result = proxy.run("balancer_member", **wanted)
+    assert len(result["changes"]) == len(result["members"]) == 2
+    rows = proxy.run("balancer_info", manager_url=urls)["balancers"]
+    assert [row["members"][0]["runtime"]["drained"] for row in rows] == [True, True]
+
+
+def test_a_member_that_was_disabled_after_a_wait_still_finishes_its_requests(proxy: Proxy):
+    with Backend("n1") as node:
+        body = BODY.replace("http://127.0.0.1:1 ", f"{node.url} ")
+        proxy.start(vhost("app.example.com", body.replace("growth=5", "stickysession=SESSION")))
+        wanted = {"route": "n1", "state": "drained", "wait": True, "wait_timeout": 3}
+        with ThreadPoolExecutor() as pool:
+            path = "/app/api?sleep=4"
+            slow = pool.submit(proxy.httpd.get, path, {"Cookie": "SESSION=x.n1"})
+            time.sleep(0.5)
+            result = proxy.run("balancer_member", **wanted, wait_idle=1, on_timeout="disable")
+            assert slow.done() and slow.result().status == 200
+    assert result["drained"] is True and result["waited"] > 3
+    assert result["members"][0]["status"] == ["disabled", "drained"]
+
+
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        ({"target": "config", "loadfactor": "50%"}, "target: config leaves it alone"),
+        ({"target": "runtime", "loadfactor": "50%"}, "target: runtime does not read"),
+        ({"target": "config", "wait": True}, "target: config leaves it alone"),
+        ({"manager_url": None, "wait": True}, "manager_url is missing"),
+    ],
+)
+def test_what_needs_a_layer_is_refused_without_it(app: Proxy, options, reason):
+    assert reason in app.attempt("balancer_member", url=N1, state="drained", **options)["msg"]
+
+
+def test_a_reload_is_required_until_it_is_done_whatever_is_asked(app: Proxy):
+    removal = {"url": N2, "state": "absent"}
+    assert app.run("balancer_member", **removal)["reload_required"] is True
+    again = app.run("balancer_member", **removal)
+    assert (again["changed"], again["reload_required"]) == (False, True)
+
+
+def test_what_was_taken_back_in_a_file_that_was_not_reached_needs_no_reload(proxy: Proxy):
+    one = proxy.httpd.write("one.conf", vhost("one.example.com", BODY))
+    two = proxy.httpd.write("two.conf", vhost("two.example.com", BODY, manager=""))
+    proxy.start(f"Include {one}\nInclude {two}\n")
+    for state, required in (("drained", True), ("enabled", False)):
+        result = proxy.run("balancer_member", url=N1, state=state)
+        assert result["not_reached"] and result["reload_required"] is required
+
+
+def test_a_password_in_a_url_is_not_shown_and_not_in_the_way(proxy: Proxy):
+    body = BODY.replace("http://127.0.0.1:1 ", "http://user:pw12345@APP.localhost:80/ ")
+    proxy.start(vhost("app.example.com", body))
+    for target in ("runtime", "both"):
+        result = proxy.run("balancer_member", route="n1", state="drained", target=target)
+        assert result["members"][0]["status"] == ["drained"]
+        assert "pw12345" not in str(result)

@@ -170,6 +170,19 @@ class TestAPlan:
             (B, "route", "", "b"),
         ]
 
+    def test_gives_a_member_that_is_put_back_in_nothing_of_what_it_had_before(self):
+        stopped = frozenset({"stopped"})
+        live = running((A, {}), (B, {"status": stopped, "lbset": 3, "redirect": "a"}))
+        result = plan_live(
+            live, declared((A, {}), (B, {"route": "b"})), config(f"BalancerMember {A}")
+        )
+        assert sorted(brief(result.changes)) == [
+            (B, "lbset", 3, 0),
+            (B, "redirect", "a", ""),
+            (B, "route", "", "b"),
+            (B, "status", stopped, NONE),
+        ]
+
     def test_leaves_another_socket_to_the_reload(self):
         live = running(("unix:/one|http://a/", {}))
         result = plan_live(live, declared(("unix:/two|http://a/", {})))

@@ -28,8 +28,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
     PrivateHttpd,
     free_port,
 )
-
-from .conftest import vhost
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import vhost
 
 OTHER = "community.general.apache2_mod_proxy"
 HERE = "webtier.apache_balancer."

@@ -20,6 +20,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
     BINARY,
     PrivateHttpd,
 )
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import Proxy
 from ansible_collections.webtier.apache_balancer.tests.support.traffic import (
     Backend,
     Load,
@@ -29,7 +30,6 @@ from ansible_collections.webtier.apache_balancer.tests.support.traffic import (
 )
 
 from . import series
-from .conftest import Proxy
 from .warm import Warm
 
 SESSIONS = 50

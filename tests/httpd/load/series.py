@@ -11,9 +11,8 @@ import random
 from collections import Counter
 from typing import Any, Dict, Iterator, NamedTuple, Sequence
 
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import vhost
 from ansible_collections.webtier.apache_balancer.tests.support.traffic import Takes
-
-from .conftest import vhost
 
 LETTERS = {"drained": "N", "disabled": "D", "stopped": "S"}
 WEIGHTS = (1.0, 2.5, 10.0, 50.0)
