@@ -8,10 +8,14 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import free_port
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    free_port,
+    wait_for,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import (
     BODY,
     MANAGER,
@@ -267,7 +271,6 @@ class TestAWait:
         assert result["drained"] is True and 0.4 <= result["waited"] < 3
 
     def test_begins_anew_with_each_request(self, proxy: Proxy):
-        from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
 
         with Backend("n1") as node:
             body = BODY.replace(N1, node.url).replace("growth=5", "stickysession=JSESSIONID")
@@ -466,18 +469,34 @@ def test_the_running_httpd_alone_is_changed_at_all_its_addresses(proxy: Proxy):
 
 
 def test_a_member_that_was_disabled_after_a_wait_still_finishes_its_requests(proxy: Proxy):
-    with Backend("n1") as node:
-        body = BODY.replace("http://127.0.0.1:1 ", f"{node.url} ")
-        proxy.start(vhost("app.example.com", body.replace("growth=5", "stickysession=SESSION")))
-        wanted = {"route": "n1", "state": "drained", "wait": True, "wait_timeout": 3}
-        with ThreadPoolExecutor() as pool:
-            path = "/app/api?sleep=4"
-            slow = pool.submit(proxy.httpd.get, path, {"Cookie": "SESSION=x.n1"})
-            time.sleep(0.5)
-            result = proxy.run("balancer_member", **wanted, wait_idle=1, on_timeout="disable")
-            assert slow.done() and slow.result().status == 200
-    assert result["drained"] is True and result["waited"] > 3
+    finish = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self):
+            finish.wait(60)
+            self.send_response(204)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Slow) as node, ThreadPoolExecutor() as pool:
+        pool.submit(node.serve_forever)
+        body = BODY.replace("http://127.0.0.1:1 ", f"{node_url(node)} ")
+        proxy.start(vhost("app.example.com", body.replace("growth=5", "stickysession=S")))
+        slow = pool.submit(proxy.httpd.get, "/app", {"Cookie": "S=x.n1"})
+        wait_for(lambda: proxy.member(node_url(node))["runtime"]["busy"], "a request in flight")
+        wait = {"wait": True, "wait_idle": 1, "wait_timeout": 4, "on_timeout": "disable"}
+        done = pool.submit(proxy.run, "balancer_member", route="n1", state="drained", **wait)
+        wait_for(lambda: "status=+ND" in proxy.site.read_text().replace("DN", "ND"), "disabled")
+        assert not done.done()
+        finish.set()
+        result = done.result()
+        assert slow.result().status == 204
+        node.shutdown()
+    assert result["drained"] is True
     assert result["members"][0]["status"] == ["disabled", "drained"]
+
+
+def node_url(node: HTTPServer) -> str:
+    return f"http://127.0.0.1:{node.server_port}"
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,9 @@ class Setup:
         # What Debian's links bring into order, LoadModule lines must have: what others need first.
         first = [name for name in ("proxy", "slotmem_shm", "proxy_balancer") if name in names]
         rest = sorted(names - {*first, "authz_core"})
-        self.httpd.write("httpd.conf", self.httpd.base(*first, *rest) + more)
+        text = self.httpd.base(*first, *rest) + more
+        if self.httpd.config_file.read_text() != text:
+            self.httpd.write("httpd.conf", text)
         changes = {key: declared[key] for key in ("files", "balancers")}
         result = module_for(self.httpd, "configuration")(**changes, **options)
         assert result.get("failed") is not True, result
