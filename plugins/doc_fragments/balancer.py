@@ -281,6 +281,52 @@ options:
         description:
           - Fixed token of balancer-manager for this balancer, at most 36 characters. V(None) makes it read-only.
         type: str
+  sticky_cookie:
+    description:
+      - A cookie that httpd issues itself and that carries the route of the member, for applications that put no route
+        into a cookie of theirs. It is issued with the first answer, and anew when the member changes.
+      - It implies O(proxy_set.stickysession), which need not be declared then. Where the running httpd is changed too,
+        that parameter waits for the reload which brings the cookie.
+      - Needs mod_headers, and a O(members[].route) for each member.
+      - Suboptions that are omitted have their defaults. To remove the cookie, list V(sticky_cookie) in O(reset).
+    type: dict
+    suboptions:
+      name:
+        description:
+          - Name of the cookie. Each balancer of a virtual host needs its own, unless they have the same routes.
+          - Omitted, it is C(ROUTEID_) and the name of the balancer in upper case, every other character than a letter
+            or a digit as C(_).
+        type: str
+      path:
+        description:
+          - Path below which browsers send it.
+        type: str
+        default: /
+      domain:
+        description:
+          - Domain whose hosts get it. Omitted, only the host that was asked, which is what most want.
+        type: str
+      secure:
+        description:
+          - Whether browsers send it over TLS only. Use V(true) where the site speaks TLS only.
+        type: bool
+        default: false
+      httponly:
+        description:
+          - Whether it is hidden from scripts.
+        type: bool
+        default: true
+      samesite:
+        description:
+          - Whether browsers send it with requests that begin at other sites. V(none) needs
+            O(sticky_cookie.secure=true).
+        type: str
+        choices: [strict, lax, none]
+        default: lax
+      max_age:
+        description:
+          - Seconds that browsers keep it, V(1) or more. Omitted, until they are closed.
+        type: int
   purge:
     description:
       - What to remove that is not declared. V(members) removes members that O(members) does not list, V(parameters)
@@ -295,6 +341,7 @@ options:
     description:
       - Parameters to remove, so that httpd's default holds again. A name that only members have is removed from
         all members; V(timeout) is the one of the balancer.
+      - V(sticky_cookie) removes the cookie that httpd issues, and C(stickysession) if it is the name of that cookie.
     type: list
     elements: str
     default: []

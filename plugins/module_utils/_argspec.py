@@ -28,6 +28,7 @@ def balancer_options() -> Spec:
             "options": {"url": {"type": "str", "required": True}, **argument_spec(MEMBER)},
         },
         "proxy_set": {"type": "dict", "options": argument_spec(BALANCER)},
+        "sticky_cookie": {"type": "dict", "options": sticky_cookie_options()},
         "purge": {
             "type": "list",
             "elements": "str",
@@ -39,6 +40,19 @@ def balancer_options() -> Spec:
         "owner": {"type": "str"},
         "group": {"type": "str"},
         "mode": {"type": "raw"},
+    }
+
+
+def sticky_cookie_options() -> Spec:
+    """Return the options of the cookie that httpd issues (``sticky_cookie`` in fragment ``balancer``)."""
+    return {
+        "name": {"type": "str"},
+        "path": {"type": "str", "default": "/"},
+        "domain": {"type": "str"},
+        "secure": {"type": "bool", "default": False},
+        "httponly": {"type": "bool", "default": True},
+        "samesite": {"type": "str", "choices": ["strict", "lax", "none"], "default": "lax"},
+        "max_age": {"type": "int"},
     }
 
 

@@ -121,6 +121,8 @@ def prepare(instance: Instance, request: Request) -> Plan:
     for wish in wishes:
         chosen = _existing(fileset, configuration, wish)
         files += [path for balancer in chosen for path in balancer.files]
+        if wish.present and view is not None:
+            _check_modules(wish.declaration, view.modules)
         found = _plan_balancer(fileset, configuration, author, wish, chosen)
         targets.append(Target(wish, chosen, found))
     texts = author.texts()
@@ -270,6 +272,18 @@ def _documents(fileset: FileSet, request: Request) -> Node:
 # Balancers
 
 
+def _check_modules(declaration: Declaration, modules: set[str]) -> None:
+    """Refuse what needs a module that is not loaded, before httpd refuses the directive."""
+    needed = {"headers": "sticky_cookie"} if declaration.cookie is not None else {}
+    missing = [name for name in needed if f"{name}_module" not in modules]
+    if missing:
+        enabled = ", ".join(f"{{name: {name}}}" for name in missing)
+        raise ConfigurationError(
+            f"balancer://{declaration.name}: {needed[missing[0]]} needs mod_{missing[0]}, which is not loaded; enable"
+            f" it with the module configuration: modules: [{enabled}]"
+        )
+
+
 def _plan_balancer(
     fileset: FileSet,
     configuration: Configuration,
@@ -331,8 +345,16 @@ def _plan_creation(
     path = place.file if place else str(wish.path)
     if fileset.read(path) is None:
         fileset.write(path, b"")
-    author.create(path, changes, name, place)
+    author.create(path, changes, name, place, _section(configuration, vhost, declaration))
     return changes
+
+
+def _section(configuration: Configuration, vhost: Vhost | None, declaration: Declaration) -> str:
+    """Return what the section of a new balancer's cookie has to name; see ``Balancer.section``."""
+    vhosts = [vhost] if vhost else configuration.vhosts
+    named = [v.balancers[declaration.name] for v in vhosts if declaration.name in v.balancers]
+    spelled = [balancer.section for balancer in named if balancer.spellings]
+    return spelled[0] if spelled else ""
 
 
 def _plan_removal(
@@ -477,7 +499,7 @@ def _check_followers(
     parameters of its ProxyPass win there (mod_proxy.c ``merge_proxy_config``)."""
     if balancer.vhost is not configuration.main:
         return
-    wanted = dict(declared.proxy_set or {})
+    wanted = declared.parameters(balancer)
     for vhost in configuration.vhosts[1:]:
         follower = vhost.balancers.get(balancer.name)
         if follower is None or follower.defined:
@@ -519,8 +541,8 @@ def _check_purge(fileset: FileSet, wish: BalancerWish, balancer: Balancer) -> No
 
 def _check_stickiness(balancer: Balancer | None, declared: Declaration) -> None:
     """Refuse members that no session can stay on, and routes that two members would share."""
-    values = dict(balancer.values) if balancer else {}
-    values.update(declared.proxy_set or {})
+    values: dict[str, object] = dict(balancer.values) if balancer else {}
+    values.update(declared.parameters(balancer))
     if "stickysession" in declared.reset:
         values.pop("stickysession", None)
     owners: dict[object, str] = {}

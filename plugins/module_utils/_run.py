@@ -625,6 +625,7 @@ def _balancer_wish(options: Params) -> BalancerWish:
             options["proxy_set"],
             options["purge"],
             options["reset"],
+            sticky_cookie=options["sticky_cookie"],
         ),
         present=options["state"] == "present",
         path=options["path"],
@@ -858,6 +859,7 @@ def _running_description(running: Running) -> dict[str, Any]:
 
 def _description(configuration: Configuration, balancer: Balancer) -> dict[str, Any]:
     place = balancer.place
+    cookie = balancer.sticky_cookie
     return {
         "name": balancer.name,
         "vhost": configuration.label(balancer.vhost),
@@ -865,6 +867,7 @@ def _description(configuration: Configuration, balancer: Balancer) -> dict[str, 
         "line": place.line if place else None,
         "files": balancer.files,
         "parameters": shown(BALANCER, balancer.values),
+        "sticky_cookie": cookie.header.cookie.shown() if cookie else None,
         "references": [
             {
                 "file": r.place.file,

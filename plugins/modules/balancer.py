@@ -53,6 +53,23 @@ EXAMPLES = r"""
       stickysession: JSESSIONID|jsessionid
       scolonpathdelim: true
 
+- name: Sessions of an application that knows no routes, by a cookie that httpd issues itself
+  webtier.apache_balancer.balancer:
+    name: forum
+    vhost: forum.example.com
+    members:
+      - url: http://10.0.0.21:8080
+        route: node1
+      - url: http://10.0.0.22:8080
+        route: node2
+    sticky_cookie:
+      secure: true
+
+- name: Issue that cookie no more
+  webtier.apache_balancer.balancer:
+    name: forum
+    reset: [sticky_cookie]
+
 - name: Twice the share for node2, at once and without a reload
   webtier.apache_balancer.balancer:
     name: shop
@@ -114,7 +131,7 @@ changes:
       type: str
       sample: http://10.0.0.11:8080
     parameter:
-      description: Name of the parameter; null for a whole member or balancer.
+      description: Name of the parameter, or V(sticky_cookie); null for a whole member or balancer.
       type: str
       sample: loadfactor
     before:
@@ -212,6 +229,7 @@ balancer:
       file: /etc/apache2/sites-enabled/shop.conf
       line: 4
       parameters: {"stickysession": "JSESSIONID"}
+      sticky_cookie: null
       members:
         - url: http://10.0.0.11:8080
           config: {"route": "node1"}

@@ -87,6 +87,19 @@ balancers:
       description: Its parameters that are set, as httpd reads them. Secrets are masked.
       type: dict
       sample: {"stickysession": "JSESSIONID"}
+    sticky_cookie:
+      description:
+        - The cookie by which httpd itself marks the sessions of this balancer, under the names of the options of
+          M(webtier.apache_balancer.balancer). Null if it issues none.
+      type: dict
+      sample:
+        name: ROUTEID_SHOP
+        path: /
+        domain: null
+        secure: true
+        httponly: true
+        samesite: lax
+        max_age: null
     references:
       description: The directives that send requests to it.
       type: list

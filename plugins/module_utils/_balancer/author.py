@@ -12,12 +12,21 @@ from __future__ import annotations
 from typing import Callable, Iterator, Mapping, Sequence
 
 from .._httpd.document import Document
-from .._httpd.edit import Edits, add_word, child_indent, new_line, remove_word, set_word
-from .._httpd.lexer import Statement, quoted, statement
+from .._httpd.edit import (
+    Edits,
+    add_word,
+    child_indent,
+    indent_of,
+    new_line,
+    remove_word,
+    set_word,
+)
+from .._httpd.lexer import OPEN, Statement, quoted, statement
 from .codec import balancer_name
-from .model import Balancer, Member, Place, Setting, identity
+from .cookie import ROUTE_CHANGED, Cookie, Header, header
+from .model import Balancer, CookieLine, Member, Place, Setting, identity
 from .parameters import BALANCER, MEMBER, Value
-from .plan import URL, Change
+from .plan import STICKY_COOKIE, URL, Change
 
 _INDENT = "    "
 
@@ -54,7 +63,9 @@ class Author:
         """
         added = []
         for change in changes:
-            if change.member is None:
+            if change.parameter == STICKY_COOKIE:
+                self._cookie(balancer, change.after)
+            elif change.member is None:
                 self._parameter(balancer, change)
             elif change.parameter is not None:
                 self._member_parameter(_member(balancer, change.member), change)
@@ -65,14 +76,22 @@ class Author:
         if added:
             self._add_members(balancer, added)
 
-    def create(self, path: str, changes: Sequence[Change], name: str, vhost: Place | None) -> None:
+    def create(
+        self,
+        path: str,
+        changes: Sequence[Change],
+        name: str,
+        vhost: Place | None,
+        section: str = "",
+    ) -> None:
         """Write a new balancer *name* at the end of *path*, or into the virtual host at *vhost*: there
-        before the first directive that refers to it, else at its end."""
+        before the first directive that refers to it, else at its end. *section*: see :attr:`Balancer.section`."""
+        section = section or f"balancer://{name}/"
         edits = self._open(path)
         document = edits.document
         if vhost is None:
             spaced = bool(document.lines) and document.lines[-1].raw.strip() != ""
-            lines = _block(name, changes, "", document.newline)
+            lines = _block(name, changes, "", document.newline, section)
             edits.append(([document.newline] if spaced else []) + lines)
             return
         opening = document.index_at(vhost.line)
@@ -82,7 +101,7 @@ class Author:
         ]
         raws = [document.lines[index].raw for index in inside]
         indent = child_indent(document, opening)
-        lines = _block(name, changes, indent, document.newline)
+        lines = _block(name, changes, indent, document.newline, section)
         for index, raw in zip(inside, raws):
             words = [word.text for word in statement(raw).words]
             if any(balancer_name(word) == name for word in words):
@@ -93,7 +112,8 @@ class Author:
     def remove(self, balancer: Balancer) -> None:
         """Remove all sections of *balancer* and its members outside of them, and nothing else."""
         inside: set[tuple[str, int]] = set()
-        for place in balancer.sections:
+        beside = [line.around for line in balancer.cookies if line.around and line.alone]
+        for place in dict.fromkeys([*balancer.sections, *beside]):
             edits = self._open_at(place)
             start = edits.document.index_at(place.line)
             stop = edits.document.closing(start)
@@ -198,6 +218,85 @@ class Author:
         else:
             indent = child_indent(document, opening)
             edits.insert_before(closing, [f"{indent}ProxySet {quoted(word)}{document.newline}"])
+
+    # The cookie
+
+    def _cookie(self, balancer: Balancer, cookie: Cookie | None) -> None:
+        """Let *balancer* issue *cookie* and no other; ``None``: none at all."""
+        lines = balancer.cookies
+        same = [line for line in lines if cookie and line.header.cookie.name == cookie.name]
+        kept = (same or lines)[-1] if cookie and lines else None
+        for line in lines:
+            if line is not kept:
+                self._remove_cookie(line)
+        if cookie is None:
+            return
+        if kept is not None and not balancer.holds(kept):
+            if kept.alone and kept.around is not None:
+                edits = self._open_at(kept.around)
+                index = edits.document.index_at(kept.around.line)
+                edits.replace(index, set_word(edits.current(index), 0, balancer.section))
+            else:
+                self._remove_cookie(kept)
+                kept = None
+        if kept is None:
+            self._add_cookie(balancer, cookie)
+        else:
+            self._change_cookie(kept, cookie)
+
+    def _change_cookie(self, line: CookieLine, cookie: Cookie) -> None:
+        """Change the words of *line* that differ, and no others."""
+        edits = self._open_at(line.place)
+        index = edits.document.index_at(line.place.line)
+        raw = edits.current(index)
+        words = [word.text for word in statement(raw).words]
+        if header(words) != line.header:
+            raise NotEditable(
+                line.place, "the cookie is set here through a variable or macro; change it there"
+            )
+        if line.header.always:
+            raw = remove_word(raw, 0)
+            words = words[1:]
+        first = 1 if words[0].lower() == "onsuccess" else 0
+        value = first + 2
+        if line.header.action != "add":
+            raw = set_word(raw, first, "add")
+        if line.header.cookie != cookie:
+            raw = set_word(raw, value, cookie.text)
+        if not line.header._replace(action="add", always=False).sound:
+            for i in reversed(range(value + 1, len(words))):
+                raw = remove_word(raw, i)
+            raw = add_word(raw, ROUTE_CHANGED)
+        edits.replace(index, raw)
+
+    def _add_cookie(self, balancer: Balancer, cookie: Cookie) -> None:
+        """Add a section of its own, right after the balancer."""
+        places = [p for p in reversed(balancer.sections) if _is_file(p)]
+        places += [m.place for m in reversed(list(balancer.members.values())) if _is_file(m.place)]
+        if not places:
+            raise NotEditable(
+                balancer.place or Place(balancer.name, 0),
+                "this comes from a macro or the command line; there is no place for the cookie in a file",
+            )
+        edits = self._open_at(places[0])
+        document = edits.document
+        index = document.index_at(places[0].line)
+        indent = indent_of(document.lines[index].raw)
+        inner = indent + _INDENT
+        if document.statement(index).kind == OPEN:
+            inner = child_indent(document, index)
+            index = document.closing(index)
+        lines = _cookie_section(balancer.section, cookie, indent, inner, document.newline)
+        edits.insert_after(index, lines)
+
+    def _remove_cookie(self, line: CookieLine) -> None:
+        """Remove *line*, and the section that has nothing else in it."""
+        if not line.alone or line.around is None:
+            self._remove_line(line.place)
+            return
+        edits = self._open_at(line.around)
+        opening = edits.document.index_at(line.around.line)
+        edits.remove(opening, edits.document.closing(opening) + 1)
 
     # Whole lines
 
@@ -307,12 +406,30 @@ def _member_words(change: Change) -> list[str]:
     return words
 
 
-def _block(name: str, changes: Sequence[Change], indent: str, newline: str) -> list[str]:
-    """Return the lines of a new balancer."""
+def _cookie_section(
+    section: str, cookie: Cookie, indent: str, inner: str, newline: str
+) -> list[str]:
+    action, name, value, *condition = Header(cookie).words
+    words = [action, name, quoted(value, '"'), *condition]
+    opening = quoted(section, '"')
+    return [
+        f"{indent}<Proxy {opening}>{newline}",
+        f"{inner}Header {' '.join(words)}{newline}",
+        f"{indent}</Proxy>{newline}",
+    ]
+
+
+def _block(
+    name: str, changes: Sequence[Change], indent: str, newline: str, section: str
+) -> list[str]:
+    """Return the lines of a new balancer; *section*: the one of its cookie."""
     values: dict[str, Value] = {}
+    beside: list[str] = []
     lines = [f'{indent}<Proxy "balancer://{name}">']
     for change in changes:
-        if change.member is None:
+        if change.parameter == STICKY_COOKIE:
+            beside = _cookie_section(section, change.after, indent, indent + _INDENT, newline)
+        elif change.member is None:
             values = change.after
         else:
             words = " ".join(quoted(word) for word in _member_words(change))
@@ -323,4 +440,4 @@ def _block(name: str, changes: Sequence[Change], indent: str, newline: str) -> l
                 f"{indent}{_INDENT}ProxySet " + quoted(f"{key}={row.kind.write(values[key])}")
             )
     lines.append(f"{indent}</Proxy>")
-    return [line + newline for line in lines]
+    return [line + newline for line in lines] + beside

@@ -15,9 +15,11 @@ import re
 from typing import Iterable
 
 from .._httpd.tree import Node
+from .cookie import header
 from .model import (
     Balancer,
     Configuration,
+    CookieLine,
     Member,
     Merged,
     Place,
@@ -31,6 +33,7 @@ from .model import (
 from .parameters import BALANCER, MEMBER
 
 _BALANCER_NAME = re.compile(r"balancer://([^/\s$?%]+)", re.IGNORECASE)
+_IN_SECTION = ("balancermember", "proxyset")
 _SECTIONS = ("proxy", "proxymatch", "location")
 # Words of ProxyPass that are no parameters of the balancer (mod_proxy.c add_pass).
 _PASS_WORDS = ("mapping",)
@@ -54,7 +57,38 @@ def read(root: Node) -> Configuration:
             _walk(vhost, node.children)
         else:
             _walk(main, [node])
-    return Configuration(vhosts)
+    configuration = Configuration(vhosts)
+    for vhost in vhosts:
+        for balancer in vhost.balancers.values():
+            _spelled(configuration, balancer)
+    _share_out(configuration)
+    return configuration
+
+
+def _spelled(configuration: Configuration, balancer: Balancer) -> None:
+    """Note how requests that go to *balancer* spell it. No ``<Proxy>`` section holds for those of a handler: they are
+    matched before there is a handler (seen on 2.4.71)."""
+    spelled = [r.target for r in configuration.references(balancer) if _maps(r)]
+    balancer.spellings = list(dict.fromkeys(spelled))
+
+
+def _maps(reference: Reference) -> bool:
+    return reference.directive.lower() != "sethandler"
+
+
+def _share_out(configuration: Configuration) -> None:
+    """Give cookies that are issued outside of ``<Proxy>`` sections to the one balancer that they are for."""
+    main = configuration.main
+    for vhost in configuration.vhosts[::-1]:
+        servers = configuration.vhosts if vhost is main else [vhost]
+        balancers = [b for server in servers for b in server.balancers.values() if b.defined]
+        names = {name for server in servers for name in server.balancers}
+        if len(balancers) == len(names) == 1:
+            balancers[0].cookies[:0] = vhost.cookies
+            vhost.cookies = []
+        elif vhost is main:
+            for other in configuration.vhosts[1:]:
+                other.cookies[:0] = main.cookies
 
 
 def _place(node: Node) -> Place:
@@ -71,6 +105,8 @@ def _walk(vhost: Vhost, nodes: Iterable[Node]) -> None:
                 _walk(vhost, node.children)
             else:
                 _section(vhost.balancer(named), node, words)
+        elif name == "header":
+            vhost.cookies += _cookie_lines([node])
         elif name == "balancermember":
             words = node.words
             named = balancer_name(words[0]) if words else None
@@ -97,8 +133,27 @@ def _on(node: Node) -> bool:
     return [word.lower() for word in node.words] == ["on"]
 
 
+def _cookie_lines(nodes: Iterable[Node], around: Node | None = None) -> list[CookieLine]:
+    """Return those of *nodes* that issue a route cookie; *around* is the ``<Proxy>`` section they stand in."""
+    found = []
+    for node in nodes:
+        said = header(node.words) if node.name.lower() == "header" else None
+        if said is None:
+            continue
+        line = CookieLine(said, f"{node.name} {node.args}", _place(node))
+        if around is not None:
+            alone = around.children == [node]
+            line = line._replace(section=around.words[0], around=_place(around), alone=alone)
+        found.append(line)
+    return found
+
+
 def _section(balancer: Balancer, node: Node, words: list[str]) -> None:
-    balancer.sections.append(_place(node))
+    own = [child for child in node.children if child.name.lower() in _IN_SECTION]
+    only_others = bool(node.children) and not own and len(words) == 1
+    (balancer.beside if only_others else balancer.sections).append(_place(node))
+    if node.name.lower() == "proxy":
+        balancer.cookies += _cookie_lines(node.walk(), node)
     for child in node.children:
         name = child.name.lower()
         if name == "balancermember":
@@ -112,8 +167,6 @@ def _section(balancer: Balancer, node: Node, words: list[str]) -> None:
             if given and balancer_name(given[0]) is not None:
                 given = given[1:]
             _settings(balancer, given, _place(child))
-        else:
-            balancer.foreign.append(_place(child))
     _settings(balancer, words[1:], _place(node))
 
 
@@ -159,7 +212,8 @@ def _reference(vhost: Vhost, node: Node, name: str) -> None:
         found = _BALANCER_NAME.search(word)
         if found:
             balancer = vhost.balancer(found.group(1).lower())
-            balancer.references.append(Reference(_place(node), node.name, node.args.strip()))
+            reference = Reference(_place(node), node.name, node.args.strip(), found.group(0))
+            balancer.references.append(reference)
             if name in ("proxypass", "proxypassmatch"):
                 _settings(balancer, words[index + 1 :], _place(node))
             return

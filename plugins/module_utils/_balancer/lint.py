@@ -13,11 +13,20 @@ decided by starting it.
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Iterator, NamedTuple
+from typing import Any, Container, Iterable, Iterator, NamedTuple
 
 from .._httpd.dump import View
 from .._httpd.tree import Node
-from .model import Balancer, Configuration, Member, Place, Vhost, identity
+from .model import (
+    Balancer,
+    Configuration,
+    CookieLine,
+    Member,
+    Place,
+    Reference,
+    Vhost,
+    identity,
+)
 from .parameters import BALANCER, MEMBER, Parameter, masked
 
 # The module that serves members of a scheme.
@@ -75,7 +84,7 @@ class Problem(NamedTuple):
 
 
 # Findings that say something may be wrong, but leave what was declared in force.
-_ADVICE = ("AB308", "AB309", "AB311", "AB316")
+_ADVICE = ("AB308", "AB309", "AB311", "AB316", "AB317", "AB326", "AB327")
 # Members that answer no request.
 _INEFFECTIVE = ("AB201", "AB202", "AB204", "AB205")
 
@@ -86,12 +95,14 @@ def lint(configuration: Configuration, view: View) -> list[Problem]:
     for vhost in configuration.vhosts:
         found += _names(vhost)
         found += _server(vhost, configuration)
+        found += _shared_cookies(vhost)
     for balancer in configuration.balancers:
         found += _modules(balancer, view.modules)
         found += _members(balancer)
         found += _values(balancer)
         found += _routes(balancer)
         found += _tls(balancer, view)
+        found += _cookies(configuration, balancer, view)
     found += _references(configuration)
     found += _misplaced(view.root)
     # A file that several servers include is told of once.
@@ -339,7 +350,8 @@ def _value(
 
 def _routes(balancer: Balancer) -> Iterator[Problem]:
     owners: dict[str, Member] = {}
-    sticky = bool(balancer.values.get("stickysession"))
+    # Where httpd issues the cookie itself, that says more.
+    sticky = bool(balancer.values.get("stickysession")) and not balancer.sticky_cookie
     for member in balancer.members.values():
         route = str(member.values.get("route", ""))
         if not route:
@@ -388,7 +400,8 @@ def _routes(balancer: Balancer) -> Iterator[Problem]:
 def _tls(balancer: Balancer, view: View) -> Iterator[Problem]:
     for member in balancer.members.values():
         if identity(member.url).partition("://")[0] in _TLS_SCHEMES:
-            if not _engine_on(view.root.children, balancer):
+            own = [balancer.vhost.place, *balancer.sections, *balancer.beside]
+            if not _is_on(view.root.children, "sslproxyengine", own):
                 yield Problem(
                     "AB205",
                     f"member {member.url} speaks TLS, but SSLProxyEngine is not On for it; requests answer 500"
@@ -400,19 +413,181 @@ def _tls(balancer: Balancer, view: View) -> Iterator[Problem]:
             return
 
 
-def _engine_on(nodes: Iterable[Node], balancer: Balancer) -> bool:
-    """Whether SSLProxyEngine On stands in the main server, in the balancer's virtual host or section."""
-    own = [balancer.vhost.place, *balancer.sections]
+def _is_on(nodes: Iterable[Node], name: str, own: Container[Place | None]) -> bool:
+    """Whether the switch *name* is on in the main server or in one of the sections *own*."""
     for node in nodes:
-        if node.name.lower() == "sslproxyengine" and [w.lower() for w in node.words] == ["on"]:
+        # SSLEngine may also be "optional".
+        if node.name.lower() == name and [w.lower() for w in node.words] != ["off"]:
             return True
         if (
             node.is_section
             and Place(node.file, node.line) in own
-            and _engine_on(node.children, balancer)
+            and _is_on(node.children, name, own)
         ):
             return True
     return False
+
+
+def _cookies(configuration: Configuration, balancer: Balancer, view: View) -> Iterator[Problem]:
+    """The cookies that httpd issues for *balancer*."""
+    used = balancer.sticky_cookie
+    for line in balancer.cookies:
+        yield from _placed(configuration, balancer, line)
+    for line in {**dict.fromkeys(balancer.cookies), **({used: None} if used else {})}:
+        yield from _cookie_line(balancer, line)
+    if used is None:
+        return
+    vhosts = [*configuration.followers(balancer), balancer.vhost]
+    own = [vhost.place for vhost in vhosts]
+    if used.header.cookie.secure and not _is_on(view.root.children, "sslengine", own):
+        yield Problem(
+            "AB317",
+            f"the cookie {used.header.cookie.name} is Secure, but this server does not speak TLS: browsers send it only"
+            " if something in front does.",
+            used.place,
+            "Leave Secure out, or ignore this where TLS ends in front of httpd.",
+            balancer,
+        )
+    for member in balancer.members.values():
+        if not member.values.get("route"):
+            yield Problem(
+                "AB325",
+                f"member {member.url} has no route, but balancer://{balancer.name} marks sessions by the cookie"
+                f" {used.header.cookie.name}: this member sets it to nothing, and no session can stay there.",
+                member.place,
+                "Give it a route.",
+                balancer,
+            )
+
+
+def _cookie_line(balancer: Balancer, line: CookieLine) -> Iterator[Problem]:
+    header, cookie = line.header, line.header.cookie
+
+    def problem(code: str, message: str, fix: str) -> Problem:
+        return Problem(code, message, line.place, fix, balancer)
+
+    if cookie.samesite == "none" and not cookie.secure:
+        yield problem(
+            "AB318",
+            f"the cookie {cookie.name} is SameSite=None without Secure: browsers drop it.",
+            "Add Secure, or use SameSite=Lax.",
+        )
+    sticky = str(balancer.values.get("stickysession", ""))
+    if sticky.partition("|")[0] != cookie.name:
+        says = f"stickysession={sticky}" if sticky else "no stickysession"
+        yield problem(
+            "AB319",
+            f"httpd issues the cookie {cookie.name} for balancer://{balancer.name}, which has {says} and does not read"
+            " it.",
+            f"Set stickysession={cookie.name}, or remove the cookie.",
+        )
+    separator = str(balancer.values.get("stickysessionsep", "."))
+    separator = "" if separator == "Off" else separator
+    if cookie.separator != separator:
+        yield problem(
+            "AB319",
+            f"the cookie {cookie.name} has {cookie.separator!r} before the route, but balancer://{balancer.name} looks"
+            f" for {separator!r}: no route is found in it.",
+            f"Begin its value with {separator!r}.",
+        )
+    if header.action != "add":
+        effect = (
+            "are joined with it into one" if header.action in ("append", "merge") else "are lost"
+        )
+        effect = "keep it from being set" if header.action == "setifempty" else effect
+        yield problem(
+            "AB322",
+            f"Header {header.action} Set-Cookie: cookies that the backend sets {effect}.",
+            "Write Header add.",
+        )
+    if header.always:
+        yield problem(
+            "AB323",
+            f"Header always: when a member dies under a request, httpd's own answer sets the cookie {cookie.name} to"
+            " the route of the dead one.",
+            "Remove the word always.",
+        )
+    if not header._replace(action="add", always=False).sound:
+        yield problem(
+            "AB327",
+            f"the cookie {cookie.name} is not set only when the member changes"
+            f" ({header.condition or 'it has no condition'}).",
+            "End the line with env=BALANCER_ROUTE_CHANGED.",
+        )
+
+
+def _placed(
+    configuration: Configuration, balancer: Balancer, line: CookieLine
+) -> Iterator[Problem]:
+    """Whether *line* is executed for the requests of *balancer*, and for no others."""
+    name = line.header.cookie.name
+    caught = balancer.caught(line)
+    if caught:
+        yield Problem(
+            "AB320",
+            f"<Proxy {line.section}> holds for all balancers whose names begin so: balancer://{caught[0]} gets the"
+            f" cookie {name} too.",
+            line.around,
+            f'Write the line into a section <Proxy "{balancer.section}">, with the slash.',
+            balancer,
+        )
+    if not line.section:
+        return
+    for reference in configuration.references(balancer):
+        url = reference.target + "/"
+        handler = reference.directive.lower() == "sethandler"
+        if handler or not (url.startswith(line.section) or line.section.startswith(url)):
+            why = "a handler" if handler else f"{reference.target}, which is spelled otherwise"
+            yield Problem(
+                "AB321",
+                f"the cookie {name} is never set: <Proxy {line.section}> does not hold for requests that"
+                f" {reference.directive} ({reference.place}) sends to {why}.",
+                line.place,
+                "Use ProxyPass instead of the handler."
+                if handler
+                else f'Name the section as it does: <Proxy "{url}">.',
+                balancer,
+            )
+        elif line.section.endswith("/") and _is_bare(reference):
+            yield Problem(
+                "AB326",
+                f"{reference.directive} {reference.text}: the answer to exactly that path sets no cookie {name}, as the"
+                " target does not end with a slash.",
+                reference.place,
+                "End both the path and the target with a slash.",
+                balancer,
+            )
+
+
+def _is_bare(reference: Reference) -> bool:
+    """Whether there are requests whose URL is that of the balancer without a slash."""
+    ends = re.search(re.escape(reference.target) + r"[\"']?(\s|$)", reference.text)
+    return reference.directive.lower() == "proxypass" and ends is not None
+
+
+def _shared_cookies(vhost: Vhost) -> Iterator[Problem]:
+    """Balancers of one server that take each other's sessions."""
+    owners: dict[tuple[str, str, str], Balancer] = {}
+    for balancer in vhost.balancers.values():
+        line = balancer.sticky_cookie if balancer.defined else None
+        cookie = line.header.cookie if line else None
+        sticky = str(balancer.values.get("stickysession", "")).partition("|")[0]
+        if line is None or cookie is None or cookie.name != sticky:
+            continue
+        other = owners.setdefault((cookie.name, cookie.path, cookie.domain), balancer)
+        if other is not balancer and _all_routes(other) != _all_routes(balancer):
+            yield Problem(
+                "AB324",
+                f"balancer://{other.name} and balancer://{balancer.name} mark sessions by one cookie {cookie.name}, but"
+                " their members have other routes: each takes the sessions of the other.",
+                line.place,
+                "Give each its own cookie, or their members the same routes.",
+                balancer,
+            )
+
+
+def _all_routes(balancer: Balancer) -> set[object]:
+    return {member.values.get("route") for member in balancer.members.values()}
 
 
 def _references(configuration: Configuration) -> Iterator[Problem]:

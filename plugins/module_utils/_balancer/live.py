@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any, Collection, Mapping, NamedTuple, Sequence
 
 from .model import Balancer, Configuration, Member, Vhost
 from .parameters import BALANCER, MEMBER, Live, Parameter, Status, Value, flags, masked
-from .plan import MEMBERS, PARAMETERS, URL, Change, Declaration, Flags, Percent, Restored, settled
+from .plan import (
+    MEMBERS,
+    PARAMETERS,
+    STICKY_COOKIE,
+    URL,
+    Change,
+    Declaration,
+    Flags,
+    Percent,
+    Restored,
+    settled,
+)
 
 if TYPE_CHECKING:
     from .._manager.page import LiveBalancer, LiveMember
@@ -100,8 +111,21 @@ class _Planner:
                 self._change(key, member, {**self._no_longer_alone(key), **values})
         current = self.live.values
         for name, value in self._of_balancer().items():
-            if current.get(name, BALANCER[name].default) != value:
-                self._set(None, BALANCER[name], current.get(name), value)
+            before = current.get(name, BALANCER[name].default)
+            if before == value:
+                continue
+            if name == "stickysession" and self._cookie():
+                # Given at once, no session would have that cookie yet.
+                text = "stickysession goes" if value is None else f"stickysession={value} comes"
+                reason = f"balancer://{self.live.name}: {text} by a reload, together with the cookie that httpd issues"
+                self.left.append(Left(None, name, reason))
+            else:
+                self._set(None, BALANCER[name], before, value)
+        if self.config is None and self._cookie():
+            reason = (
+                f"balancer://{self.live.name}: the cookie that httpd issues changes by a reload"
+            )
+            self.left.append(Left(None, STICKY_COOKIE, reason))
         return LivePlan(self.changes, self.left)
 
     def _known(self, key: str) -> bool:
@@ -229,11 +253,16 @@ class _Planner:
     def _of_balancer(self) -> dict[str, Value | None]:
         declared = self.declared
         values: dict[str, Value | None] = dict(self._reset(BALANCER, set()))
-        if declared.proxy_set is not None:
-            if PARAMETERS in declared.purge:
-                values.update(_defaults(BALANCER, {n for n, row in BALANCER.items() if row.live}))
-            values.update({n: v for n, v in declared.proxy_set.items() if BALANCER[n].live})
+        if declared.proxy_set is not None and PARAMETERS in declared.purge:
+            values.update(_defaults(BALANCER, {n for n, row in BALANCER.items() if row.live}))
+        wanted = declared.parameters(self.config)
+        values.update({n: v for n, v in wanted.items() if BALANCER[n].live})
         return values
+
+    def _cookie(self) -> bool:
+        """Whether httpd issues the cookie of the sessions itself, or shall."""
+        declared = self.declared.cookie is not None or STICKY_COOKIE in self.declared.reset
+        return declared or (self.config is not None and self.config.sticky_cookie is not None)
 
     def _reset(self, table: Mapping[str, Parameter], but: Collection[str]) -> dict[str, Any]:
         names = {name for name in self.declared.reset if name in table and name not in but}

@@ -13,6 +13,7 @@ import fnmatch
 import re
 from typing import Iterable, Iterator, NamedTuple
 
+from .cookie import Header
 from .parameters import Value
 
 MAIN = "_main"
@@ -132,6 +133,20 @@ class Reference(NamedTuple):
     place: Place
     directive: str
     text: str
+    #: ``balancer://Name`` as it is spelled there.
+    target: str = ""
+
+
+class CookieLine(NamedTuple):
+    """A ``Header`` directive that issues a route cookie. *section*: what the ``<Proxy>`` section around it names,
+    "" outside of those; *around*: where that section begins; *alone*: whether it has nothing else in it."""
+
+    header: Header
+    text: str
+    place: Place
+    section: str = ""
+    around: Place | None = None
+    alone: bool = False
 
 
 class Balancer:
@@ -144,8 +159,13 @@ class Balancer:
         self.merged: list[Merged] = []
         self.history: dict[str, list[Setting]] = {}
         self.sections: list[Place] = []
-        self.foreign: list[Place] = []
+        #: sections that say nothing about the balancer itself, such as who may use it.
+        self.beside: list[Place] = []
         self.references: list[Reference] = []
+        #: the lines that issue a cookie for it alone, in the order httpd reads them.
+        self.cookies: list[CookieLine] = []
+        #: how those that send requests to it spell ``balancer://Name``, the first one first.
+        self.spellings: list[str] = []
 
     @property
     def defined(self) -> bool:
@@ -176,7 +196,37 @@ class Balancer:
         """The files that feed it (ProxyPass parameters excepted), in the order httpd reads them."""
         places = list(self.sections) + [member.place for member in self.members.values()]
         places += [merged.place for merged in self.merged]
+        places += [line.place for line in self.cookies]
         return list(dict.fromkeys(place.file for place in places))
+
+    @property
+    def section(self) -> str:
+        """What a ``<Proxy>`` section has to name to hold for its requests and for no other balancer's: httpd compares
+        the beginning of the URL, by case (mod_proxy.c ``proxy_walk``)."""
+        return (self.spellings[0] if self.spellings else f"balancer://{self.name}") + "/"
+
+    def holds(self, line: CookieLine) -> bool:
+        """Whether *line*, one of its cookies, issues it with all answers of this balancer and with no others."""
+        if not line.section or line.section.startswith(self.section):
+            return True
+        return self.section.startswith(line.section) and not self.caught(line)
+
+    def caught(self, line: CookieLine) -> list[str]:
+        """Return the names of other balancers of this server that *line*, one of its cookies, is issued for."""
+        return [
+            name
+            for name, other in self.vhost.balancers.items()
+            if line.section and other is not self and other.section.startswith(line.section)
+        ]
+
+    @property
+    def sticky_cookie(self) -> CookieLine | None:
+        """The line that issues the cookie of its sessions; the last one, where several do."""
+        name = str(self.values.get("stickysession", "")).partition("|")[0]
+        lines = [*self.vhost.cookies, *self.cookies]
+        named = [line for line in lines if line.header.cookie.name == name]
+        found = named or self.cookies
+        return found[-1] if found else None
 
     def set(self, name: str, setting: Setting) -> None:
         """Record that *name* is set; a later call wins."""
@@ -192,6 +242,8 @@ class Vhost:
         self.server_name = ""
         self.aliases: list[str] = []
         self.balancers: dict[str, Balancer] = {}
+        #: lines that issue a cookie for several balancers.
+        self.cookies: list[CookieLine] = []
         self.persist = False
         self.inherit_off: dict[str, bool] = {}
 

@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Mapping, NamedTuple
 
-from . import parameters
-from .model import Balancer, Place, absorbing_member, canonical_url, identity
+from . import cookie, parameters
+from .cookie import Cookie
+from .model import Balancer, CookieLine, Place, absorbing_member, canonical_url, identity
 from .parameters import BALANCER, CONTROL, INVERSE, MEMBER, Value
 
 MEMBERS = "members"
 PARAMETERS = "parameters"
+# In a change and in reset: the cookie that httpd issues, which is no parameter of the balancer.
+STICKY_COOKIE = "sticky_cookie"
 # In a change: the URL of a member, which is no parameter of it.
 URL = "url"
 
@@ -52,6 +55,8 @@ class Change(NamedTuple):
         }
 
     def _shown(self, value: Any) -> Any:
+        if isinstance(value, Cookie):
+            return value.shown()
         table = BALANCER if self.member is None else MEMBER
         if isinstance(value, dict):
             return parameters.shown(table, value)
@@ -101,7 +106,7 @@ class Percent(NamedTuple):
 
 
 class Declaration:
-    """One balancer as declared. ``None`` for *members* or *proxy_set* means: not managed.
+    """One balancer as declared. ``None`` for *members*, *proxy_set* or *sticky_cookie* means: not managed.
 
     *members* maps the identity of each member to its URL and values, in the order declared. *absent* are the
     identities of members that shall go; *existing_only*: members that the balancer does not have are left
@@ -117,6 +122,7 @@ class Declaration:
         reset: Iterable[str] = (),
         absent: Iterable[str] = (),
         existing_only: bool = False,
+        sticky_cookie: Mapping[str, Any] | None = None,
     ) -> None:
         """Check everything that can be checked without a configuration. ``status`` of a member may be
         :class:`Flags` or :class:`Restored`, ``loadfactor`` :class:`Percent`; *absent* are member URLs.
@@ -132,6 +138,8 @@ class Declaration:
         self.purge: frozenset[str] = frozenset(purge)
         self.reset = list(reset)
         self.proxy_set: dict[str, Value] | None = None
+        #: the cookie that httpd shall issue; its separator is the balancer's.
+        self.cookie: Cookie | None = None
         try:
             if members is not None:
                 self.members = self._members(members)
@@ -139,7 +147,13 @@ class Declaration:
                 self.proxy_set = parameters.checked(BALANCER, dict(proxy_set))
         except ValueError as problem:
             raise DeclarationError(f"balancer {name}: {problem}") from None
+        if sticky_cookie is not None:
+            try:
+                self.cookie = cookie.checked(self.name, sticky_cookie)
+            except ValueError as problem:
+                raise DeclarationError(f"balancer {name}: sticky_cookie: {problem}") from None
         self._check_reset()
+        self._check_cookie()
 
     def _members(self, declared: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         members: dict[str, dict[str, Any]] = {}
@@ -195,6 +209,12 @@ class Declaration:
 
     def _check_reset(self) -> None:
         for name in self.reset:
+            if name == STICKY_COOKIE:
+                if self.cookie is not None:
+                    raise DeclarationError(
+                        f"balancer {self.name}: {name} is declared and listed in reset; choose one"
+                    )
+                continue
             if name not in BALANCER and name not in MEMBER:
                 raise DeclarationError(f"balancer {self.name}: reset: {name} is no parameter")
             declared = (
@@ -204,6 +224,48 @@ class Declaration:
                 raise DeclarationError(
                     f"balancer {self.name}: {name} is declared and listed in reset; choose one"
                 )
+
+    def _check_cookie(self) -> None:
+        if self.cookie is None:
+            return
+        if "stickysession" in self.reset:
+            raise DeclarationError(
+                f"balancer {self.name}: sticky_cookie implies stickysession, which is listed in reset; choose one"
+            )
+        declared = (self.proxy_set or {}).get("stickysession")
+        if declared is not None and str(declared).partition("|")[0] != self.cookie.name:
+            raise DeclarationError(
+                f"balancer {self.name}: stickysession is {declared}, but the sticky_cookie is called"
+                f" {self.cookie.name}; omit stickysession, or give the cookie that name"
+            )
+
+    def parameters(self, balancer: Balancer | None) -> dict[str, Value | None]:
+        """Return the parameters that *balancer* (``None``: it does not exist) is to have: those of proxy_set, and
+        ``stickysession`` as far as it goes with the cookie (``None``: it goes with it).
+
+        Raises :class:`DeclarationError` where ``stickysession`` is another cookie's.
+        """
+        values: dict[str, Value | None] = dict(self.proxy_set or {})
+        lines = balancer.cookies if balancer else []
+        current = str(balancer.values.get("stickysession", "")) if balancer else ""
+        name, bar, parameter = current.partition("|")
+        ours = name in [line.header.cookie.name for line in lines]
+        if "stickysession" in values:
+            return values
+        if self.cookie is None:
+            if STICKY_COOKIE in self.reset and ours and not bar:
+                values["stickysession"] = None
+            return values
+        if PARAMETERS in self.purge and self.proxy_set is not None:
+            current = bar = parameter = ""
+        if current and not ours and name != self.cookie.name and balancer:
+            place = balancer.settings["stickysession"].place
+            raise DeclarationError(
+                f"balancer {self.name}: stickysession is {current} ({place}), but the sticky_cookie is called"
+                f" {self.cookie.name}; declare stickysession: {self.cookie.name}, or give the cookie that name"
+            )
+        values["stickysession"] = self.cookie.name + bar + parameter
+        return values
 
 
 def settled(
@@ -280,9 +342,10 @@ def _other_order(url: str, before: str) -> str:
 def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config") -> list[Change]:
     """Return what must change in *balancer* (``None``: it does not exist) to be as *declared*."""
     if balancer is None or not balancer.defined:
-        after: dict[str, Any] = dict(declared.proxy_set or {})
+        after: dict[str, Any] = declared.parameters(None)
         changes = [Change(layer, None, None, None, after)]
-        return changes + [declared.addition(key, layer) for key in declared.members or ()]
+        changes += [declared.addition(key, layer) for key in declared.members or ()]
+        return changes + _plan_cookie(balancer, declared, after, layer)
     changes = []
     if declared.members is not None:
         changes += _plan_members(balancer, declared, declared.members, layer)
@@ -290,13 +353,13 @@ def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config"
         if key in balancer.members:
             member = balancer.members[key]
             changes.append(Change(layer, member.url, None, member.values, None))
-    current = balancer.values
-    for name, value in (declared.proxy_set or {}).items():
+    current, wanted = balancer.values, declared.parameters(balancer)
+    for name, value in wanted.items():
         if current.get(name) != value:
             changes.append(Change(layer, None, name, current.get(name), value))
-    removed = [name for name in declared.reset if name in BALANCER]
+    removed = [name for name in declared.reset if name in BALANCER and name not in wanted]
     if declared.proxy_set is not None and PARAMETERS in declared.purge:
-        removed += [name for name in current if name not in declared.proxy_set]
+        removed += [name for name in current if name not in wanted]
     for name in dict.fromkeys(removed):
         if name in current:
             changes.append(Change(layer, None, name, current[name], None))
@@ -313,7 +376,39 @@ def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config"
                 change = Change(layer, member.url, name, member.values.get(name), None)
                 if name in member.settings and change not in changes:
                     changes.append(change)
-    return changes
+    after = {name: value for name, value in current.items() if name not in removed}
+    return changes + _plan_cookie(balancer, declared, {**after, **wanted}, layer)
+
+
+def _plan_cookie(
+    balancer: Balancer | None, declared: Declaration, values: Mapping[str, Any], layer: str
+) -> list[Change]:
+    """Return the change of the cookie that *balancer* issues, once it has the parameters *values*."""
+    lines = balancer.cookies if balancer else []
+    wanted = declared.cookie
+    if wanted is None:
+        gone = lines if STICKY_COOKIE in declared.reset else []
+        return [Change(layer, None, STICKY_COOKIE, _said(gone[-1]), None)] if gone else []
+    separator = str(values.get("stickysessionsep", "."))
+    wanted = wanted._replace(separator="" if separator == "Off" else separator)
+    if balancer is not None:
+        shared = [line for line in balancer.vhost.cookies if line.header.cookie.name == wanted.name]
+        if shared and (shared[-1].header.cookie != wanted or not shared[-1].header.sound):
+            raise DeclarationError(
+                f"balancer {declared.name}: the cookie {wanted.name} is issued for other balancers too, by"
+                f" {shared[-1].place}: {shared[-1].text}. Remove that line, or give the sticky_cookie another name"
+            )
+        sound = [line for line in lines if line.header.sound and balancer.holds(line)]
+        if [line.header.cookie for line in sound] == [wanted] and sound == lines:
+            return []
+        if shared and not lines:
+            return []
+    return [Change(layer, None, STICKY_COOKIE, _said(lines[-1]) if lines else None, wanted)]
+
+
+def _said(line: CookieLine) -> Cookie | str:
+    """Return the cookie of *line*, or where it does not just issue it, the line."""
+    return line.header.cookie if line.header.sound else line.text
 
 
 def _plan_members(

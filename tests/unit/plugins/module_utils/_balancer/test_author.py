@@ -58,12 +58,22 @@ def the_balancer(text):
 
 def written(text, **declared):
     """The text after the only balancer in it was made what is declared."""
-    balancer = the_balancer(text)
-    declaration = Declaration(balancer.name, **declared)
+    return written_of(text, the_balancer(text).name, **declared)
+
+
+def written_of(text, name, **declared):
+    """The text after the balancer *name* in it was made what is declared."""
+
+    def the_one(text):
+        (balancer,) = (balancer for balancer in read(text).balancers if balancer.name == name)
+        return balancer
+
+    balancer = the_one(text)
+    declaration = Declaration(name, **declared)
     author = Author(lambda path: Document.parse(text, path))
     author.apply(balancer, plan(balancer, declaration))
     new = author.texts().get(PATH, text)
-    assert plan(the_balancer(new), declaration) == []
+    assert plan(the_one(new), declaration) == []
     return new
 
 
@@ -331,3 +341,113 @@ def calls(work):
     finally:
         sys.setprofile(None)
     return number
+
+
+ROUTE = "%{BALANCER_WORKER_ROUTE}e"
+COOKIE = f"""\
+    <Proxy "balancer://shop/">
+        Header add Set-Cookie "ROUTEID_SHOP=.{ROUTE}; Path=/; HttpOnly; SameSite=Lax" env=BALANCER_ROUTE_CHANGED
+    </Proxy>
+"""
+PLAIN = SEED.replace("   stickysession=JSESSIONID", "")
+STICKY = PLAIN.replace("lbmethod=byrequests", "lbmethod=byrequests  stickysession=ROUTEID_SHOP")
+WITH_COOKIE = STICKY.replace("    </Proxy>\n", "    </Proxy>\n" + COOKIE)
+
+
+class TestACookie:
+    def test_gets_a_section_of_its_own_right_after_the_balancer(self):
+        assert written(PLAIN, sticky_cookie={}) == WITH_COOKIE
+
+    def test_that_is_declared_already_changes_nothing(self):
+        assert written(WITH_COOKIE, sticky_cookie={}) == WITH_COOKIE
+        assert written(WITH_COOKIE, members=NODES) == WITH_COOKIE
+
+    def test_goes_with_what_came_with_it(self):
+        assert written(WITH_COOKIE, reset=["sticky_cookie"]) == PLAIN
+
+    def test_is_gone_without_a_trace_in_the_url_parameter_that_somebody_declared(self):
+        text = WITH_COOKIE.replace("session=ROUTEID_SHOP", "session=ROUTEID_SHOP|sid")
+        after = written(text, reset=["sticky_cookie"])
+        assert after == text.replace(COOKIE, "")
+
+    def test_section_is_spelled_as_the_requests_spell_it(self):
+        text = PLAIN.replace('"/"  "balancer://shop/"', '"/"  "balancer://Shop/"')
+        after = written(text, sticky_cookie={})
+        assert '    <Proxy "balancer://Shop/">\n' in after
+
+    def test_section_that_is_spelled_otherwise_is_put_right(self):
+        text = WITH_COOKIE.replace('<Proxy "balancer://shop/">', '<Proxy "balancer://SHOP/">')
+        assert written(text, sticky_cookie={}) == WITH_COOKIE
+
+    def test_changes_only_the_words_that_differ(self):
+        after = written(WITH_COOKIE, sticky_cookie={"secure": True})
+        assert after == WITH_COOKIE.replace("; HttpOnly", "; Secure; HttpOnly")
+
+    def test_takes_stickysession_along_when_its_name_changes(self):
+        text = WITH_COOKIE.replace("session=ROUTEID_SHOP", "session=ROUTEID_SHOP|sid")
+        after = written(text, sticky_cookie={"name": "R"})
+        assert after == text.replace("ROUTEID_SHOP", "R")
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            f"Header set Set-Cookie 'ROUTEID_SHOP=.{ROUTE}; Path=/; HttpOnly; SameSite=Lax' env=BALANCER_ROUTE_CHANGED",
+            f"header  Always  Append  set-cookie  'ROUTEID_SHOP=.{ROUTE}'   env=OTHER",
+            f"Header onsuccess merge Set-Cookie ROUTEID_SHOP=.{ROUTE};path=/x",
+        ],
+    )
+    @pytest.mark.parametrize("outside", [True, False])
+    def test_line_that_somebody_wrote_is_put_right_where_it_stands(self, line, outside):
+        before = '    <Proxy "balancer://shop">\n'
+        within = before + f"        {line}\n"
+        text = STICKY.replace(before, f"    {line}\n{before}" if outside else within)
+        after = written(text, sticky_cookie={})
+        went, came = difference(text, after)
+        assert len(went) == len(came) == 1
+        assert "ROUTEID_SHOP=." + ROUTE + "; Path=/; HttpOnly; SameSite=Lax" in came[0]
+        assert "always" not in came[0].lower()
+
+    def test_in_a_section_that_reaches_another_balancer_moves_to_its_own(self):
+        other = "    <Proxy balancer://shop-admin>\n    </Proxy>\n</VirtualHost>\n"
+        line = COOKIE.split("\n")[1] + "\n"
+        text = STICKY.replace(
+            '    <Proxy "balancer://shop">\n', '    <Proxy "balancer://shop">\n' + line
+        )
+        after = written_of(text.replace("</VirtualHost>\n", other), "shop", sticky_cookie={})
+        assert after == WITH_COOKIE.replace("</VirtualHost>\n", other)
+
+    def test_is_written_once_where_two_lines_issue_one(self):
+        text = WITH_COOKIE.replace(COOKIE, COOKIE.replace("ROUTEID_SHOP", "OLD") + COOKIE)
+        assert written(text, sticky_cookie={}) == WITH_COOKIE
+
+    def test_has_the_separator_of_the_balancer(self):
+        for separator, before in (("!", "=!%{"), ("Off", "=%{")):
+            after = written(
+                PLAIN, sticky_cookie={}, proxy_set={"stickysessionsep": separator}, purge=[]
+            )
+            assert "ROUTEID_SHOP" + before in after
+
+    def test_that_comes_from_a_variable_is_not_touched(self):
+        text = "Define ROUTE_COOKIE X\n" + WITH_COOKIE.replace(
+            "ROUTEID_SHOP=.", "${ROUTE_COOKIE}=."
+        )
+        with pytest.raises(NotEditable, match="variable"):
+            written(text, sticky_cookie={}, proxy_set={"stickysession": "ROUTEID_SHOP"}, purge=[])
+
+    def test_goes_with_the_balancer(self):
+        author = Author(lambda path: Document.parse(WITH_COOKIE, path))
+        author.remove(the_balancer(WITH_COOKIE))
+        assert "Proxy " not in author.texts()[PATH] and "Header" not in author.texts()[PATH]
+
+    def test_comes_with_a_new_balancer(self):
+        declaration = Declaration("shop", NODES, sticky_cookie={})
+        author = Author(lambda path: Document.parse("", path))
+        author.create(PATH, plan(None, declaration), "shop", None)
+        assert author.texts()[PATH] == (
+            '<Proxy "balancer://shop">\n'
+            "    BalancerMember http://192.168.0.11:8080 route=node1\n"
+            "    BalancerMember http://192.168.0.12:8080 route=node2\n"
+            "    ProxySet stickysession=ROUTEID_SHOP\n"
+            "</Proxy>\n"
+            + COOKIE.replace("        ", "----").replace("    ", "").replace("----", "    ")
+        )

@@ -132,3 +132,44 @@ def test_members_are_merged_as_httpd_merges_them(lines, members, merged):
 
 def test_the_longest_name_absorbs():
     assert absorbing_member("http://h/a/b", ["http://h", "http://h/a"]) == "http://h/a"
+
+
+ROUTE = "%{BALANCER_WORKER_ROUTE}e"
+LINE = f'Header add Set-Cookie "R=.{ROUTE}; path=/" env=BALANCER_ROUTE_CHANGED\n'
+APP = "<Proxy balancer://app>\nBalancerMember http://a\n</Proxy>\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        APP + f"<Proxy balancer://app/>\n{LINE}</Proxy>\n",
+        APP + f"<Proxy balancer://APP/>\n{LINE}</Proxy>\n",
+        APP.replace("app>\n", "app>\n" + LINE),
+        APP + f"<Proxy balancer://app>\n<If true>\n{LINE}</If>\n</Proxy>\n",
+        LINE + APP,
+        f"<Location />\n{LINE}</Location>\n" + APP,
+    ],
+)
+def test_the_cookie_that_httpd_issues_belongs_to_its_balancer(text):
+    balancer = one(text)
+    (line,) = balancer.cookies
+    assert line.header.cookie.name == "R" and balancer.sticky_cookie is line
+    assert len(balancer.sections) == 1
+
+
+def test_a_cookie_outside_of_sections_belongs_to_all_balancers_of_the_server():
+    configuration = read(LINE + APP + APP.replace("app", "other") + "ProxyPass / balancer://app/\n")
+    assert [len(balancer.cookies) for balancer in configuration.balancers] == [0, 0]
+    assert [line.place.line for line in configuration.main.cookies] == [1]
+    host = f"<VirtualHost *:80>\n{APP}</VirtualHost>\n<VirtualHost *:81>\n{APP.replace('app', 'b')}</VirtualHost>\n"
+    assert [len(v.cookies) for v in read(LINE + host).vhosts] == [1, 1, 1]
+
+
+def test_the_section_of_a_cookie_is_spelled_as_the_requests_are():
+    assert one(APP).section == "balancer://app/"
+    balancer = one(
+        APP
+        + "SetHandler proxy:balancer://aPP/\nProxyPass /a Balancer://App\nProxyPass /b balancer://app/\n"
+    )
+    assert balancer.spellings == ["Balancer://App", "balancer://app"]
+    assert balancer.section == "Balancer://App/"

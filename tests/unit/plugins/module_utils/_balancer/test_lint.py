@@ -36,6 +36,15 @@ GOOD = (
     'ProxyPass "/" "balancer://app/"\n'
 )
 
+ROUTE = "%{BALANCER_WORKER_ROUTE}e"
+CHANGED = "env=BALANCER_ROUTE_CHANGED"
+LINE = f'Header add Set-Cookie "S=.{ROUTE}; Path=/; SameSite=Lax" {CHANGED}\n'
+
+
+def cookie(line=LINE, section="balancer://app/"):
+    """A good configuration whose balancer issues a cookie by *line*, the 7th of the text."""
+    return GOOD + f"<Proxy {section}>\n{line}</Proxy>\n"
+
 
 def found(text, modules=ALL):
     root = from_document(Document.parse(text, "/x.conf"))
@@ -134,6 +143,39 @@ def test_a_good_configuration_has_no_findings():
             2,
             "<Proxy balancer://a>\nBalancerMember http://a route=a redirect=b\n</Proxy>\n",
         ),
+        ("AB317", 7, cookie(LINE.replace("; Path", "; Secure; Path"))),
+        ("AB318", 7, cookie(LINE.replace("Lax", "None"))),
+        ("AB319", 7, cookie(LINE.replace("S=", "OTHER="))),
+        ("AB319", 7, cookie(LINE.replace("S=.", "S=!"))),
+        ("AB319", 7, cookie().replace("ProxySet stickysession=S", "ProxySet timeout=1")),
+        (
+            "AB320",
+            6,
+            cookie(section="balancer://app")
+            + "<Proxy balancer://app-admin>\nBalancerMember http://b\n</Proxy>\n",
+        ),
+        ("AB321", 7, cookie(section="balancer://APP/")),
+        ("AB321", 7, cookie().replace('"balancer://app/"', '"balancer://App/"')),
+        (
+            "AB321",
+            7,
+            cookie().replace('ProxyPass "/" "balancer://app/"', "SetHandler proxy:balancer://app/"),
+        ),
+        ("AB322", 7, cookie(LINE.replace("add", "set"))),
+        ("AB322", 7, cookie(LINE.replace("add", "merge"))),
+        ("AB323", 7, cookie(LINE.replace("add", "always add"))),
+        (
+            "AB324",
+            1,
+            LINE + GOOD + GOOD.replace("app", "other").replace("=a", "=b").replace('"/"', "/o/"),
+        ),
+        (
+            "AB325",
+            2,
+            cookie().replace("BalancerMember http://a route=a", "BalancerMember http://a"),
+        ),
+        ("AB326", 5, cookie().replace('app/"', 'app"')),
+        ("AB327", 7, cookie(LINE.replace(CHANGED, ""))),
     ],
 )
 def test_each_finding_names_its_line_and_what_to_do(code, line, text):
@@ -175,3 +217,23 @@ def test_a_finding_never_shows_a_secret():
     text = '<Proxy balancer://a>\nBalancerMember ajp://a secret="hunter2" route=a\n</Proxy>\n'
     problems = found(text, ALL | {"proxy_ajp_module"})
     assert problems and all("hunter2" not in str(problem) for problem in problems)
+
+
+def test_a_good_cookie_has_no_findings():
+    assert found(cookie()) == []
+    assert found(cookie(section="balancer://app")) == []
+    assert found(LINE + GOOD) == []
+
+
+def test_a_secure_cookie_is_fine_where_tls_is_spoken():
+    text = cookie(LINE.replace("; Path", "; Secure; Path"))
+    assert found(f"<VirtualHost *:443>\nSSLEngine On\n{text}</VirtualHost>\n") == []
+
+
+def test_balancers_of_the_same_nodes_may_share_a_cookie():
+    assert found(LINE + GOOD + GOOD.replace("app", "other").replace('"/"', "/o/")) == []
+
+
+def test_a_section_that_is_not_about_the_balancer_defines_none():
+    text = "<VirtualHost *:80>\n<Proxy balancer://app>\nRequire all granted\n</Proxy>\nProxyPass / balancer://app/\n</VirtualHost>\n"
+    assert found(GOOD + text) == []

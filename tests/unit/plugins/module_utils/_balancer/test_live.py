@@ -59,7 +59,8 @@ def running(*members, slots=5, **values):
 
 
 def declared(*members, **options):
-    return Declaration("app", [{"url": url, **own} for url, own in members], **options)
+    listed = [{"url": url, **own} for url, own in members] or None
+    return Declaration("app", listed, **options)
 
 
 def config(text):
@@ -376,3 +377,51 @@ def test_a_reload_is_needed_for_what_is_left_and_for_what_no_running_httpd_takes
 def test_a_member_stands_by_where_it_waits_for_others(status, expected):
     member = running((A, {"status": frozenset(status)})).members[A]
     assert standing_by(member) is expected
+
+
+class TestACookieThatHttpdIssues:
+    ISSUED = (
+        'ProxySet stickysession=R\nHeader add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e"'
+        " env=BALANCER_ROUTE_CHANGED"
+    )
+
+    def test_keeps_stickysession_back_until_it_is_there(self):
+        live = running((A, {}))
+        planned = plan_live(live, declared(sticky_cookie={}), config(f"BalancerMember {A}"))
+        assert planned.changes == []
+        (left,) = planned.left
+        assert left.parameter == "stickysession"
+        assert (
+            "stickysession=ROUTEID_APP comes by a reload, together with the cookie" in left.reason
+        )
+
+    def test_keeps_it_back_still_once_the_files_have_both(self):
+        planned = plan_live(
+            running((A, {})), declared(sticky_cookie={"name": "R"}), config(self.ISSUED)
+        )
+        assert (planned.changes, [left.parameter for left in planned.left]) == (
+            [],
+            ["stickysession"],
+        )
+
+    def test_that_is_loaded_leaves_nothing_to_do(self):
+        live = running((A, {}), stickysession="R")
+        planned = plan_live(live, declared(sticky_cookie={"name": "R"}), config(self.ISSUED))
+        assert planned == ([], [])
+
+    def test_takes_stickysession_away_by_a_reload_too(self):
+        live = running((A, {}), stickysession="R")
+        planned = plan_live(live, declared(reset=["sticky_cookie"]), config(self.ISSUED))
+        assert planned.changes == []
+        assert ["stickysession goes by a reload" in left.reason for left in planned.left] == [True]
+
+    def test_does_not_keep_other_parameters_back(self):
+        wish = declared(sticky_cookie={"name": "R"}, proxy_set={"timeout": 3})
+        planned = plan_live(running((A, {})), wish, config(self.ISSUED))
+        assert brief(planned.changes) == [(None, "timeout", 0, 3)]
+
+    def test_is_nothing_that_the_running_httpd_alone_can_be_given(self):
+        planned = plan_live(
+            running((A, {}), stickysession="R"), declared(sticky_cookie={"name": "R"})
+        )
+        assert [left.parameter for left in planned.left] == ["sticky_cookie"]

@@ -6,11 +6,19 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.plan import (
     Declaration,
     DeclarationError,
     checked_name,
     checked_url,
+    plan,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
+    Document,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tree import (
+    from_document,
 )
 
 
@@ -133,3 +141,79 @@ def test_options_that_contradict_are_refused(options, message):
     with pytest.raises(DeclarationError) as refusal:
         Declaration("app", **options)
     assert message in str(refusal.value)
+
+
+class TestTheCookieAndStickysession:
+    def text(self, more="", cookie=""):
+        return (
+            "<Proxy balancer://app>\nBalancerMember http://a route=a\n"
+            + (f"ProxySet {more}\n" if more else "")
+            + "</Proxy>\n"
+            + (
+                f'<Proxy balancer://app/>\nHeader add Set-Cookie "{cookie}=.%{{BALANCER_WORKER_ROUTE}}e"'
+                " env=BALANCER_ROUTE_CHANGED\n</Proxy>\n"
+                if cookie
+                else ""
+            )
+        )
+
+    def planned(self, text, **options):
+        (balancer,) = codec.read(from_document(Document.parse(text, "/f"))).balancers
+        changes = plan(balancer, Declaration("app", **options))
+        return {change.parameter: change.after for change in changes}
+
+    def test_go_together(self):
+        planned = self.planned(self.text(), sticky_cookie={})
+        assert planned["stickysession"] == planned["sticky_cookie"].name == "ROUTEID_APP"
+
+    @pytest.mark.parametrize("declared", ["R", "R|sid"])
+    def test_may_be_declared_both(self, declared):
+        options = {"sticky_cookie": {"name": "R"}, "proxy_set": {"stickysession": declared}}
+        assert self.planned(self.text(), **options)["stickysession"] == declared
+
+    def test_that_agree_already_leave_the_url_parameter_alone(self):
+        planned = self.planned(self.text("stickysession=R|sid"), sticky_cookie={"name": "R"})
+        assert "stickysession" not in planned
+
+    def test_that_are_declared_to_differ_are_refused(self):
+        with pytest.raises(
+            DeclarationError, match="stickysession is S, but the sticky_cookie is called R"
+        ):
+            Declaration("app", sticky_cookie={"name": "R"}, proxy_set={"stickysession": "S"})
+
+    def test_are_refused_where_another_one_remains(self):
+        with pytest.raises(
+            DeclarationError, match=r"is S \(/f:3\), but the sticky_cookie is called R"
+        ):
+            self.planned(self.text("stickysession=S"), sticky_cookie={"name": "R"})
+
+    def test_are_fine_where_the_other_one_is_purged(self):
+        options = {"sticky_cookie": {"name": "R"}, "proxy_set": {}, "purge": ["parameters"]}
+        planned = self.planned(self.text("stickysession=S timeout=3"), **options)
+        assert planned.pop("sticky_cookie").name == "R"
+        assert planned == {"stickysession": "R", "timeout": None}
+
+    @pytest.mark.parametrize("reset", ["sticky_cookie", "stickysession"])
+    def test_are_not_declared_and_reset(self, reset):
+        with pytest.raises(DeclarationError, match="choose one"):
+            Declaration("app", sticky_cookie={}, reset=[reset])
+
+    def test_of_another_application_stays_when_a_cookie_is_reset(self):
+        planned = self.planned(self.text("stickysession=S", cookie="R"), reset=["sticky_cookie"])
+        assert planned == {"sticky_cookie": None}
+
+    def test_are_not_looked_at_unless_declared(self):
+        planned = self.planned(self.text("stickysession=S", cookie="R"), proxy_set={"timeout": 3})
+        assert planned == {"timeout": 3}
+
+    def test_a_cookie_that_is_issued_for_several_is_left_alone_or_refused(self):
+        value = "R=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax"
+        line = f'Header add Set-Cookie "{value}" env=BALANCER_ROUTE_CHANGED\n'
+        text = line + self.text() + self.text().replace("app", "other")
+        balancer = codec.read(from_document(Document.parse(text, "/f"))).main.balancers["app"]
+        changes = plan(balancer, Declaration("app", sticky_cookie={"name": "R"}))
+        assert [change.parameter for change in changes] == ["stickysession"]
+        with pytest.raises(DeclarationError, match="issued for other balancers too, by /f:1"):
+            plan(balancer, Declaration("app", sticky_cookie={"name": "R", "secure": True}))
+        changes = plan(balancer, Declaration("app", sticky_cookie={}))
+        assert [change.parameter for change in changes] == ["stickysession", "sticky_cookie"]

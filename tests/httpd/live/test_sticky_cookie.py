@@ -1,0 +1,237 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cookie that httpd issues, at a real httpd and real backends."""
+
+from __future__ import annotations
+
+import http.client
+import http.cookies
+import time
+from contextlib import ExitStack
+from typing import Iterator
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import MODULES
+from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
+
+from .conftest import Proxy, vhost
+
+HEADERS = f"LoadModule headers_module {MODULES}/mod_headers.so\n"
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[Backend]]:
+    """Two nodes of each of two applications; these begin no sessions of their own here."""
+    with ExitStack() as stack:
+        made = [Backend(route) for route in ("n1", "n2", "m1", "m2")]
+        yield [stack.enter_context(node) for node in made]
+
+
+def site(nodes: list[Backend]) -> str:
+    members = [
+        "".join(f"BalancerMember {n.url} route={n.route}\n" for n in ns)
+        for ns in (nodes[:2], nodes[2:])
+    ]
+    body = "".join(
+        f"<Proxy balancer://{name}>\n{lines}</Proxy>\nProxyPass /{name}/ balancer://{name}/\n"
+        for name, lines in zip(("app", "app-admin"), members)
+    )
+    return HEADERS + vhost("app.example.com", body)
+
+
+@pytest.fixture()
+def two(proxy: Proxy, nodes: list[Backend]) -> Proxy:
+    """A proxy with the balancers app and app-admin in one virtual host."""
+    return proxy.start(site(nodes))
+
+
+class Browser:
+    """A client that keeps its cookies, by name; where each node is told by itself."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.jar: dict[str, str] = {}
+        self.set: list[http.cookies.Morsel[str]] = []
+
+    def get(self, path: str) -> str:
+        """Return which node answered."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            cookie = "; ".join(f"{name}={value}" for name, value in self.jar.items())
+            connection.request("GET", path, headers={"Cookie": cookie} if cookie else {})
+            response = connection.getresponse()
+            response.read()
+            self.set = []
+            for text in response.headers.get_all("Set-Cookie") or ():
+                for morsel in http.cookies.SimpleCookie(text).values():
+                    # The application's own cookie is not what this is about.
+                    if morsel.key != "JSESSIONID":
+                        self.jar[morsel.key] = morsel.value
+                        self.set.append(morsel)
+            return str(response.headers["X-Served-By"])
+        finally:
+            connection.close()
+
+
+def stays(browser: Browser, path: str) -> bool:
+    return len({browser.get(path) for dummy in range(6)}) == 1
+
+
+def declare(proxy: Proxy, name: str, **options):
+    return proxy.run("balancer", name=name, target="config", **options)
+
+
+def test_two_balancers_of_one_virtual_host_have_their_own_cookies_and_both_stick(two: Proxy):
+    assert not stays(Browser(two.httpd.port), "/app/api")
+    for name in ("app", "app-admin"):
+        assert declare(two, name, sticky_cookie={})["changed"] is True
+    two.httpd.reload()
+    for dummy in range(4):
+        browser = Browser(two.httpd.port)
+        app, admin = browser.get("/app/api"), browser.get("/app-admin/api")
+        assert browser.jar == {"ROUTEID_APP": f".{app}", "ROUTEID_APP_ADMIN": f".{admin}"}
+        assert stays(browser, "/app/api") and stays(browser, "/app-admin/api")
+        assert (browser.get("/app/api"), browser.set) == (app, [])
+    text = two.site.read_text()
+    for name in ("app", "app-admin"):
+        again = declare(two, name, sticky_cookie={})
+        assert (again["changed"], again["changes"]) == (False, [])
+    assert two.site.read_text() == text
+
+
+def test_every_attribute_arrives(two: Proxy):
+    options = {
+        "name": "SID",
+        "path": "/app/",
+        "domain": "example.com",
+        "secure": True,
+        "samesite": "none",
+        "max_age": 600,
+    }
+    declare(two, "app", sticky_cookie=options)
+    two.httpd.reload()
+    browser = Browser(two.httpd.port)
+    node = browser.get("/app/api")
+    (morsel,) = browser.set
+    assert (morsel.key, morsel.value) == ("SID", f".{node}")
+    assert {key: value for key, value in morsel.items() if value} == {
+        "path": "/app/",
+        "domain": "example.com",
+        "max-age": "600",
+        "secure": True,
+        "httponly": True,
+        "samesite": "None",
+    }
+    assert stays(browser, "/app/api")
+    info = two.run("balancer_info", name="app")["balancers"][0]
+    assert info["sticky_cookie"] == {**options, "httponly": True}
+
+
+@pytest.mark.parametrize("separator", ["!", "Off", "%", "-"])
+def test_sessions_stick_with_any_separator(two: Proxy, separator):
+    declare(two, "app", sticky_cookie={}, proxy_set={"stickysessionsep": separator})
+    two.httpd.reload()
+    browser = Browser(two.httpd.port)
+    node = browser.get("/app/api")
+    assert browser.jar["ROUTEID_APP"].endswith(node)
+    assert stays(browser, "/app/api")
+
+
+def test_the_spelling_of_the_requests_decides(two: Proxy):
+    two.site.write_text(
+        two.site.read_text().replace("/app/ balancer://app/", "/app/ balancer://App/")
+    )
+    declare(two, "app", sticky_cookie={})
+    two.httpd.reload()
+    assert stays(Browser(two.httpd.port), "/app/api")
+
+
+def test_a_session_that_has_to_move_gets_the_new_route(two: Proxy):
+    declare(two, "app", sticky_cookie={})
+    two.httpd.reload()
+    browser = Browser(two.httpd.port)
+    node = browser.get("/app/api")
+    two.run("balancer_member", route=node, state="disabled", target="runtime")
+    other = browser.get("/app/api")
+    assert other != node and browser.jar["ROUTEID_APP"] == f".{other}"
+    assert stays(browser, "/app/api")
+
+
+def test_reset_takes_the_cookie_and_its_stickysession_out_again(two: Proxy):
+    text = two.site.read_text()
+    foretold = two.run(
+        "balancer", name="app", sticky_cookie={}, target="config", check=True, diff=True
+    )
+    assert two.site.read_text() == text
+    done = declare(two, "app", sticky_cookie={}, diff=True)
+    assert (foretold["changes"], foretold["diff"]) == (done["changes"], done["diff"])
+    gone = declare(two, "app", reset=["sticky_cookie"])
+    assert {change["parameter"] for change in gone["changes"]} == {"stickysession", "sticky_cookie"}
+    assert two.site.read_text() == text
+    assert declare(two, "app", reset=["sticky_cookie"])["changed"] is False
+
+
+def test_without_mod_headers_it_says_what_to_do(proxy: Proxy, nodes):
+    proxy.start(site(nodes).replace(HEADERS, ""))
+    text = proxy.site.read_text()
+    refused = proxy.attempt("balancer", name="app", sticky_cookie={}, target="config")
+    assert "sticky_cookie needs mod_headers" in refused["msg"]
+    assert "modules: [{name: headers}]" in refused["msg"]
+    assert proxy.site.read_text() == text
+
+
+def test_members_without_a_route_are_refused(two: Proxy):
+    two.site.write_text(two.site.read_text().replace(" route=n2", ""))
+    refused = two.attempt("balancer", name="app", sticky_cookie={}, target="config")
+    assert "AB325" in refused["msg"] and "has no route" in refused["msg"]
+
+
+class TestBesideTheRunningHttpd:
+    def test_nothing_is_given_before_the_reload_and_sessions_go_on(self, two: Proxy):
+        generation = two.generation
+        result = two.run("balancer", name="app", sticky_cookie={})
+        assert {change["layer"] for change in result["changes"]} == {"config"}
+        assert result["reload_required"] is True
+        assert any(
+            "comes by a reload, together with the cookie" in r for r in result["reload_reasons"]
+        )
+        assert any("sticky_cookie is set by a reload" in r for r in result["reload_reasons"])
+        assert two.generation == generation
+        again = two.run("balancer", name="app", sticky_cookie={})
+        assert (again["changed"], again["reload_required"]) == (False, True)
+        assert again["reload_reasons"] == result["reload_reasons"]
+        info = two.run("balancer_info", name="app")
+        assert info["reload_required"] is True
+        (drift,) = info["balancers"][0]["drift"]
+        assert (drift["parameter"], drift["config"], drift["runtime"]) == (
+            "stickysession",
+            "ROUTEID_APP",
+            None,
+        )
+        time.sleep(1.1)
+        two.run("graceful_reload")
+        info = two.run("balancer_info", name="app")
+        assert (info["reload_required"], info["balancers"][0]["drift"]) == (False, [])
+        assert stays(Browser(two.httpd.port), "/app/api")
+
+    def test_a_cookie_that_changes_its_name_keeps_the_sessions_until_the_reload(self, two: Proxy):
+        two.run("balancer", name="app", sticky_cookie={})
+        time.sleep(1.1)
+        two.run("graceful_reload")
+        browser = Browser(two.httpd.port)
+        assert stays(browser, "/app/api")
+        result = two.run(
+            "balancer", name="app", sticky_cookie={"name": "R"}, proxy_set={"timeout": 3}
+        )
+        runtime = [c["parameter"] for c in result["changes"] if c["layer"] == "runtime"]
+        assert runtime == ["timeout"]
+        assert stays(browser, "/app/api") and set(browser.jar) == {"ROUTEID_APP"}
+        time.sleep(1.1)
+        two.run("graceful_reload")
+        assert stays(browser, "/app/api") and browser.jar["R"]
+
+    def test_the_running_httpd_alone_cannot_be_given_one(self, two: Proxy):
+        refused = two.attempt("balancer", name="app", sticky_cookie={}, target="runtime")
+        assert "the cookie that httpd issues changes by a reload" in refused["msg"]
