@@ -327,6 +327,49 @@ options:
         description:
           - Seconds that browsers keep it, V(1) or more. Omitted, until they are closed.
         type: int
+  health_check:
+    description:
+      - Lets httpd ask each member by itself whether it is well; one that is not gets no requests until it is again.
+      - Sets the parameters C(hcmethod), C(hcuri), C(hcinterval), C(hcpasses), C(hcfails) and C(hcexpr) of all members,
+        also of those that O(members) does not list. What a member declares itself holds for that member.
+      - Needs mod_proxy_hcheck and mod_watchdog.
+      - Suboptions that are omitted have httpd's defaults. To check no more, list V(health_check) in O(reset).
+    type: dict
+    suboptions:
+      method:
+        description:
+          - How to ask. V(GET11), V(HEAD11) and V(OPTIONS11) need httpd 2.4.55, V(CPING) needs mod_proxy_ajp.
+        type: str
+        choices: [NONE, TCP, OPTIONS, HEAD, GET, CPING, OPTIONS11, HEAD11, GET11]
+        default: GET
+      uri:
+        description:
+          - Path to ask for, at most 63 characters. It is added to the path of the member's URL.
+        type: str
+      interval:
+        description:
+          - Time between two checks, in seconds or with a unit C(ms), C(s), C(mi), C(h); C(100ms) or more. httpd's
+            default is 30 seconds.
+        type: str
+      passes:
+        description:
+          - Successful checks after which a member is used again, V(1) or more. httpd's default is V(1).
+        type: int
+      fails:
+        description:
+          - Failed checks after which a member is no longer used, V(1) or more. httpd's default is V(1).
+        type: int
+      expect_status:
+        description:
+          - HTTP status codes of a member that is well, such as V('200'), V(2xx) or V(200-299). Omitted, V(200-399).
+          - It is written as a C(ProxyHCExpr) before the balancer, and in force after a reload.
+        type: list
+        elements: str
+      expect_body:
+        description:
+          - Text that the answer of a member that is well contains, at most 500 bytes, compared by case. Only with
+            O(health_check.method=GET) and O(health_check.method=GET11).
+        type: str
   purge:
     description:
       - What to remove that is not declared. V(members) removes members that O(members) does not list, V(parameters)
@@ -341,6 +384,7 @@ options:
     description:
       - Parameters to remove, so that httpd's default holds again. A name that only members have is removed from
         all members; V(timeout) is the one of the balancer.
+      - V(health_check) removes the health checks of all members and what judges them.
       - V(sticky_cookie) removes the cookie that httpd issues, and C(stickysession) if it is the name of that cookie.
     type: list
     elements: str

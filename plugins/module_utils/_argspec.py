@@ -29,6 +29,7 @@ def balancer_options() -> Spec:
         },
         "proxy_set": {"type": "dict", "options": argument_spec(BALANCER)},
         "sticky_cookie": {"type": "dict", "options": sticky_cookie_options()},
+        "health_check": {"type": "dict", "options": health_check_options()},
         "purge": {
             "type": "list",
             "elements": "str",
@@ -53,6 +54,19 @@ def sticky_cookie_options() -> Spec:
         "httponly": {"type": "bool", "default": True},
         "samesite": {"type": "str", "choices": ["strict", "lax", "none"], "default": "lax"},
         "max_age": {"type": "int"},
+    }
+
+
+def health_check_options() -> Spec:
+    """Return the options of the health check of all members (``health_check`` in fragment ``balancer``)."""
+    return {
+        "method": {**MEMBER["hcmethod"].kind.argument, "default": "GET"},
+        "uri": {"type": "str"},
+        "interval": {"type": "str"},
+        "passes": {"type": "int"},
+        "fails": {"type": "int"},
+        "expect_status": {"type": "list", "elements": "str"},
+        "expect_body": {"type": "str"},
     }
 
 

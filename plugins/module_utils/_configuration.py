@@ -275,6 +275,8 @@ def _documents(fileset: FileSet, request: Request) -> Node:
 def _check_modules(declaration: Declaration, modules: set[str]) -> None:
     """Refuse what needs a module that is not loaded, before httpd refuses the directive."""
     needed = {"headers": "sticky_cookie"} if declaration.cookie is not None else {}
+    if declaration.health is not None:
+        needed.update(proxy_hcheck="health_check", watchdog="health_check")
     missing = [name for name in needed if f"{name}_module" not in modules]
     if missing:
         enabled = ", ".join(f"{{name: {name}}}" for name in missing)

@@ -626,6 +626,7 @@ def _balancer_wish(options: Params) -> BalancerWish:
             options["purge"],
             options["reset"],
             sticky_cookie=options["sticky_cookie"],
+            health_check=options["health_check"],
         ),
         present=options["state"] == "present",
         path=options["path"],

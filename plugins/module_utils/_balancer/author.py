@@ -24,9 +24,10 @@ from .._httpd.edit import (
 from .._httpd.lexer import OPEN, Statement, quoted, statement
 from .codec import balancer_name
 from .cookie import ROUTE_CHANGED, Cookie, Header, header
+from .health import expression_name
 from .model import Balancer, CookieLine, Member, Place, Setting, identity
 from .parameters import BALANCER, MEMBER, Value
-from .plan import STICKY_COOKIE, URL, Change
+from .plan import HEALTH_CHECK, STICKY_COOKIE, URL, Change
 
 _INDENT = "    "
 
@@ -65,6 +66,8 @@ class Author:
         for change in changes:
             if change.parameter == STICKY_COOKIE:
                 self._cookie(balancer, change.after)
+            elif change.parameter == HEALTH_CHECK:
+                self._expression(balancer, change.after)
             elif change.member is None:
                 self._parameter(balancer, change)
             elif change.parameter is not None:
@@ -218,6 +221,33 @@ class Author:
         else:
             indent = child_indent(document, opening)
             edits.insert_before(closing, [f"{indent}ProxySet {quoted(word)}{document.newline}"])
+
+    # The expression of health checks
+
+    def _expression(self, balancer: Balancer, text: str | None) -> None:
+        """Let the expression of *balancer* be *text*; ``None``: there is none. A new one stands before everything of
+        the balancer, since httpd has to know it when it reads the members."""
+        name = expression_name(balancer.name)
+        current = balancer.vhost.expressions.get(name)
+        if current is None:
+            place = balancer.place or Place(balancer.name, 0)
+            edits = self._open_at(place)
+            index = edits.document.index_at(place.line)
+            indent = indent_of(edits.document.lines[index].raw)
+            line = _expression_line(name, text or "", indent, edits.document.newline)
+            edits.insert_before(index, [line])
+        elif text is None:
+            self._remove_line(current.place)
+        else:
+            edits = self._open_at(current.place)
+            index = edits.document.index_at(current.place.line)
+            raw = edits.current(index)
+            words = statement(raw).words
+            if [word.text for word in words] != [name, current.text]:
+                raise NotEditable(
+                    current.place, f"the expression {name} is not in quotes here; change it there"
+                )
+            edits.replace(index, set_word(raw, 1, text))
 
     # The cookie
 
@@ -406,6 +436,11 @@ def _member_words(change: Change) -> list[str]:
     return words
 
 
+def _expression_line(name: str, text: str, indent: str, newline: str) -> str:
+    expression = quoted(text, '"')
+    return f"{indent}ProxyHCExpr {name} {expression}{newline}"
+
+
 def _cookie_section(
     section: str, cookie: Cookie, indent: str, inner: str, newline: str
 ) -> list[str]:
@@ -425,9 +460,12 @@ def _block(
     """Return the lines of a new balancer; *section*: the one of its cookie."""
     values: dict[str, Value] = {}
     beside: list[str] = []
+    before: list[str] = []
     lines = [f'{indent}<Proxy "balancer://{name}">']
     for change in changes:
-        if change.parameter == STICKY_COOKIE:
+        if change.parameter == HEALTH_CHECK:
+            before = [_expression_line(expression_name(name), change.after, indent, newline)]
+        elif change.parameter == STICKY_COOKIE:
             beside = _cookie_section(section, change.after, indent, indent + _INDENT, newline)
         elif change.member is None:
             values = change.after
@@ -440,4 +478,4 @@ def _block(
                 f"{indent}{_INDENT}ProxySet " + quoted(f"{key}={row.kind.write(values[key])}")
             )
     lines.append(f"{indent}</Proxy>")
-    return [line + newline for line in lines] + beside
+    return before + [line + newline for line in lines] + beside

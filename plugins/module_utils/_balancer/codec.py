@@ -20,6 +20,7 @@ from .model import (
     Balancer,
     Configuration,
     CookieLine,
+    Expression,
     Member,
     Merged,
     Place,
@@ -105,6 +106,8 @@ def _walk(vhost: Vhost, nodes: Iterable[Node]) -> None:
                 _walk(vhost, node.children)
             else:
                 _section(vhost.balancer(named), node, words)
+        elif name == "proxyhcexpr":
+            _expression(vhost, node)
         elif name == "header":
             vhost.cookies += _cookie_lines([node])
         elif name == "balancermember":
@@ -127,6 +130,12 @@ def _walk(vhost: Vhost, nodes: Iterable[Node]) -> None:
             vhost.persist = _on(node)
         elif name in ("balancerinherit", "proxypassinherit"):
             vhost.inherit_off[name] = not _on(node)
+
+
+def _expression(vhost: Vhost, node: Node) -> None:
+    words = node.words
+    if len(words) > 1:
+        vhost.expressions[words[0]] = Expression(" ".join(words[1:]), _place(node))
 
 
 def _on(node: Node) -> bool:
@@ -167,6 +176,8 @@ def _section(balancer: Balancer, node: Node, words: list[str]) -> None:
             if given and balancer_name(given[0]) is not None:
                 given = given[1:]
             _settings(balancer, given, _place(child))
+        elif name == "proxyhcexpr":
+            _expression(balancer.vhost, child)
     _settings(balancer, words[1:], _place(node))
 
 

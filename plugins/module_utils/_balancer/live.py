@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Collection, Mapping, NamedTuple, Sequence
 
+from . import health
 from .model import Balancer, Configuration, Member, Vhost
 from .parameters import BALANCER, MEMBER, Live, Parameter, Status, Value, flags, masked
 from .plan import (
@@ -108,6 +109,7 @@ class _Planner:
                 self._take_out(member)
             elif key not in members:
                 values = self._reset(MEMBER, set(BALANCER))
+                values.update(_or_default(self.declared.health_values(member.url)))
                 self._change(key, member, {**self._no_longer_alone(key), **values})
         current = self.live.values
         for name, value in self._of_balancer().items():
@@ -152,7 +154,10 @@ class _Planner:
             for name, value in values.items()
             if MEMBER[name].live is None and value != MEMBER[name].default
         ]
-        if fixed:
+        unchecked = self._unchecked(values)
+        if unchecked:
+            reason = unchecked
+        elif fixed:
             reason = f"it has {', '.join(fixed)}, which only a reload sets"
         elif not self.free:
             reason = (
@@ -172,14 +177,53 @@ class _Planner:
         current = member.values if member else {}
         if PARAMETERS in self.declared.purge:
             current = {name: value for name, value in current.items() if name == "status"}
-        return {**current, **settled(wanted, current)}
+        found = {**current, **settled(wanted, current)}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _unchecked(self, values: Mapping[str, Any]) -> str:
+        """Return why a new member cannot have the health check among *values* before a reload; "" if it can.
+
+        A virtual host in which nothing was checked when httpd loaded it checks nothing at all (mod_proxy_hcheck.c
+        ``hc_post_config``), and an expression that it has not loaded it does not take.
+        """
+        if values.get("hcmethod", "NONE") == "NONE":
+            return ""
+        in_files = self.config.members if self.config else {}
+        loaded = [key for key, member in in_files.items() if "hcmethod" in member.values]
+        checked = [member for key, member in self.live.members.items() if key in loaded]
+        checked = [m for m in checked if m.values.get("hcmethod", "NONE") != "NONE"]
+        expression = values.get("hcexpr", "")
+        if expression and expression not in [m.values.get("hcexpr") for m in checked]:
+            return (
+                f"the running httpd does not know the expression {expression} of its health check"
+            )
+        return "" if checked else "the running httpd makes no health checks here yet"
+
+    def _without_another_check(
+        self, key: str, member: LiveMember, values: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return *values* without those of a health check that asks otherwise than the one httpd makes.
+
+        It would go on to ask for the old URL, or fail a member that is well, or not use one again that had failed
+        (seen on 2.4.71).
+        """
+        shown = {name: member.values[name] for name in health.NAMES if name in member.values}
+        differs = [
+            n for n in ("hcmethod", "hcuri") if n in values and shown.get(n, values[n]) != values[n]
+        ]
+        if not differs or key in self.added:
+            return values
+        reason = f"member {member.url}: its health check changes by a reload ({', '.join(differs)})"
+        self.left.append(Left(member.url, differs[0], reason))
+        return {name: value for name, value in values.items() if name not in shown}
 
     def _wanted(self, key: str, wanted: Mapping[str, Any], member: LiveMember) -> dict[str, Value]:
         """Return the values that the running member shall have, as far as they are managed."""
         fresh = self._fresh(key)
         if fresh:
             rest = {name for name, row in MEMBER.items() if row.live} - {"status"}
-            values = {"status": frozenset(), **_defaults(MEMBER, rest), **self._whole(key, wanted)}
+            values: dict[str, Any] = {"status": frozenset(), **_defaults(MEMBER, rest)}
+            values.update(self._whole(key, wanted))
         else:
             values = self._reset(MEMBER, {"status", *BALANCER})
             if PARAMETERS in self.declared.purge:
@@ -197,6 +241,8 @@ class _Planner:
                 in_file = self._in_file(key)
                 factor = in_file.values.get(name, MEMBER[name].default) if in_file else 1.0
                 values[name] = value.of(member.url, float(factor))  # type: ignore[arg-type]  # a Factor
+            elif value is None:
+                values[name] = MEMBER[name].default
             else:
                 values[name] = value
         return values
@@ -211,6 +257,7 @@ class _Planner:
             reason = f"member {member.url} becomes {url} by a reload"
             self.left.append(Left(member.url, URL, reason))
         alone = len(self.live.members) == 1
+        values = self._without_another_check(key, member, values)
         for name, value in values.items():
             row = MEMBER[name]
             if (
@@ -265,7 +312,8 @@ class _Planner:
         return declared or (self.config is not None and self.config.sticky_cookie is not None)
 
     def _reset(self, table: Mapping[str, Parameter], but: Collection[str]) -> dict[str, Any]:
-        names = {name for name in self.declared.reset if name in table and name not in but}
+        reset = self.declared.reset_parameters
+        names = {name for name in reset if name in table and name not in but}
         return _defaults(table, {name for name in names if table[name].live})
 
     def _set(self, member: str | None, row: Parameter, before: Any, after: Any) -> None:
@@ -283,6 +331,10 @@ class _Planner:
 
 def _defaults(table: Mapping[str, Parameter], names: Collection[str]) -> dict[str, Any]:
     return {name: table[name].default for name in table if name in names and name not in _DERIVED}
+
+
+def _or_default(values: Mapping[str, Value | None]) -> dict[str, Any]:
+    return {n: MEMBER[n].default if value is None else value for n, value in values.items()}
 
 
 def _live(row: Parameter) -> Live:

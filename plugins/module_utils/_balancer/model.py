@@ -149,6 +149,13 @@ class CookieLine(NamedTuple):
     alone: bool = False
 
 
+class Expression(NamedTuple):
+    """A ``ProxyHCExpr``: its *text*, and its place."""
+
+    text: str
+    place: Place
+
+
 class Balancer:
     """One balancer of one server: identified by its virtual host and its name."""
 
@@ -244,6 +251,8 @@ class Vhost:
         self.balancers: dict[str, Balancer] = {}
         #: lines that issue a cookie for several balancers.
         self.cookies: list[CookieLine] = []
+        #: the expressions that judge health checks, by name; the last one of a name.
+        self.expressions: dict[str, Expression] = {}
         self.persist = False
         self.inherit_off: dict[str, bool] = {}
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Mapping, NamedTuple
 
-from . import cookie, parameters
+from . import cookie, health, parameters
 from .cookie import Cookie
+from .health import HealthCheck, expression_name
 from .model import Balancer, CookieLine, Place, absorbing_member, canonical_url, identity
 from .parameters import BALANCER, CONTROL, INVERSE, MEMBER, Value
 
@@ -20,6 +21,8 @@ MEMBERS = "members"
 PARAMETERS = "parameters"
 # In a change and in reset: the cookie that httpd issues, which is no parameter of the balancer.
 STICKY_COOKIE = "sticky_cookie"
+# In a change: the expression that judges the health checks of the members; in reset: all about those.
+HEALTH_CHECK = "health_check"
 # In a change: the URL of a member, which is no parameter of it.
 URL = "url"
 
@@ -106,7 +109,8 @@ class Percent(NamedTuple):
 
 
 class Declaration:
-    """One balancer as declared. ``None`` for *members*, *proxy_set* or *sticky_cookie* means: not managed.
+    """One balancer as declared. ``None`` for *members*, *proxy_set*, *sticky_cookie* or *health_check* means: not
+    managed.
 
     *members* maps the identity of each member to its URL and values, in the order declared. *absent* are the
     identities of members that shall go; *existing_only*: members that the balancer does not have are left
@@ -123,6 +127,7 @@ class Declaration:
         absent: Iterable[str] = (),
         existing_only: bool = False,
         sticky_cookie: Mapping[str, Any] | None = None,
+        health_check: Mapping[str, Any] | None = None,
     ) -> None:
         """Check everything that can be checked without a configuration. ``status`` of a member may be
         :class:`Flags` or :class:`Restored`, ``loadfactor`` :class:`Percent`; *absent* are member URLs.
@@ -140,6 +145,13 @@ class Declaration:
         self.proxy_set: dict[str, Value] | None = None
         #: the cookie that httpd shall issue; its separator is the balancer's.
         self.cookie: Cookie | None = None
+        #: the health check of each member that has none of its own.
+        self.health: HealthCheck | None = None
+        if health_check is not None:
+            try:
+                self.health = health.checked(self.name, health_check)
+            except ValueError as problem:
+                raise DeclarationError(f"balancer {name}: health_check: {problem}") from None
         try:
             if members is not None:
                 self.members = self._members(members)
@@ -192,7 +204,7 @@ class Declaration:
                 )
             if route is not None:
                 routes[route] = url
-            members[identity(url)] = values
+            members[identity(url)] = {**self.health_values(url), **values}
             self.urls[identity(url)] = url
             self._written[identity(url)] = str(options["url"])
         if not members:
@@ -202,25 +214,30 @@ class Declaration:
             )
         return members
 
+    def health_values(self, url: str) -> dict[str, Value | None]:
+        """Return the parameters of the member *url* that come from health_check; ``None``: httpd's default."""
+        return self.health.of(url) if self.health else {}
+
+    @property
+    def reset_parameters(self) -> list[str]:
+        """The names of parameters to remove: those in reset, and those that an option in it stands for."""
+        names = [name for name in self.reset if name not in (STICKY_COOKIE, HEALTH_CHECK)]
+        return names + (list(health.NAMES) if HEALTH_CHECK in self.reset else [])
+
     def addition(self, key: str, layer: str) -> Change:
         """Return the change that adds the member *key* (an identity), its URL as it was declared."""
-        values = settled((self.members or {})[key])
+        values = {n: v for n, v in settled((self.members or {})[key]).items() if v is not None}
         return Change(layer, self._written[key], None, None, values)
 
     def _check_reset(self) -> None:
         for name in self.reset:
-            if name == STICKY_COOKIE:
-                if self.cookie is not None:
-                    raise DeclarationError(
-                        f"balancer {self.name}: {name} is declared and listed in reset; choose one"
-                    )
-                continue
-            if name not in BALANCER and name not in MEMBER:
+            options = {STICKY_COOKIE: self.cookie, HEALTH_CHECK: self.health}
+            if name not in BALANCER and name not in MEMBER and name not in options:
                 raise DeclarationError(f"balancer {self.name}: reset: {name} is no parameter")
             declared = (
                 [self.proxy_set or {}] if name in BALANCER else list((self.members or {}).values())
             )
-            if any(name in values for values in declared):
+            if options.get(name) is not None or any(name in values for values in declared):
                 raise DeclarationError(
                     f"balancer {self.name}: {name} is declared and listed in reset; choose one"
                 )
@@ -270,10 +287,10 @@ class Declaration:
 
 def settled(
     values: Mapping[str, Any], current: Mapping[str, Any] | None = None
-) -> dict[str, Value]:
+) -> dict[str, Value | None]:
     """Return declared *values* for a file that says *current*: single flags applied, what is for the running httpd
-    alone left out."""
-    found: dict[str, Value] = {}
+    alone left out. ``None``: it is not to be there."""
+    found: dict[str, Value | None] = {}
     for name, value in values.items():
         if isinstance(value, Flags):
             found[name] = value.on((current or {}).get(name))
@@ -344,11 +361,13 @@ def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config"
     if balancer is None or not balancer.defined:
         after: dict[str, Any] = declared.parameters(None)
         changes = [Change(layer, None, None, None, after)]
+        changes += _plan_expression(balancer, declared, layer)
         changes += [declared.addition(key, layer) for key in declared.members or ()]
         return changes + _plan_cookie(balancer, declared, after, layer)
-    changes = []
+    changes = _plan_expression(balancer, declared, layer)
     if declared.members is not None:
         changes += _plan_members(balancer, declared, declared.members, layer)
+    changes += _plan_health(balancer, declared, layer)
     for key in declared.absent:
         if key in balancer.members:
             member = balancer.members[key]
@@ -357,27 +376,63 @@ def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config"
     for name, value in wanted.items():
         if current.get(name) != value:
             changes.append(Change(layer, None, name, current.get(name), value))
-    removed = [name for name in declared.reset if name in BALANCER and name not in wanted]
+    removed = [n for n in declared.reset_parameters if n in BALANCER and n not in wanted]
     if declared.proxy_set is not None and PARAMETERS in declared.purge:
         removed += [name for name in current if name not in wanted]
     for name in dict.fromkeys(removed):
         if name in current:
             changes.append(Change(layer, None, name, current[name], None))
-    for name in declared.reset:
+    for name in declared.reset_parameters:
         if name not in BALANCER:
             for key, member in balancer.members.items():
-                removed_anyway = (
-                    declared.members is not None
-                    and MEMBERS in declared.purge
-                    and key not in declared.members
-                )
-                if removed_anyway:
+                if _goes(key, declared):
                     continue
                 change = Change(layer, member.url, name, member.values.get(name), None)
                 if name in member.settings and change not in changes:
                     changes.append(change)
     after = {name: value for name, value in current.items() if name not in removed}
     return changes + _plan_cookie(balancer, declared, {**after, **wanted}, layer)
+
+
+def _goes(key: str, declared: Declaration) -> bool:
+    """Whether the member *key* is removed as a whole."""
+    purged = declared.members is not None and MEMBERS in declared.purge
+    return (purged and key not in (declared.members or {})) or key in declared.absent
+
+
+def _plan_health(balancer: Balancer, declared: Declaration, layer: str) -> list[Change]:
+    """Return the changes of the health checks of members that are not declared themselves."""
+    changes = []
+    for key, member in balancer.members.items():
+        if key in (declared.members or {}) or _goes(key, declared):
+            continue
+        for name, value in declared.health_values(member.url).items():
+            before = member.values.get(name)
+            if before != value:
+                changes.append(Change(layer, member.url, name, before, value))
+    return changes
+
+
+def _plan_expression(balancer: Balancer | None, declared: Declaration, layer: str) -> list[Change]:
+    """Return the change of the expression that judges the health checks of *balancer*."""
+    if declared.health is None and HEALTH_CHECK not in declared.reset:
+        return []
+    name = expression_name(declared.name)
+    current = balancer.vhost.expressions.get(name) if balancer else None
+    before = current.text if current else None
+    after = declared.health.expression if declared.health else None
+    others = [b for b in balancer.vhost.balancers.values() if b is not balancer] if balancer else []
+    users = [
+        m for other in others for m in other.members.values() if m.values.get("hcexpr") == name
+    ]
+    if users and current and before != (after or None):
+        raise DeclarationError(
+            f"balancer {declared.name}: the expression {name} ({current.place}) judges the health check of"
+            f" {users[0].url} ({users[0].place}) too; give it another one there"
+        )
+    if before == (after or None):
+        return []
+    return [Change(layer, None, HEALTH_CHECK, before, after or None)]
 
 
 def _plan_cookie(

@@ -451,3 +451,60 @@ class TestACookie:
             "</Proxy>\n"
             + COOKIE.replace("        ", "----").replace("    ", "").replace("----", "    ")
         )
+
+
+class TestAHealthCheck:
+    CHECKED = PLAIN.replace("route=node1", "route=node1   hcmethod=GET   hcuri=/up").replace(
+        "route=node2", "route=node2   hcmethod=GET   hcuri=/up"
+    )
+    JUDGED = CHECKED.replace("hcuri=/up", "hcuri=/up   hcexpr=hc_shop").replace(
+        '    <Proxy "balancer',
+        '    ProxyHCExpr hc_shop "%{REQUEST_STATUS} -eq 200"\n    <Proxy "balancer',
+    )
+
+    def test_is_made_of_members_that_are_not_declared(self):
+        assert written(PLAIN, health_check={"uri": "/up"}) == self.CHECKED
+
+    def test_is_made_of_members_that_are_declared(self):
+        after = written(PLAIN, members=NODES, health_check={"uri": "/up"})
+        assert after == self.CHECKED
+
+    def test_of_a_member_itself_goes_before_that_of_all(self):
+        members = [{**NODES[0], "hcuri": "/own"}, NODES[1]]
+        after = written(PLAIN, members=members, health_check={"uri": "/up"})
+        assert after == self.CHECKED.replace("hcuri=/up", "hcuri=/own", 1)
+
+    def test_that_expects_something_has_an_expression_before_the_members(self):
+        declared = {"uri": "/up", "expect_status": ["200"]}
+        assert written(PLAIN, health_check=declared) == self.JUDGED
+        assert written(self.JUDGED, health_check=declared) == self.JUDGED
+
+    def test_changes_the_words_of_its_expression(self):
+        after = written(self.JUDGED, health_check={"uri": "/up", "expect_status": ["204"]})
+        assert after == self.JUDGED.replace("-eq 200", "-eq 204")
+
+    def test_that_expects_nothing_any_more_has_none(self):
+        assert written(self.JUDGED, health_check={"uri": "/up"}) == self.CHECKED
+
+    def test_goes_without_a_trace(self):
+        assert written(self.JUDGED, reset=["health_check"]) == PLAIN
+
+    def test_is_made_of_a_new_member_too(self):
+        more = {"url": "http://192.168.0.13:8080", "route": "node3"}
+        after = written(self.CHECKED, members=[*NODES, more], health_check={"uri": "/up"})
+        assert "192.168.0.13:8080   route=node3   hcmethod=GET   hcuri=/up\n" in after
+
+    def test_comes_with_a_new_balancer(self):
+        declaration = Declaration("shop", NODES, health_check={"expect_status": ["200"]})
+        author = Author(lambda path: Document.parse("", path))
+        author.create(PATH, plan(None, declaration), "shop", None)
+        assert author.texts()[PATH].split("\n")[:3] == [
+            'ProxyHCExpr hc_shop "%{REQUEST_STATUS} -eq 200"',
+            '<Proxy "balancer://shop">',
+            "    BalancerMember http://192.168.0.11:8080 route=node1 hcmethod=GET hcexpr=hc_shop",
+        ]
+
+    def test_expression_in_braces_is_not_ours(self):
+        text = self.JUDGED.replace('"%{REQUEST_STATUS} -eq 200"', "{%{REQUEST_STATUS} -eq 200}")
+        with pytest.raises(NotEditable, match="not in quotes"):
+            written(text, health_check={"uri": "/up", "expect_status": ["204"]})

@@ -200,6 +200,36 @@ class TestAPlan:
         result = plan_live(running((A, {}), (B, {})), declared((A, {"hcmethod": "GET"}), (B, {})))
         assert result.changes == [] and "proxy_hcheck_module" in result.left[0].reason
 
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({"hcmethod": "NONE", "hcuri": ""}, {"hcmethod": "GET", "hcuri": "/up"}),
+            ({"hcmethod": "TCP", "hcuri": ""}, {"hcmethod": "GET"}),
+            ({"hcmethod": "GET", "hcuri": "/up"}, {"hcuri": "/well"}),
+            ({"hcmethod": "GET", "hcuri": "/up"}, {"hcmethod": "NONE"}),
+        ],
+    )
+    def test_leaves_a_health_check_that_asks_otherwise_to_the_reload(self, before, after):
+        live = running((A, {"hcinterval": 30000, **before}), (B, {}))
+        result = plan_live(live, declared((A, {**after, "hcinterval": "5"}), (B, {})))
+        assert result.changes == [] and len(result.left) == 1
+        assert "its health check changes by a reload" in result.left[0].reason
+
+    def test_adds_a_member_with_a_health_check_only_where_httpd_makes_some(self):
+        checked = {"hcmethod": "GET", "hcuri": "", "hcexpr": "hc_app"}
+        wish = declared((A, {}), (B, {}), health_check={"expect_status": ["200"]})
+        live = running((A, checked))
+        assert brief(plan_live(live, wish, config(f"BalancerMember {A}")).changes) == []
+        in_file = config(f"BalancerMember {A} hcmethod=GET hcexpr=hc_app")
+        (change,) = plan_live(live, wish, in_file).changes
+        assert (change.member, change.after["hcexpr"]) == (B, "hc_app")
+        live = running((A, {**checked, "hcexpr": ""}))
+        assert (
+            plan_live(live, wish, in_file)
+            .left[-1]
+            .reason.endswith("does not know the expression hc_app of its health check")
+        )
+
     def test_changes_single_flags_of_what_runs(self):
         live = running((A, {"status": frozenset({"disabled"})}), (B, {}))
         flags = Flags(frozenset({"drained"}), frozenset({"stopped"}))
@@ -226,7 +256,9 @@ class TestThePosts:
 
     def test_say_everything_in_the_words_of_balancer_manager(self):
         live = running(
-            (A, {"hcmethod": "NONE", "hcinterval": 30000, "hcuri": ""}), (B, {}), stickysession="X"
+            (A, {"hcmethod": "GET", "hcinterval": 30000, "hcuri": "/up"}),
+            (B, {}),
+            stickysession="X",
         )
         member = {
             "loadfactor": 2.5,
@@ -261,9 +293,7 @@ class TestThePosts:
             "w_wr=a",
             "w_rr=b",
             "w_ls=1",
-            "w_hm=GET",
             "w_hi=5000",
-            "w_hu=/up",
         ]
         assert (found[1][0], list(map("=".join, found[1][1]))) == (A, member_fields)
         assert found[2:] == [(A, [("w_status_D", "1"), ("w_status_H", "1")])]
