@@ -123,7 +123,7 @@ class _Planner:
                 self.left.append(Left(None, name, reason))
             else:
                 self._set(None, BALANCER[name], before, value)
-        if self.config is None and self._cookie():
+        if self.config is None and (self._cookie() or STICKY_COOKIE in self.declared.reset):
             reason = (
                 f"balancer://{self.live.name}: the cookie that httpd issues changes by a reload"
             )
@@ -308,8 +308,8 @@ class _Planner:
 
     def _cookie(self) -> bool:
         """Whether httpd issues the cookie of the sessions itself, or shall."""
-        declared = self.declared.cookie is not None or STICKY_COOKIE in self.declared.reset
-        return declared or (self.config is not None and self.config.sticky_cookie is not None)
+        in_files = self.config is not None and self.config.sticky_cookie is not None
+        return in_files or self.declared.cookie is not None
 
     def _reset(self, table: Mapping[str, Parameter], but: Collection[str]) -> dict[str, Any]:
         reset = self.declared.reset_parameters

@@ -385,7 +385,7 @@ def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config"
     for name in declared.reset_parameters:
         if name not in BALANCER:
             for key, member in balancer.members.items():
-                if _goes(key, declared):
+                if _goes(key, declared) or name in (declared.members or {}).get(key, {}):
                     continue
                 change = Change(layer, member.url, name, member.values.get(name), None)
                 if name in member.settings and change not in changes:

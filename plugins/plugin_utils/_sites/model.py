@@ -23,6 +23,17 @@ TLS: dict[str, Any] = {"listen": ["443"], "redirect": True}
 BALANCER: dict[str, Any] = {"proxy_set": {}, "purge": ["members", "parameters"]}
 #: httpd's own default leaves no room for members that are added while it runs.
 PROXY_SET: dict[str, Any] = {"growth": 10}
+#: By what the sessions of an application are told: servlet containers put the route into their own cookie, or into the
+#: path after a semicolon; all others know none, so httpd issues a cookie.
+SERVLET: dict[str, Any] = {"stickysession": "JSESSIONID|jsessionid", "scolonpathdelim": True}
+APPLICATIONS: dict[str, dict[str, Any]] = {
+    "tomcat": SERVLET,
+    "jetty": SERVLET,
+    "jboss": SERVLET,
+    "spring": SERVLET,
+    "php": {},
+    "generic": {},
+}
 
 
 class Forward(NamedTuple):
@@ -120,7 +131,8 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
     """Return what *declared*, an element of ``load_balancer_sites``, means. Members get the parameters of
     *member_defaults* that they do not have."""
     given = {**SITE, **_given(declared)}
-    balancers = [_balancer(balancer, member_defaults) for balancer in given["balancers"]]
+    tls_only = given.get("tls") is not None
+    balancers = [_balancer(each, member_defaults, tls_only) for each in given["balancers"]]
     forwards = given.get("proxy_pass")
     if forwards is None:
         forwards = [{"path": "/", "balancer": each["name"]} for each in balancers[:1]]
@@ -154,13 +166,37 @@ def _truth(value: Any) -> bool:
     return str(value).lower() in ("true", "yes", "on", "1", "y", "t")
 
 
-def _balancer(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _balancer(
+    declared: Mapping[str, Any], member_defaults: Mapping[str, Any], tls_only: bool
+) -> dict[str, Any]:
     given = {**BALANCER, **_given(declared)}
     given["name"] = str(given["name"])
-    given["proxy_set"] = {**PROXY_SET, **_given(given["proxy_set"])}
+    application = given.pop("application", None)
+    proxy_set = _given(given["proxy_set"])
+    sticky = dict(APPLICATIONS.get(application or "", {}))
+    if "sticky_cookie" in given or (application is not None and not sticky):
+        sticky.pop("stickysession", None)
+        given["sticky_cookie"] = _cookie(given.get("sticky_cookie", {}), proxy_set, tls_only)
+    if "health_check" in given:
+        given["health_check"] = _given(given["health_check"])
+    given["proxy_set"] = {**PROXY_SET, **sticky, **proxy_set}
     given["members"] = [
         {**_given(member_defaults), **_given(member)} for member in given["members"]
     ]
+    if "parameters" in given["purge"]:
+        given["reset"] = [name for name in ("sticky_cookie", "health_check") if name not in given]
+    return given
+
+
+def _cookie(
+    declared: Mapping[str, Any], proxy_set: Mapping[str, Any], tls_only: bool
+) -> dict[str, Any]:
+    """Return the cookie that httpd issues, which has the name that stickysession may give it."""
+    given = {"secure": tls_only, **_given(declared)}
+    given.update({key: _truth(given[key]) for key in ("secure", "httponly") if key in given})
+    given.update({key: int(given[key]) for key in ("max_age",) if key in given})
+    if "stickysession" in proxy_set:
+        given.setdefault("name", str(proxy_set["stickysession"]).partition("|")[0])
     return given
 
 

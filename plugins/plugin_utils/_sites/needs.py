@@ -67,6 +67,13 @@ def _balancer_modules(balancer: Mapping[str, Any]) -> set[str]:
     found = {*_BALANCER_MODULES, f"lbmethod_{method}"}
     if method == "heartbeat":
         found.add("heartmonitor")
+    if balancer.get("sticky_cookie") is not None:
+        found.add("headers")
+    check = balancer.get("health_check")
+    if check is not None:
+        # The watchdog it needs is compiled in on Debian.
+        found.add("proxy_hcheck")
+        found |= {"proxy_ajp"} if check.get("method") == "CPING" else set()
     for member in balancer["members"]:
         scheme = _scheme(member)
         found.add(SCHEME_MODULES.get(scheme, f"proxy_{scheme}"))

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._balancer.parameters import masked
 from ...module_utils._balancer.plan import Declaration, DeclarationError
 from .model import Manager, Site
 
@@ -157,10 +158,26 @@ def _balancers(site: Site) -> Iterator[str]:
 
 def _declaration(balancer: Mapping[str, Any]) -> Iterator[str]:
     name = balancer["name"]
+    cookie = balancer.get("sticky_cookie")
     try:
-        Declaration(name, balancer["members"], balancer["proxy_set"], balancer["purge"])
+        Declaration(
+            name,
+            balancer["members"],
+            balancer["proxy_set"],
+            balancer["purge"],
+            balancer.get("reset", ()),
+            sticky_cookie=cookie,
+            health_check=balancer.get("health_check"),
+        )
     except DeclarationError as problem:
         yield f"balancer {name}: " + str(problem).removeprefix(f"balancer {name}: ")
+    sticky = balancer["proxy_set"].get("stickysession") or cookie is not None
+    for member in balancer["members"]:
+        if sticky and not member.get("route"):
+            yield (
+                f"balancer {name}: member {masked(str(member['url']))} has no route, so no session could stay there; a"
+                " servlet container has to know that word too (Tomcat: jvmRoute)"
+            )
 
 
 def _forwards(site: Site) -> Iterator[str]:

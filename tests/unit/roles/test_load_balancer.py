@@ -78,6 +78,23 @@ def test_parameters_are_named_and_typed_as_the_modules_take_them(options, table)
     }
 
 
+@pytest.mark.parametrize("name", ["sticky_cookie", "health_check"])
+def test_what_is_more_than_a_parameter_is_typed_as_the_modules_take_it(name):
+    wanted = {key: dict(option) for key, option in balancer_options()[name]["options"].items()}
+    if name == "sticky_cookie":
+        # What is best depends on the site.
+        del wanted["secure"]["default"]
+    keys = ("type", "elements", "choices", "default")
+    assert wanted == {
+        name: {key: option[key] for key in keys if key in option}
+        for name, option in SITE_BALANCER[name]["options"].items()
+    }
+
+
+def test_each_application_is_known():
+    assert SITE_BALANCER["application"]["choices"] == list(model.APPLICATIONS)
+
+
 def test_members_can_have_defaults_for_everything_that_does_not_tell_them_apart():
     defaults = SPEC["load_balancer_member_defaults"]["options"]
     assert set(MEMBERS) - set(defaults) == {"url", "route"}

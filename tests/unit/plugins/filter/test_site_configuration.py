@@ -53,6 +53,7 @@ def test_everything_a_site_needs_comes_back_for_one_call():
             "members": [{"url": "http://n1", "route": "n1"}],
             "proxy_set": {"growth": 10, "stickysession": "SID"},
             "purge": ["members", "parameters"],
+            "reset": ["sticky_cookie", "health_check"],
         }
     ]
 

@@ -126,3 +126,43 @@ def test_a_name_that_a_later_site_answers_to_is_still_told_apart():
 def test_an_address_is_written_once_and_as_virtual_hosts_write_it():
     listen = [80, "80", "*:80", "10.0.0.1:80", "[2001:DB8::1]:80"]
     assert addresses(listen) == ["*:80", "10.0.0.1:80", "[2001:db8::1]:80"]
+
+
+def balancer(tls=None, **options):
+    (found,) = site(tls=tls, balancers=[{**APP, **options}]).balancers
+    return found
+
+
+@pytest.mark.parametrize("application", ["tomcat", "jetty", "jboss", "spring"])
+def test_a_servlet_container_has_its_own_cookie(application):
+    found = balancer(application=application)
+    assert found["proxy_set"]["stickysession"] == "JSESSIONID|jsessionid"
+    assert found["proxy_set"]["scolonpathdelim"] is True
+    assert "sticky_cookie" not in found and "application" not in found
+
+
+@pytest.mark.parametrize("application", ["php", "generic"])
+@pytest.mark.parametrize("tls", [None, TLS])
+def test_other_applications_get_one_of_httpd(application, tls):
+    found = balancer(application=application, tls=tls)
+    assert found["sticky_cookie"] == {"secure": tls is not None}
+    assert "stickysession" not in found["proxy_set"]
+
+
+def test_each_field_of_an_application_may_be_declared_otherwise():
+    found = balancer(
+        application="tomcat", proxy_set={"stickysession": "SID", "scolonpathdelim": None}
+    )
+    assert found["proxy_set"] == {"growth": 10, "stickysession": "SID", "scolonpathdelim": True}
+    found = balancer(application="php", tls=TLS, sticky_cookie={"secure": "no", "max_age": "5"})
+    assert found["sticky_cookie"] == {"secure": False, "max_age": 5}
+    found = balancer(application="php", proxy_set={"stickysession": "R|r"})
+    assert found["sticky_cookie"]["name"] == "R"
+    found = balancer(application="tomcat", sticky_cookie={"name": "R"})
+    assert "stickysession" not in found["proxy_set"] and found["sticky_cookie"]["name"] == "R"
+
+
+def test_what_is_not_declared_any_more_is_taken_back():
+    assert balancer()["reset"] == ["sticky_cookie", "health_check"]
+    assert balancer(application="php", health_check={"uri": "/up"})["reset"] == []
+    assert "reset" not in balancer(purge=["members"])

@@ -271,3 +271,14 @@ def test_a_site_with_tls_is_two_virtual_hosts():
         "    Redirect permanent / https://shop.example.com:8443/\n"
         "</VirtualHost>\n"
     )
+
+
+def test_a_cookie_of_httpd_and_health_checks_need_their_modules():
+    def needed(**options):
+        app = {"name": "app", "members": [{"url": "http://n1", "route": "n1"}], **options}
+        return set(modules([read({**SITE, "balancers": [app]}, {})])) - HTTP
+
+    assert needed(application="tomcat") == set()
+    assert needed(application="php") == needed(sticky_cookie={}) == {"headers"}
+    assert needed(health_check={"uri": "/up"}) == {"proxy_hcheck"}
+    assert needed(health_check={"method": "CPING"}) == {"proxy_hcheck", "proxy_ajp"}

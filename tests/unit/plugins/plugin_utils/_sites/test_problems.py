@@ -199,3 +199,17 @@ def test_one_port_speaks_plain_http_or_tls():
     assert found(site(tls=TLS), plain) == [
         "site plain: it speaks plain HTTP on *:443, where site shop speaks TLS"
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"application": "tomcat"}, "member http://n1 has no route"),
+        ({"application": "php"}, "member http://n1 has no route"),
+        ({"sticky_cookie": {"name": "a b"}}, "sticky_cookie: name: 'a b' is not possible"),
+        ({"sticky_cookie": {"samesite": "none"}}, "samesite: none needs secure: true"),
+        ({"health_check": {"expect_status": ["ok"]}}, "health_check: expect_status: 'ok'"),
+    ],
+)
+def test_sticky_sessions_and_health_checks_are_looked_at(options, problem):
+    assert problem in " ".join(found(site(balancers=[{**APP, **options}])))
