@@ -405,3 +405,77 @@ def test_ten_members_can_be_added_while_httpd_runs(setup, bring_up, backend):
     told = setup.declare(site(f"127.0.0.1:{port}", balancers=app(first, *more)))
     assert told["reload_required"] is True
     assert "no free slot" in " ".join(told["reload_reasons"])
+
+
+def cookies_of(port, path="/", cookie=""):
+    """Return the cookies that the site sets in answer to a request with *cookie*, and which backend answered."""
+    lines = [
+        f"GET {path} HTTP/1.0",
+        "Host: shop.example.com",
+        *([f"Cookie: {cookie}"] if cookie else []),
+    ]
+    answer = said("\r\n".join([*lines, "", ""]), "127.0.0.1", port)
+    head, dummy, body = answer.partition("\r\n\r\n")
+    found = [
+        line.partition(": ")[2] for line in head.split("\r\n") if line.startswith("Set-Cookie")
+    ]
+    return found, body.split()[0]
+
+
+def test_applications_without_routes_stick_by_a_cookie_of_httpd_for_each(bring_up, backend):
+    port = free_port()
+    balancers = [
+        {
+            "name": name,
+            "application": "php",
+            "members": [{"url": backend(f"{name}{i}"), "route": f"{name}{i}"} for i in (1, 2)],
+        }
+        for name in ("app", "app-admin")
+    ]
+    forwards = [{"path": "/", "balancer": "app"}, {"path": "/admin/", "balancer": "App-Admin"}]
+    bring_up(site(f"127.0.0.1:{port}", balancers=balancers, proxy_pass=forwards))
+    for path, name, cookie in (
+        ("/", "app", "ROUTEID_APP"),
+        ("/admin/", "app-admin", "ROUTEID_APP_ADMIN"),
+    ):
+        found, node = cookies_of(port, path)
+        assert found[1:] == [f"{cookie}=.{node}; Path=/; HttpOnly; SameSite=Lax"], found
+        other = f"{name}{3 - int(node[-1])}"
+        for wanted in (node, other) * 3:
+            assert cookies_of(port, path, f"{cookie}=.{wanted}") == (["SID=1; Path=/b/"], wanted)
+
+
+def test_a_servlet_container_sticks_by_its_own_cookie_and_by_the_path(bring_up, backend):
+    port = free_port()
+    members = [{"url": backend(name), "route": name} for name in ("n1", "n2")]
+    app = [{"name": "app", "application": "tomcat", "members": members}]
+    bring_up(site(f"127.0.0.1:{port}", balancers=app))
+    for node in ("n1", "n2") * 3:
+        assert cookies_of(port, "/", f"JSESSIONID=0A1B.{node}")[1] == node
+        assert cookies_of(port, f"/x;jsessionid=0A1B.{node};y=1")[1] == node
+        assert len(cookies_of(port)[0]) == 1
+
+
+def test_the_cookie_is_secure_where_the_site_speaks_tls(setup, backend, certificate):
+    members = [{"url": backend("n1"), "route": "n1"}]
+    app = [{"name": "app", "application": "generic", "members": members}]
+    options = {"balancers": app, "tls": {"certificate": certificate, "listen": [free_port()]}}
+    result = setup.declare(site(free_port(), **options))
+    assert result["problems"] == []
+    assert "; Secure; HttpOnly" in (setup.httpd.root / "sites" / "shop+app.conf").read_text()
+
+
+def test_what_an_application_brought_goes_with_it(setup, backend):
+    members = [{"url": backend("n1"), "route": "n1"}]
+    port = free_port()
+    more = {"application": "php", "health_check": {"uri": "/up", "expect_status": ["200"]}}
+    setup.declare(site(port, balancers=[{"name": "app", "members": members}]))
+    file = setup.httpd.root / "sites" / "shop+app.conf"
+    plain = file.read_text()
+    setup.declare(site(port, balancers=[{"name": "app", "members": members, **more}]))
+    assert "ProxyHCExpr" in file.read_text() and "Header add" in file.read_text()
+    setup.declare(
+        site(port, balancers=[{"name": "app", "members": members}]),
+        other_modules=("headers", "proxy_hcheck"),
+    )
+    assert file.read_text() == plain
