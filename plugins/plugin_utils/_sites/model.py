@@ -52,6 +52,15 @@ class Tls(NamedTuple):
     listen: list[str]
 
 
+class Session(NamedTuple):
+    """The session that mod_session keeps in a *cookie* of the client, for *max_age* seconds (0: no limit), encrypted by
+    what is in the *passphrase_file*; empty: not encrypted."""
+
+    cookie: str
+    max_age: int
+    passphrase_file: str
+
+
 class Manager(NamedTuple):
     """Where balancer-manager answers: the loopback *address* is nothing else's, whatever the port; *port* is the
     first one used there."""
@@ -75,6 +84,7 @@ class Site(NamedTuple):
     balancers: list[dict[str, Any]]
     extra: str
     manager: str = ""
+    session: Session | None = None
 
     @property
     def served_on(self) -> list[str]:
@@ -148,6 +158,7 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
         proxy_pass=sorted(map(_forward, forwards), key=lambda forward: -len(forward.path)),
         balancers=balancers,
         extra=given["extra"],
+        session=_session(_given(given["session"])) if "session" in given else None,
     )
 
 
@@ -202,6 +213,11 @@ def _cookie(
 
 def _tls(given: Mapping[str, Any]) -> Tls:
     return Tls(given["certificate"], given.get("key", ""), addresses(given["listen"]))
+
+
+def _session(given: Mapping[str, Any]) -> Session:
+    file = str(given.get("crypto_passphrase_file", ""))
+    return Session(str(given["cookie"]), int(given.get("max_age", 0)), file)
 
 
 def _forward(declared: Mapping[str, Any]) -> Forward:

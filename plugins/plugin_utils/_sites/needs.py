@@ -57,6 +57,9 @@ def modules(sites: Iterable[Site]) -> list[str]:
             found |= {"ssl", "headers"}
         if site.redirected_on:
             found.add("alias")
+        if site.session:
+            found |= {"request", "session", "session_cookie"}
+            found |= {"session_crypto"} if site.session.passphrase_file else set()
         for balancer in site.balancers:
             found |= _balancer_modules(balancer)
     return sorted(found)
@@ -167,6 +170,7 @@ def _virtual_host(site: Site, folder: str) -> str:
     members = (member for balancer in site.balancers for member in balancer["members"])
     if _TLS_SCHEMES & set(map(_scheme, members)):
         lines.append(_line("SSLProxyEngine", "On"))
+    lines += _session(site)
     lines += ['<Directory "/">\n', "    AllowOverride None\n", "</Directory>\n"]
     if site.extra.strip():
         lines += ["\n", *_no_rewriting(site), *_lines(site.extra)]
@@ -176,6 +180,22 @@ def _virtual_host(site: Site, folder: str) -> str:
     for forward in site.proxy_pass:
         lines += _forward(forward)
     return _section(site, [*site.served_on, *_managers([site])], lines)
+
+
+def _session(site: Site) -> list[str]:
+    """Return what lets httpd keep sessions of its own. Quotes around the attributes would become part of the cookie
+    (seen on 2.4.71)."""
+    session = site.session
+    if not session:
+        return []
+    attributes = ["path=/", "HttpOnly", *(["Secure"] if site.tls else []), "SameSite=Lax"]
+    lines = [_line("Session", "On")]
+    lines.append(_line("SessionCookieName", session.cookie, ";".join(attributes)))
+    if session.max_age:
+        lines.append(_line("SessionMaxAge", str(session.max_age)))
+    if session.passphrase_file:
+        lines.append(_line("SessionCryptoPassphraseFile", _in_quotes(session.passphrase_file)))
+    return lines
 
 
 def _manager(site: Site) -> list[str]:

@@ -15,10 +15,11 @@ from typing import Any
 
 from ...module_utils._balancer.parameters import masked
 from ...module_utils._balancer.plan import Declaration, DeclarationError
-from .model import Manager, Site
+from .model import Manager, Session, Site
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_COOKIE = re.compile(r"[A-Za-z0-9_.-]+")
 _ALIAS = re.compile(r"[A-Za-z0-9_.*?-]+")
 _ADDRESS = re.compile(r"(\*|[0-9.]+|\[[0-9a-f:.]+\]):([0-9]{1,5})")
 # httpd compares decoded paths, but sends them as they are written when it rewrites a redirect or a cookie.
@@ -114,6 +115,8 @@ def _of_one(site: Site) -> Iterator[str]:
             yield from _file("tls.key", site.tls.key)
         for address in sorted(set(site.tls.listen) & set(site.listen)):
             yield f"listen: {address} is in tls.listen too"
+    if site.session:
+        yield from _session(site.session)
     yield from _balancers(site)
     yield from _forwards(site)
     if site.extra.rstrip().endswith("\\"):
@@ -135,6 +138,15 @@ def _file(option: str, path: str) -> Iterator[str]:
         yield f"{option}: {path!r} does not begin with '/'"
     elif _ODD.search(path):
         yield f"{option}: {path!r} has a quote, a backslash, a control character or a variable in it"
+
+
+def _session(session: Session) -> Iterator[str]:
+    if not _COOKIE.fullmatch(session.cookie):
+        yield f"session.cookie: {session.cookie!r} is no cookie name; use letters, digits, '_', '.' and '-'"
+    if session.max_age < 0:
+        yield f"session.max_age: {session.max_age} is less than 0"
+    if session.passphrase_file:
+        yield from _file("session.crypto_passphrase_file", session.passphrase_file)
 
 
 def _balancers(site: Site) -> Iterator[str]:

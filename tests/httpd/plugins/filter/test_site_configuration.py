@@ -479,3 +479,23 @@ def test_what_an_application_brought_goes_with_it(setup, backend):
         other_modules=("headers", "proxy_hcheck"),
     )
     assert file.read_text() == plain
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_a_site_has_a_session_of_httpd_itself(bring_up, backend, tmp_path, encrypted):
+    port = free_port()
+    secret = tmp_path / "my secret"
+    secret.write_text("correct horse\n")
+    secret.chmod(0o600)
+    session = {"cookie": "SESS", "max_age": 600}
+    session.update({"crypto_passphrase_file": str(secret)} if encrypted else {})
+    # Something has to be in it.
+    options = {"extra": "SessionHeader X-In\nHeader set X-In user=me\n", "session": session}
+    bring_up(
+        site(f"127.0.0.1:{port}", balancers=app(backend("app")), **options),
+        other_modules=("headers",),
+    )
+    (found,) = (cookie for cookie in cookies_of(port)[0] if cookie.startswith("SESS="))
+    value, *attributes = found.split(";")
+    assert attributes == ["Max-Age=600", "path=/", "HttpOnly", "SameSite=Lax"]
+    assert ("expiry" in value) is not encrypted

@@ -282,3 +282,14 @@ def test_a_cookie_of_httpd_and_health_checks_need_their_modules():
     assert needed(application="php") == needed(sticky_cookie={}) == {"headers"}
     assert needed(health_check={"uri": "/up"}) == {"proxy_hcheck"}
     assert needed(health_check={"method": "CPING"}) == {"proxy_hcheck", "proxy_ajp"}
+
+
+def test_a_session_of_httpd_itself_needs_its_modules():
+    session = {"cookie": "SESS"}
+    plain = {"request", "session", "session_cookie"}
+    assert set(modules([site(session=session)])) - HTTP == plain
+    encrypted = site(session={**session, "crypto_passphrase_file": "/etc/secret"})
+    assert set(modules([encrypted])) - HTTP == plain | {"session_crypto"}
+    assert "SessionCookieName SESS path=/;HttpOnly;Secure;SameSite=Lax\n" in site_text(
+        site(session=session, tls=TLS), "/etc/lb"
+    )

@@ -213,3 +213,19 @@ def test_one_port_speaks_plain_http_or_tls():
 )
 def test_sticky_sessions_and_health_checks_are_looked_at(options, problem):
     assert problem in " ".join(found(site(balancers=[{**APP, **options}])))
+
+
+@pytest.mark.parametrize(
+    ("session", "problem"),
+    [
+        ({"cookie": "a;b"}, "session.cookie: 'a;b' is no cookie name"),
+        ({"cookie": "S", "max_age": -1}, "session.max_age: -1 is less than 0"),
+        (
+            {"cookie": "S", "crypto_passphrase_file": "key"},
+            "crypto_passphrase_file: 'key' does not",
+        ),
+        ({"cookie": "S", "crypto_passphrase_file": "/a\nb"}, "a control character or a variable"),
+    ],
+)
+def test_a_session_of_httpd_itself_is_looked_at(session, problem):
+    assert problem in " ".join(found(site(session=session)))
