@@ -65,6 +65,16 @@ EXAMPLES = r"""
     sticky_cookie:
       secure: true
 
+- name: Send nothing to members that do not say that they are well
+  webtier.apache_balancer.balancer:
+    name: forum
+    health_check:
+      uri: /health
+      interval: 5
+      fails: 2
+      expect_status: ["200"]
+      expect_body: "database: ok"
+
 - name: Issue that cookie no more
   webtier.apache_balancer.balancer:
     name: forum
@@ -131,7 +141,8 @@ changes:
       type: str
       sample: http://10.0.0.11:8080
     parameter:
-      description: Name of the parameter, or V(sticky_cookie); null for a whole member or balancer.
+      description: Name of the parameter, or V(sticky_cookie), or V(health_check) for what judges the checks; null
+        for a whole member or balancer.
       type: str
       sample: loadfactor
     before:

@@ -103,6 +103,7 @@ EXAMPLES = r"""
       - name: proxy_http
       - name: proxy_balancer
       - name: lbmethod_byrequests
+      - name: headers
     files:
       - path: /etc/apache2/sites-available/shop.conf
         content: |
@@ -125,8 +126,7 @@ EXAMPLES = r"""
             route: node1
           - url: http://10.0.0.12:8080
             route: node2
-        proxy_set:
-          stickysession: JSESSIONID
+        sticky_cookie: {}
 
 - name: Let httpd load what has changed, if anything has
   webtier.apache_balancer.graceful_reload:

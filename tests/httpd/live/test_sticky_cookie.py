@@ -188,6 +188,41 @@ def test_members_without_a_route_are_refused(two: Proxy):
     assert "AB325" in refused["msg"] and "has no route" in refused["msg"]
 
 
+def by_hand(nodes, section: str, target: str = "balancer://app/") -> str:
+    """A site whose cookie of app stands in a section named *section*."""
+    line = 'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e; Path=/" env=BALANCER_ROUTE_CHANGED'
+    text = site(nodes).replace("</Proxy>", "ProxySet stickysession=R\n</Proxy>")
+    text = text.replace("/app/ balancer://app/", f"/app/ {target}")
+    return text.replace("</VirtualHost>", f"<Proxy {section}>\n{line}\n</Proxy>\n</VirtualHost>")
+
+
+@pytest.mark.parametrize(
+    ("section", "target", "code", "issued"),
+    [
+        ("balancer://app", "balancer://app/", "AB320", {"/app/api", "/app-admin/api"}),
+        ("balancer://App/", "balancer://app/", "AB321", set()),
+        ("balancer://app/", "balancer://App/", "AB321", set()),
+        ("balancer://app/", "balancer://app/", "", {"/app/api"}),
+    ],
+)
+def test_the_findings_are_what_httpd_does(proxy: Proxy, nodes, section, target, code, issued):
+    proxy.start(by_hand(nodes, section, target))
+    info = proxy.run("balancer_info")
+    assert [p["code"] for p in info["problems"] if p["code"] in ("AB320", "AB321")] == [
+        code
+    ] * bool(code)
+    found = set()
+    for path in ("/app/api", "/app-admin/api"):
+        browser = Browser(proxy.httpd.port)
+        browser.get(path)
+        found |= {path} if browser.jar else set()
+    assert found == issued
+    declare(proxy, "app", sticky_cookie={"name": "R"})
+    proxy.httpd.reload()
+    assert stays(Browser(proxy.httpd.port), "/app/api")
+    assert declare(proxy, "app", sticky_cookie={"name": "R"})["changed"] is False
+
+
 class TestBesideTheRunningHttpd:
     def test_nothing_is_given_before_the_reload_and_sessions_go_on(self, two: Proxy):
         generation = two.generation
