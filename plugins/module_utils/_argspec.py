@@ -63,7 +63,8 @@ def health_check_options() -> Spec:
         "method": {**MEMBER["hcmethod"].kind.argument, "default": "GET"},
         "uri": {"type": "str"},
         "interval": {"type": "str"},
-        "passes": {"type": "int"},
+        # Saying False keeps Ansible from guessing a secret by the option's name.
+        "passes": {"type": "int", "no_log": False},
         "fails": {"type": "int"},
         "expect_status": {"type": "list", "elements": "str"},
         "expect_body": {"type": "str"},

@@ -479,7 +479,7 @@ def _cookie_line(balancer: Balancer, line: CookieLine) -> Iterator[Problem]:
             "AB319",
             f"httpd issues the cookie {cookie.name} for balancer://{balancer.name}, which has {says} and does not read"
             " it.",
-            f"Set stickysession={cookie.name}, or remove the cookie.",
+            f"Set stickysession={cookie.name}, or remove the cookie (reset: [sticky_cookie]).",
         )
     separator = str(balancer.values.get("stickysessionsep", "."))
     separator = "" if separator == "Off" else separator

@@ -97,6 +97,11 @@ class Site(NamedTuple):
         return self.listen if self.tls else []
 
     @property
+    def issues_cookies(self) -> bool:
+        """Whether *extra* has a route cookie, which is then not ours to change."""
+        return "BALANCER_WORKER_ROUTE" in self.extra.upper()
+
+    @property
     def names(self) -> list[str]:
         """All its host names."""
         return [self.server_name, *self.server_aliases]
@@ -147,7 +152,7 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
     if forwards is None:
         forwards = [{"path": "/", "balancer": each["name"]} for each in balancers[:1]]
     tls = {**TLS, **_given(given["tls"])} if "tls" in given else {}
-    return Site(
+    site = Site(
         name=str(given["name"]),
         server_name=str(given["server_name"]),
         server_aliases=[str(alias) for alias in given["server_aliases"]],
@@ -160,6 +165,9 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
         extra=given["extra"],
         session=_session(_given(given["session"])) if "session" in given else None,
     )
+    for balancer in balancers if site.issues_cookies else ():
+        balancer["reset"] = [name for name in balancer.get("reset", ()) if name != "sticky_cookie"]
+    return site
 
 
 def addresses(listen: Iterable[Any]) -> list[str]:

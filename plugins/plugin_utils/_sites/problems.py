@@ -119,6 +119,9 @@ def _of_one(site: Site) -> Iterator[str]:
         yield from _session(site.session)
     yield from _balancers(site)
     yield from _forwards(site)
+    cookies = [b["name"] for b in site.balancers if b.get("sticky_cookie") is not None]
+    if cookies and site.issues_cookies:
+        yield f"extra: it issues a route cookie, as does the balancer {cookies[0]}; remove the Header line there"
     if site.extra.rstrip().endswith("\\"):
         yield "extra: the backslash at its end would swallow the directive that follows"
 

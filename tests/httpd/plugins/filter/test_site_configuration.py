@@ -481,6 +481,14 @@ def test_what_an_application_brought_goes_with_it(setup, backend):
     assert file.read_text() == plain
 
 
+def test_a_cookie_that_a_site_issues_itself_stays(setup, backend):
+    members = [{"url": backend("n1"), "route": "n1"}]
+    app = [{"name": "app", "members": members, "proxy_set": {"stickysession": "R"}}]
+    line = 'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e; Path=/" env=BALANCER_ROUTE_CHANGED'
+    setup.declare(site(free_port(), balancers=app, extra=line), other_modules=("headers",))
+    assert line in (setup.httpd.root / "sites" / "shop.conf").read_text()
+
+
 @pytest.mark.parametrize("encrypted", [True, False])
 def test_a_site_has_a_session_of_httpd_itself(bring_up, backend, tmp_path, encrypted):
     port = free_port()

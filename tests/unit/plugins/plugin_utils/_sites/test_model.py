@@ -166,3 +166,8 @@ def test_what_is_not_declared_any_more_is_taken_back():
     assert balancer()["reset"] == ["sticky_cookie", "health_check"]
     assert balancer(application="php", health_check={"uri": "/up"})["reset"] == []
     assert "reset" not in balancer(purge=["members"])
+
+
+def test_a_cookie_that_a_site_issues_itself_is_left_alone():
+    extra = 'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e" env=BALANCER_ROUTE_CHANGED'
+    assert site(extra=extra).balancers[0]["reset"] == ["health_check"]

@@ -229,3 +229,12 @@ def test_sticky_sessions_and_health_checks_are_looked_at(options, problem):
 )
 def test_a_session_of_httpd_itself_is_looked_at(session, problem):
     assert problem in " ".join(found(site(session=session)))
+
+
+def test_a_cookie_of_httpd_is_not_issued_twice():
+    extra = 'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e" env=BALANCER_ROUTE_CHANGED'
+    app = {"name": "app", "members": [{"url": "http://n1", "route": "n1"}]}
+    assert found(site(extra=extra, balancers=[app])) == []
+    assert "extra: it issues a route cookie, as does the balancer app" in " ".join(
+        found(site(extra=extra, balancers=[{**app, "application": "php"}]))
+    )
