@@ -80,15 +80,15 @@ def test_parameters_are_named_and_typed_as_the_modules_take_them(options, table)
 
 @pytest.mark.parametrize("name", ["sticky_cookie", "health_check"])
 def test_what_is_more_than_a_parameter_is_typed_as_the_modules_take_it(name):
-    wanted = {key: dict(option) for key, option in balancer_options()[name]["options"].items()}
+    def typed(options):
+        keys = ("type", "elements", "choices", "default")
+        return {n: {key: o[key] for key in keys if key in o} for n, o in options.items()}
+
+    wanted = typed(balancer_options()[name]["options"])
     if name == "sticky_cookie":
         # What is best depends on the site.
         del wanted["secure"]["default"]
-    keys = ("type", "elements", "choices", "default")
-    assert wanted == {
-        name: {key: option[key] for key in keys if key in option}
-        for name, option in SITE_BALANCER[name]["options"].items()
-    }
+    assert wanted == typed(SITE_BALANCER[name]["options"])
 
 
 def test_each_application_is_known():
