@@ -134,9 +134,7 @@ def test_the_expected_status_decides(checking: Proxy, nodes, expected, good, bad
     assert failed(checking) == ["n2"]
 
 
-@pytest.mark.parametrize(
-    "text", ["all is well", ODD, "/", "'", '"', "}", "a/ || true || hc('body') =~ /"]
-)
+@pytest.mark.parametrize("text", [ODD, "a/ || true || hc('body') =~ /"])
 def test_the_expected_body_is_compared_character_by_character(checking: Proxy, nodes, text):
     nodes[0].body, nodes[1].body = f"<p>{text}</p>", text[:-1] + "!"
     loaded(checking, uri="/health", expect_body=text)
