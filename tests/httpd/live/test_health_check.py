@@ -18,8 +18,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
     MODULES,
     wait_for,
 )
-
-from .conftest import Proxy, vhost
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import Proxy, vhost
 
 HCHECK = f"LoadModule proxy_hcheck_module {MODULES}/mod_proxy_hcheck.so\n"
 ODD = """a"b'c\\d/e{f}g%{h}$i${PATH}(j)[k]*l.m+n?o|p^q#r&s<t>u=v;w,x~y é"""

@@ -14,9 +14,8 @@ from typing import Iterator
 import pytest
 
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import MODULES
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import Proxy, vhost
 from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
-
-from .conftest import Proxy, vhost
 
 HEADERS = f"LoadModule headers_module {MODULES}/mod_headers.so\n"
 
