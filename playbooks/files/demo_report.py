@@ -19,6 +19,12 @@ from typing import Any
 from demo_backend import colour
 from demo_claims import DRAINED, Claim, claims, codes, diff, drain_of, summary
 
+# Run by itself, it is in no package: the rooms of the plugins are found beside it.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "plugins" / "plugin_utils"))
+
+from _report.markup import Html
+from _report.page import document
+
 WIDTH, LEFT, LANE, GAP = 960, 70, 74, 10  # of the time line, in SVG units
 
 
@@ -187,20 +193,11 @@ def page(seen: dict[str, Any], traffic: dict[str, Any], made: list[Claim]) -> st
         ]
     )
     one = seen["one"]
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>A sticky balancer: what was seen</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-<header><h1>A sticky balancer, from nothing</h1>
+    body = f"""<header><h1>A sticky balancer, from nothing</h1>
 <p>Apache httpd {escape(seen["httpd"]["version"])}, {len(seen["nodes"])} application servers, one
 declaration. Every number on this page was measured in this run: {verdict}.</p>
-<nav>{links}</nav></header>
+<nav aria-label="Addresses">{links}</nav></header>
+<main>
 <section><h2>What was claimed, and what was measured</h2>
 <ul class="claims">{claim_list(made)}</ul></section>
 <section><h2>Topology</h2><div class="scroll">{topology(seen)}</div></section>
@@ -221,35 +218,16 @@ httpd had closed.</p>
 <section><h2>An outage that did not happen</h2>
 <p>A second balancer without an <code>lbmethod</code>, while the module of the default method is not
 loaded ({escape(codes(seen["trial"]["stderr"]))}).</p>{refusal(seen)}</section>
-</main>
-</body>
-</html>
-"""
+</main>"""
+    return document("A sticky balancer: what was seen", Html(body), style=STYLE)
 
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1c2330; --soft: #667085; --card: #fff;
-  --ground: #eef1f5; --line: #dfe4ea; --lane: #f5f7f9; --good: #12805c; --bad: #c4320a;
-  --add: #e3f5ea; --del: #fde7e3; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8ebf0; --soft: #98a2b3; --card: #1d232d;
-  --ground: #12161d; --line: #303846; --lane: #242b36; --good: #3ccb97; --bad: #ff8a65;
-  --add: #173a2b; --del: #472019; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink);
-  font: 16px/1.55 system-ui, sans-serif; }
-main { max-width: 66rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
-h1 { font-size: 2.1rem; letter-spacing: -.02em; line-height: 1.2; margin: 0 0 .5rem; }
-h2 { font-size: 1.2rem; margin: 0 0 .8rem; }
-h3 { font-size: .95rem; margin: 1.1rem 0 .4rem; }
-h3 small { font-weight: 400; color: var(--soft); margin-left: .5rem; }
-p { margin: 0 0 1rem; max-width: 50rem; }
-section { background: var(--card); border-radius: 14px; padding: 1.5rem 1.75rem;
-  margin-top: 1.25rem; box-shadow: 0 1px 3px rgb(0 0 0 / .07); }
+:root { --add: #e3f5ea; --del: #fde7e3; }
+@media (prefers-color-scheme: dark) { :root { --add: #173a2b; --del: #472019; } }
+@media print { :root { --add: #e3f5ea; --del: #fde7e3; } }
 nav a { display: inline-block; margin: 0 .5rem .4rem 0; padding: .35rem .9rem; border-radius: 8px;
   background: var(--c); color: #fff; text-decoration: none; }
-code, pre { font: .84rem/1.55 ui-monospace, monospace; }
-pre { margin: 0; padding: .8rem 1rem; overflow-x: auto; background: var(--lane);
-  border-radius: 8px; }
 pre span { display: block; white-space: pre; min-height: 1.55em; }
 pre.wrap { white-space: pre-wrap; overflow-wrap: anywhere; }
 .add { background: var(--add); } .del { background: var(--del); } .at { color: var(--soft); }
@@ -261,13 +239,11 @@ pre.wrap { white-space: pre-wrap; overflow-wrap: anywhere; }
 .claims li.broken::before { content: "\\2717"; color: var(--bad); }
 .claims li.broken { color: var(--bad); }
 svg { display: block; width: 100%; min-width: 40rem; height: auto; }
-svg text { font: 13px system-ui, sans-serif; fill: currentColor; }
-svg .strong { font-weight: 650; font-size: 15px; } svg .soft { fill: var(--soft); }
+svg .strong { font-size: 15px; }
 svg .on { fill: #fff; } svg .box { fill: var(--lane); stroke: var(--line); }
 svg .lane { fill: var(--lane); } svg .drained { fill: var(--ink); opacity: .1; }
 svg .mark { stroke: var(--soft); stroke-dasharray: 3 3; fill: none; }
 svg .lost { fill: var(--bad); font-weight: 700; }
-.scroll { overflow-x: auto; }
 .matrix { border-collapse: separate; border-spacing: 3px; font-variant-numeric: tabular-nums; }
 .matrix th { font-weight: 500; color: var(--soft); font-size: .85rem; padding: 0 .35rem; }
 .matrix tbody th { text-align: left; color: var(--ink); font-weight: 650; }

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter sticky_report; its documentation is in sticky_report.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..plugin_utils._report.report import report
+from ..plugin_utils._report.verdict import verdict
+
+
+def sticky_report(
+    result: Mapping[str, Any],
+    *,
+    url: str,
+    balancers: Mapping[str, Mapping[str, Any]] | None = None,
+    expect: str = "same",
+    origin: str = "",
+    time: str = "",
+) -> dict[str, Any]:
+    """Return the verdict on *result* and the page that shows it."""
+    known = balancers or {}
+    judged = verdict(result, known, expect)
+    page = report(result, known, judged, url=url, origin=origin, time=time, expect=expect)
+    return {
+        "headline": judged.headline,
+        "problems": judged.problems,
+        "remarks": judged.remarks,
+        "page": page,
+    }
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"sticky_report": sticky_report}

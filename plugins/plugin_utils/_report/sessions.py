@@ -1,0 +1,240 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which session went where over time: from the trace of ``sticky_check`` to a drawing.
+
+Private to this collection. Pure: data in, HTML out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+
+from .markup import Html, count, tag
+from .nodes import Node
+
+ROWS = 200  # sessions drawn at most
+MARKS = 12000  # runs and requests drawn at most, in all rows together
+PATH = 5  # letters at most of where a session went
+
+WIDTH, LEFT, RIGHT = 1000, 96, 872  # in SVG units: of all, and where time begins and ends
+TOP, HEADING, AXIS = 4, 26, 30
+
+
+class Run(NamedTuple):
+    """Requests of a session that one node answered in succession; *visits*: when, in ms since the check began."""
+
+    node: str
+    visits: tuple[float, ...]
+
+
+class Session(NamedTuple):
+    """One client. *lost*: when it made the requests that got no answer, in ms."""
+
+    client: str
+    runs: tuple[Run, ...]
+    lost: tuple[float, ...]
+
+    @property
+    def moved(self) -> bool:
+        """Whether several nodes answered it."""
+        return len(self.runs) > 1
+
+
+def sessions_of(trace: Iterable[Mapping[str, Any]]) -> list[Session]:
+    """Return the sessions in the ``trace`` of ``sticky_check``. A request is answered with a status from 200 to 399."""
+    found = []
+    for row in trace:
+        runs: list[tuple[str, list[float]]] = []
+        lost = []
+        for at, node, status in row["visits"]:
+            if not status or not 200 <= int(status) < 400:
+                lost.append(float(at))
+                continue
+            if not runs or runs[-1][0] != str(node or ""):
+                runs.append((str(node or ""), []))
+            runs[-1][1].append(float(at))
+        found.append(
+            Session(
+                str(row["client"]),
+                tuple(Run(node, tuple(visits)) for node, visits in runs),
+                tuple(lost),
+            )
+        )
+    return found
+
+
+def chosen(sessions: Sequence[Session], limit: int = ROWS) -> list[Session]:
+    """Return at most *limit* of them, in their order: those that moved before those that lost a request, these before
+    others, and of the others evenly many from the first to the last."""
+    if len(sessions) <= limit:
+        return list(sessions)
+    taken = [n for n, session in enumerate(sessions) if session.moved]
+    taken += [n for n, session in enumerate(sessions) if session.lost and not session.moved]
+    others = [n for n, session in enumerate(sessions) if not session.lost and not session.moved]
+    room = max(limit - len(taken), 0)
+    taken = taken[:limit] + [others[step * len(others) // room] for step in range(room)]
+    return [sessions[n] for n in sorted(taken)]
+
+
+def in_words(sessions: Sequence[Session], drawn: Sequence[Session]) -> str:
+    """Return what the drawing does not show, as a sentence, or nothing."""
+    if len(drawn) == len(sessions):
+        return ""
+    moved = sum(session.moved for session in sessions)
+    shown = sum(session.moved for session in drawn)
+    which = "all that moved among them" if shown == moved else f"{shown} of the {moved} that moved"
+    return (
+        f"{len(drawn)} of {len(sessions)} sessions are drawn, {which if moved else 'none moved'}."
+    )
+
+
+def chart(sessions: Sequence[Session], nodes: Mapping[str, Node]) -> Html:
+    """Return the drawing of *sessions*: one row each, those that moved first, then by node."""
+    end = max((at for s in sessions for at in _times(s)), default=0.0) or 1.0
+    moved = [session for session in sessions if session.moved]
+    stayed = [session for session in sessions if len(session.runs) == 1]
+    stayed.sort(key=lambda session: nodes[session.runs[0].node].number)
+    silent = [session for session in sessions if not session.runs]
+    height = 20 if len(sessions) <= 60 else 14
+    y = TOP
+    parts = []
+    for title, group in (("Moved", moved), ("Stayed", stayed), ("Never answered", silent)):
+        if not group:
+            continue
+        heading = f"{title}: {count(len(group), 'session')}"
+        if title == "Moved":
+            parts.append(
+                tag(
+                    "rect",
+                    width=WIDTH,
+                    height=HEADING + height * len(group) + 4,
+                    y=y,
+                    rx=6,
+                    class_="moved",
+                )
+            )
+        parts.append(tag("text", heading, x=8, y=y + 18, class_="strong"))
+        y += HEADING
+        for session in group:
+            parts.append(_row(session, nodes, y, height, end, MARKS // len(sessions)))
+            y += height
+        y += 10
+    scale = [
+        Html(
+            f'<path d="M{_x(at, end)} {TOP + HEADING}V{y}" class="grid"/>'
+            f'<text x="{_x(at, end)}" y="{y + 18}" text-anchor="middle" class="soft">{said}</text>'
+        )
+        for at, said in ticks(end)
+    ]
+    return tag(
+        "svg",
+        tag("title", "Which node answered which session, over time", id="sessions-title"),
+        tag("desc", _description(moved, stayed, nodes), id="sessions-desc"),
+        scale,
+        parts,
+        viewBox=f"0 0 {WIDTH} {y + AXIS}",
+        role="img",
+        aria_labelledby="sessions-title",
+        aria_describedby="sessions-desc",
+        class_="sessions",
+    )
+
+
+def _description(
+    moved: Sequence[Session], stayed: Sequence[Session], nodes: Mapping[str, Node]
+) -> str:
+    numbers = Counter(session.runs[0].node for session in stayed)
+    said = [
+        f"{count(number, 'session')} stayed on {nodes[name].label}"
+        for name, number in numbers.items()
+    ]
+    said += [f"client {session.client} went {way(session, nodes)}" for session in moved[:20]]
+    if len(moved) > 20:
+        said.append(f"{len(moved) - 20} more moved")
+    return "; ".join(said) + "." if said else "No session was answered."
+
+
+def way(session: Session, nodes: Mapping[str, Node], letters: bool = False) -> str:
+    """Return where a session went: the names of its nodes, or only their letters."""
+    said = [nodes[run.node].letter if letters else nodes[run.node].label for run in session.runs]
+    if len(said) > PATH:
+        said[PATH - 1 : -1] = ["…"]
+    return " → ".join(said) if said else "no answer"
+
+
+def _times(session: Session) -> list[float]:
+    return [*(at for run in session.runs for at in (run.visits[0], run.visits[-1])), *session.lost]
+
+
+def _x(at: float, end: float) -> float:
+    return round(LEFT + min(max(at / end, 0.0), 1.0) * (RIGHT - LEFT - 4), 1)
+
+
+def _row(
+    session: Session, nodes: Mapping[str, Node], y: int, height: int, end: float, marks: int
+) -> Html:
+    """One session: a bar for each run, with its letter where there is room, and a stroke for each request."""
+    bar = height - 5
+    size = min(12, height - 4)
+    base = y + height / 2 + size * 0.36
+    parts = [
+        tag("title", _told(session, nodes)),
+        tag("text", f"client {session.client}"[:14], x=8, y=base, style=f"font-size:{size}px"),
+    ]
+    before = 0.0
+    for run in session.runs[:marks]:
+        node, first, last = nodes[run.node], _x(run.visits[0], end), _x(run.visits[-1], end) + 4
+        if before:
+            parts.append(Html(f'<path d="M{before} {y + height / 2}H{first}" class="step"/>'))
+        parts.append(
+            Html(
+                f'<rect x="{first}" y="{y + 2}" width="{last - first:.1f}" height="{bar}" rx="3" fill="{node.fill}"/>'
+            )
+        )
+        wide = 6 + 8 * len(node.letter)
+        if last - first > wide + 4:
+            parts.append(
+                Html(
+                    f'<rect x="{first}" y="{y + 2}" width="{wide}" height="{bar}" rx="3" fill="{node.colour}"/>'
+                    f'<text x="{first + wide / 2}" y="{base}" text-anchor="middle" class="on"'
+                    f' style="font-size:{size - 1}px">{node.letter}</text>'
+                )
+            )
+        before = last
+    left = marks - len(session.runs)
+    strokes = [at for run in session.runs for at in run.visits]
+    if len(strokes) <= min(left, 120):
+        drawn = "".join(f"M{_x(at, end) + 2} {y + 2 + bar - 4}v4" for at in strokes)
+        parts.append(Html(f'<path d="{drawn}" class="visit"/>'))
+    parts += [
+        Html(f'<text x="{_x(at, end)}" y="{base}" class="lost" text-anchor="middle">×</text>')
+        for at in session.lost[: max(left, 1)]
+    ]
+    parts.append(
+        tag(
+            "text",
+            way(session, nodes, letters=True),
+            x=RIGHT + 8,
+            y=base,
+            style=f"font-size:{size}px",
+            class_="strong",
+        )
+    )
+    return tag("g", parts)
+
+
+def _told(session: Session, nodes: Mapping[str, Node]) -> str:
+    answered = count(sum(len(run.visits) for run in session.runs), "request")
+    lost = f", {len(session.lost)} without an answer" if session.lost else ""
+    return f"client {session.client}: {way(session, nodes)}, {answered} answered{lost}"
+
+
+def ticks(end: float) -> list[tuple[float, str]]:
+    """Return round times from 0 to *end* (ms), four to ten of them, each with what to write there."""
+    step = 1.0
+    while end / step > 10:
+        step *= 2.5 if str(step).startswith("2") else 2
+    unit, word = (1000.0, "s") if end >= 2000 else (1.0, "ms")
+    return [(n * step, f"{n * step / unit:g} {word}") for n in range(int(end / step) + 1)]

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the results of a check come to. The page and the play judge by the same words.
+
+Private to this collection. Pure: data in, sentences out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, Mapping, NamedTuple
+
+from .markup import count
+from .sessions import sessions_of
+
+FLAGS = {
+    "disabled": "disabled",
+    "stopped": "stopped",
+    "drained": "drained",
+    "hot_standby": "hot standby",
+    "hot_spare": "hot spare",
+    "ignore_errors": "ignores errors",
+    "in_error": "in error",
+    "health_check_failed": "health check failed",
+}
+
+
+class Verdict(NamedTuple):
+    """*problems*: sentences that say that stickiness was not proven; *remarks*: what else a person should look at."""
+
+    headline: str
+    problems: list[str]
+    remarks: list[str]
+
+    @property
+    def level(self) -> str:
+        """``bad``, ``warn`` or ``good``."""
+        return "bad" if self.problems else "warn" if self.remarks else "good"
+
+
+def verdict(
+    result: Mapping[str, Any], balancers: Mapping[str, Mapping[str, Any]], expect: str = "same"
+) -> Verdict:
+    """Judge the result of ``sticky_check``, and of ``balancer_info`` by host. *expect*: as in ``sticky_check``."""
+    problems = list(_problems(result, expect))
+    remarks = [
+        *_limits(result),
+        *(r for host, info in balancers.items() for r in _remarks(host, info)),
+    ]
+    return Verdict(_headline(result, problems, remarks, expect), problems, remarks)
+
+
+def violated(result: Mapping[str, Any], expect: str = "same") -> int:
+    """Return how many sessions are in a violation; those that were answered by several nodes are, if they had to
+    stay (the list of violations may end before)."""
+    clients = {str(violation["client"]) for violation in result.get("violations") or ()}
+    if expect == "same":
+        clients.update(s.client for s in sessions_of(result.get("trace") or ()) if s.moved)
+    return len(clients)
+
+
+def _problems(result: Mapping[str, Any], expect: str) -> Iterator[str]:
+    sessions, failed = int(result.get("sessions") or 0), int(result.get("failed") or 0)
+    wrong = violated(result, expect)
+    if not sessions:
+        yield "No session was made, so nothing was proven."
+    if wrong and expect == "same":
+        yield f"{wrong} of {count(sessions, 'session')} moved to another node."
+    elif wrong:
+        yield f"{wrong} of {count(sessions, 'session')} did not move, although they had to."
+    if failed:
+        yield f"{failed} of {count(int(result.get('requests') or 0), 'request')} got no answer 2xx or 3xx."
+    for each in result.get("diagnosis") or ():
+        yield f"{each['code']}: {each['message']}"
+
+
+def _limits(result: Mapping[str, Any]) -> Iterator[str]:
+    """What this check cannot have seen."""
+    nodes = [name for name in result.get("distribution") or () if name]
+    sessions, requests = int(result.get("sessions") or 0), int(result.get("requests") or 0)
+    if sessions and not nodes:
+        yield "No answer told which node gave it: say how to tell them apart (served_by)."
+    elif len(nodes) == 1:
+        yield f"Only {nodes[0]} answered: with one node, sessions cannot be seen to move."
+    if sessions and requests <= sessions:
+        yield "Each session made one request only: nothing could move."
+
+
+def _remarks(host: str, info: Mapping[str, Any]) -> Iterator[str]:
+    if "balancers" not in info:
+        yield f"{host}: the balancers could not be read: {info.get('msg') or 'not asked'}."
+        return
+    for balancer in info["balancers"]:
+        name = f"{host}: balancer://{balancer['name']}"
+        for member in balancer["members"]:
+            if member.get("runtime") and not member.get("usable"):
+                yield f"{name}: {member['url']} cannot be used: {status(member)}."
+        if balancer.get("drift"):
+            yield f"{name}: files and running httpd differ in {count(len(balancer['drift']), 'place')}."
+    for missed in info.get("not_reached") or ():
+        yield f"{host}: balancer://{missed['balancer']} was not reached: {missed['reason']}"
+    if info.get("running") is False:
+        yield f"{host}: httpd does not run."
+    if info.get("reload_required"):
+        yield f"{host}: httpd has not loaded what the files say now."
+    if info.get("problems"):
+        yield f"{host}: {count(len(info['problems']), 'finding')} in the configuration."
+
+
+def status(member: Mapping[str, Any]) -> str:
+    """Return the state of a member of ``balancer_info`` in the running httpd, in words."""
+    runtime = member.get("runtime")
+    if not runtime:
+        return "not in the running httpd, or not asked"
+    return ", ".join(word for flag, word in FLAGS.items() if runtime.get(flag)) or "in service"
+
+
+def _headline(
+    result: Mapping[str, Any], problems: list[str], remarks: list[str], expect: str
+) -> str:
+    sessions = int(result.get("sessions") or 0)
+    if not sessions:
+        return problems[0]
+    stayed = "stayed on their node" if expect == "same" else "moved, as they had to"
+    if sessions == 1:
+        proven = "The one session " + stayed.replace("their", "its").replace("they", "it")
+    else:
+        proven = f"All {sessions} sessions {stayed}"
+    if violated(result, expect):
+        return problems[0]
+    if result.get("failed"):
+        return f"{proven}, but {problems[0]}"
+    if problems:
+        return f"{proven}, but {count(len(problems), 'finding says', 'findings say')} that not all is well."
+    if remarks:
+        return f"{proven}; {count(len(remarks), 'remark')} on what was found beside."
+    return f"{proven}."
