@@ -11,11 +11,11 @@ export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
 lint := ruff types yamllint ansible-lint reuse changelog
-tests := $(lint) units httpd load demo-check sanity integration
+tests := $(lint) units httpd load browser demo-check sanity integration
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-stop test test-all lint $(tests) load-all molecule molecule-all format setup clean
+.PHONY: help demo demo-stop test test-all lint $(tests) report-image molecule molecule-all format setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,13 @@ demo-stop: ## end what the demo left running
 demo-check: ## the demo, ended when it has proved its claims
 	@tools/demo check
 
+# Tests marked "long" are left to test-all.
+test: export PYTEST_ADDOPTS = -m "not long"
 test: setup ## every check, fast ones first (at most 30 minutes on 2 cores)
 	@python tools/steps.py $(tests) molecule
 
 test-all: setup ## the same with every scenario, and what takes long (at most 80 minutes)
-	@python tools/steps.py $(tests:load=load-all) molecule-all
+	@python tools/steps.py $(tests) molecule-all
 
 lint: $(lint) ## format, style, types, licences
 
@@ -66,11 +68,16 @@ httpd: setup ## tests on a real, private httpd
 
 load: setup ## changes of a httpd that many sessions use all the while
 	@tools/debian-packages apache2-bin procps
-	pytest tests/httpd/load -m "not long" $(ARGS)
-
-load-all: setup
-	@tools/debian-packages apache2-bin procps
 	pytest tests/httpd/load $(ARGS)
+
+browser: setup ## the report and the demo's page in a real browser, without a screen
+	@tools/debian-packages chromium fonts-dejavu-core apache2-bin procps
+	pytest tests/browser $(ARGS)
+
+report-image: setup ## the picture of the report in docs/images, made anew
+	@tools/debian-packages chromium fonts-dejavu-core
+	pytest tests/browser/test_report.py -k picture
+	cp .build/browser/report.png docs/images/report.png
 
 sanity: setup ## ansible-test sanity
 	@tools/sanity $(ARGS)

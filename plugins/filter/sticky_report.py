@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..plugin_utils._report.report import report
+from ..plugin_utils._report.report import plain, report
 from ..plugin_utils._report.verdict import verdict
 
 
@@ -26,6 +26,7 @@ def sticky_report(
     judged = verdict(result, known, expect)
     page = report(result, known, judged, url=url, origin=origin, time=time, expect=expect)
     return {
+        "url": plain(url).geturl(),
         "headline": judged.headline,
         "problems": judged.problems,
         "remarks": judged.remarks,

@@ -14,8 +14,11 @@ PURE = sorted(
     [*ROOT.glob("_httpd/*.py"), *ROOT.glob("_balancer/*.py"), ROOT / "_manager" / "page.py"]
 )
 ALLOWED = {"__future__", "bisect", "fnmatch", "functools", "html", "re", "typing"}
+REPORT = sorted((ROOT.parent / "plugin_utils" / "_report").glob("*.py"))
+ALLOWED_IN_REPORT = {"__future__", "collections", "html", "json", "re", "typing", "urllib"}
 ROOMS = (".._httpd", ".._balancer", ".._manager.page")
 GLUE = "_run.py"
+FORBIDDEN = {"open", "print", "input", "exec", "eval"}
 
 
 def imports(path):
@@ -32,6 +35,15 @@ def imports(path):
     return absolute, relative
 
 
+def calls(path):
+    """The names of the functions that *path* calls."""
+    return {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+
+
 def name(path):
     return str(path.relative_to(ROOT))
 
@@ -46,12 +58,20 @@ def test_a_pure_package_does_no_input_or_output(path):
     assert absolute <= ALLOWED
     outside = {module for module in relative if module.startswith("..")}
     assert all(module.startswith(ROOMS) for module in outside)
-    called = {
-        node.func.id
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    assert not called & {"open", "print", "input", "exec", "eval"}
+    assert not calls(path) & FORBIDDEN
+
+
+@pytest.mark.parametrize("path", REPORT, ids=lambda path: path.name)
+def test_the_report_does_no_input_or_output_and_needs_nobody(path):
+    absolute, relative = imports(path)
+    assert absolute <= ALLOWED_IN_REPORT
+    # The demo's report finds it by its folder, outside of any collection.
+    assert not any(module.startswith("..") for module in relative)
+    assert not calls(path) & FORBIDDEN
+
+
+def test_there_is_a_report():
+    assert REPORT
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=name)
