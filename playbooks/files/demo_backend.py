@@ -243,6 +243,7 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>@NODE@</title>
+<link rel="icon" href="data:,">
 <style>
 :root { color-scheme: light dark; --node: @COLOUR@; --ink: #1c2330; --soft: #667085;
   --card: #fff; --ground: #eef1f5; --line: #dfe4ea; }

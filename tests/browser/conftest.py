@@ -12,6 +12,11 @@ from typing import Any, Callable, ContextManager, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    PrivateHttpd,
+)
+
 CHROMIUM = "/usr/bin/chromium"
 QUIET = (
     "--no-sandbox",
@@ -37,7 +42,6 @@ class Visit:
 
     def screenshot(self, name: str, **options: Any) -> Path:
         """Write .build/browser/NAME.png and return its path."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         path = SCREENSHOTS / f"{name}.png"
         self.page.screenshot(path=path, **{"full_page": True, **options})
         return path
@@ -49,6 +53,7 @@ Visitor = Callable[..., ContextManager[Visit]]
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     assert Path(CHROMIUM).exists(), f"{CHROMIUM} is missing: tools/debian-packages chromium"
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
@@ -69,3 +74,10 @@ def visitor(chromium: Browser) -> Visitor:
             context.close()
 
     return visit
+
+
+@pytest.fixture()
+def httpd(tmp_path: Path) -> Iterator[PrivateHttpd]:
+    """A private httpd with what one balancer needs, not started."""
+    with PrivateHttpd(tmp_path / "httpd", *BALANCER) as server:
+        yield server

@@ -54,7 +54,7 @@ STYLE = f"""
 * {{ box-sizing: border-box; }}
 body {{ margin: 0 auto; max-width: 68.5rem; padding: 2.5rem 1.25rem 3rem; background: var(--ground);
   color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }}
-h1 {{ font-size: 2.1rem; letter-spacing: -.02em; line-height: 1.2; margin: 0 0 .5rem; }}
+h1 {{ font-size: clamp(1.4rem, 5vw, 2.1rem); letter-spacing: -.02em; line-height: 1.2; margin: 0 0 .5rem; }}
 h2 {{ font-size: 1.2rem; margin: 0 0 .8rem; }}
 h3 {{ font-size: .95rem; margin: 1.1rem 0 .4rem; }}
 h3 small {{ font-weight: 400; color: var(--soft); margin-left: .5rem; }}
@@ -67,6 +67,7 @@ svg text {{ font: 13px system-ui, sans-serif; fill: currentColor; }}
 svg .strong {{ font-weight: 650; }}
 svg .soft {{ fill: var(--soft); }}
 .scroll {{ overflow-x: auto; }}
+@media (max-width: 40rem) {{ body {{ padding: 1.25rem .75rem; }} section {{ padding: 1rem; }} }}
 @media print {{
   @page {{ margin: 14mm; }}
   body {{ padding: 0; font-size: 12px; max-width: none; -webkit-print-color-adjust: exact; print-color-adjust: exact; }}

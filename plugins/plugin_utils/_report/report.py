@@ -60,7 +60,7 @@ def report(
     main = tag(
         "main",
         _found(result, judged),
-        _sessions(result, nodes),
+        _sessions(result, nodes, expect),
         _load(result, nodes),
         _cookies(result, address),
         [_host(host, info, nodes) for host, info in balancers.items()],
@@ -148,7 +148,7 @@ def _found(result: Mapping[str, Any], judged: Verdict) -> Html:
     return _section("found", "What was found", content)
 
 
-def _sessions(result: Mapping[str, Any], nodes: Mapping[str, Node]) -> Html:
+def _sessions(result: Mapping[str, Any], nodes: Mapping[str, Node], expect: str) -> Html:
     trace = sessions_of(result.get("trace") or ())
     title = "Which session went where"
     content: list[object] = []
@@ -180,7 +180,7 @@ def _sessions(result: Mapping[str, Any], nodes: Mapping[str, Node]) -> Html:
         content = [tag("p", "The check kept no trace (trace: true).")]
     shown, number = len(result.get("violations") or ()), int(result.get("violation_count") or 0)
     if shown:
-        content.append(tables.moves(result, nodes))
+        content.append(tables.moves(result, nodes, expect))
     if number > shown:
         content.append(tag("p", f"These are {shown} of {number}."))
     if result.get("failures"):
@@ -281,7 +281,8 @@ svg text.on { fill: #fff; font-weight: 700; font-size: 11.5px; }
 .sessions .visit { stroke: #fff; stroke-opacity: .85; fill: none; }
 .sessions .lost { fill: var(--bad); font-weight: 700; font-size: 15px; }
 svg .lane { fill: var(--lane); }
-table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; min-width: 42rem; font-size: .92rem;
+  font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding: .3rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .45rem .9rem .45rem 0; border-top: 1px solid var(--line); }
 thead th { border: 0; color: var(--soft); font-weight: 500; white-space: nowrap; }
@@ -292,5 +293,6 @@ td ul { margin: 0; padding-left: 1.1rem; min-width: 15rem; }
 .scroll { margin: 0 0 .8rem; }
 section > :last-child { margin-bottom: 0; }
 .scroll:focus-visible, pre:focus-visible { outline: 2px solid var(--good); outline-offset: 3px; border-radius: 4px; }
+@media print { .numbers li { border: 1px solid var(--line); box-shadow: none; } table { min-width: 0; } }
 footer { color: var(--soft); font-size: .85rem; margin: 1.5rem .25rem 0; }
 """

@@ -18,7 +18,8 @@ ROWS = 200  # sessions drawn at most
 MARKS = 12000  # runs and requests drawn at most, in all rows together
 PATH = 5  # letters at most of where a session went
 
-WIDTH, LEFT, RIGHT = 1000, 96, 872  # in SVG units: of all, and where time begins and ends
+WIDTH, LEFT = 1000, 96  # in SVG units: of all, and where time begins
+SIGN = 7.5  # of a letter, at most
 TOP, HEADING, AXIS = 4, 26, 30
 
 
@@ -27,6 +28,17 @@ class Run(NamedTuple):
 
     node: str
     visits: tuple[float, ...]
+
+
+class Scale(NamedTuple):
+    """Time as it is drawn: from 0 at ``LEFT`` to *end* (ms) at *right*."""
+
+    end: float
+    right: float
+
+    def x(self, at: float) -> float:
+        """Return where a time (ms) is."""
+        return round(LEFT + min(max(at / self.end, 0.0), 1.0) * (self.right - LEFT - 4), 1)
 
 
 class Session(NamedTuple):
@@ -97,15 +109,17 @@ def chart(sessions: Sequence[Session], nodes: Mapping[str, Node]) -> Html:
     stayed = [session for session in sessions if len(session.runs) == 1]
     stayed.sort(key=lambda session: nodes[session.runs[0].node].number)
     silent = [session for session in sessions if not session.runs]
+    room = max((len(way(session, nodes, letters=True)) for session in sessions), default=0) * SIGN
+    scale = Scale(end, WIDTH - 24 - room)
     height = 20 if len(sessions) <= 60 else 14
     y = TOP
-    parts = []
+    bands, rows = [], []
     for title, group in (("Moved", moved), ("Stayed", stayed), ("Never answered", silent)):
         if not group:
             continue
         heading = f"{title}: {count(len(group), 'session')}"
         if title == "Moved":
-            parts.append(
+            bands.append(
                 tag(
                     "rect",
                     width=WIDTH,
@@ -115,16 +129,16 @@ def chart(sessions: Sequence[Session], nodes: Mapping[str, Node]) -> Html:
                     class_="moved",
                 )
             )
-        parts.append(tag("text", heading, x=8, y=y + 18, class_="strong"))
+        rows.append(tag("text", heading, x=8, y=y + 18, class_="strong"))
         y += HEADING
         for session in group:
-            parts.append(_row(session, nodes, y, height, end, MARKS // len(sessions)))
+            rows.append(_row(session, nodes, y, height, scale, MARKS // len(sessions)))
             y += height
         y += 10
-    scale = [
+    grid = [
         Html(
-            f'<path d="M{_x(at, end)} {TOP + HEADING}V{y}" class="grid"/>'
-            f'<text x="{_x(at, end)}" y="{y + 18}" text-anchor="middle" class="soft">{said}</text>'
+            f'<path d="M{scale.x(at)} {TOP + HEADING}V{y}" class="grid"/>'
+            f'<text x="{scale.x(at)}" y="{y + 18}" text-anchor="middle" class="soft">{said}</text>'
         )
         for at, said in ticks(end)
     ]
@@ -132,8 +146,9 @@ def chart(sessions: Sequence[Session], nodes: Mapping[str, Node]) -> Html:
         "svg",
         tag("title", "Which node answered which session, over time", id="sessions-title"),
         tag("desc", _description(moved, stayed, nodes), id="sessions-desc"),
-        scale,
-        parts,
+        bands,
+        grid,
+        rows,
         viewBox=f"0 0 {WIDTH} {y + AXIS}",
         role="img",
         aria_labelledby="sessions-title",
@@ -168,12 +183,8 @@ def _times(session: Session) -> list[float]:
     return [*(at for run in session.runs for at in (run.visits[0], run.visits[-1])), *session.lost]
 
 
-def _x(at: float, end: float) -> float:
-    return round(LEFT + min(max(at / end, 0.0), 1.0) * (RIGHT - LEFT - 4), 1)
-
-
 def _row(
-    session: Session, nodes: Mapping[str, Node], y: int, height: int, end: float, marks: int
+    session: Session, nodes: Mapping[str, Node], y: int, height: int, scale: Scale, marks: int
 ) -> Html:
     """One session: a bar for each run, with its letter where there is room, and a stroke for each request."""
     bar = height - 5
@@ -185,7 +196,7 @@ def _row(
     ]
     before = 0.0
     for run in session.runs[:marks]:
-        node, first, last = nodes[run.node], _x(run.visits[0], end), _x(run.visits[-1], end) + 4
+        node, first, last = nodes[run.node], scale.x(run.visits[0]), scale.x(run.visits[-1]) + 4
         if before:
             parts.append(Html(f'<path d="M{before} {y + height / 2}H{first}" class="step"/>'))
         parts.append(
@@ -206,17 +217,17 @@ def _row(
     left = marks - len(session.runs)
     strokes = [at for run in session.runs for at in run.visits]
     if len(strokes) <= min(left, 120):
-        drawn = "".join(f"M{_x(at, end) + 2} {y + 2 + bar - 4}v4" for at in strokes)
+        drawn = "".join(f"M{scale.x(at) + 2} {y + 2 + bar - 4}v4" for at in strokes)
         parts.append(Html(f'<path d="{drawn}" class="visit"/>'))
     parts += [
-        Html(f'<text x="{_x(at, end)}" y="{base}" class="lost" text-anchor="middle">×</text>')
+        Html(f'<text x="{scale.x(at)}" y="{base}" class="lost" text-anchor="middle">×</text>')
         for at in session.lost[: max(left, 1)]
     ]
     parts.append(
         tag(
             "text",
             way(session, nodes, letters=True),
-            x=RIGHT + 8,
+            x=scale.right + 10,
             y=base,
             style=f"font-size:{size}px",
             class_="strong",

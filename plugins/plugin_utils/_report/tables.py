@@ -83,7 +83,7 @@ def load(result: Mapping[str, Any], nodes: Mapping[str, Node]) -> Html:
     return table("New sessions and requests of each node", ("Node", "Sessions", "Requests"), rows)
 
 
-def moves(result: Mapping[str, Any], nodes: Mapping[str, Node]) -> Html:
+def moves(result: Mapping[str, Any], nodes: Mapping[str, Node], expect: str) -> Html:
     """Return the violations, as many as the result has."""
 
     def node(name: object) -> object:
@@ -91,7 +91,7 @@ def moves(result: Mapping[str, Any], nodes: Mapping[str, Node]) -> Html:
         return named(found) if found else tag("bdi", name or "none")
 
     return table(
-        "Sessions that went elsewhere than they had to",
+        "Sessions that moved" if expect == "same" else "Sessions that did not move",
         ("Client", "At request", "Before", "After", "Why"),
         [
             [
