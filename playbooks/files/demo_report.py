@@ -24,6 +24,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "plugins" / "plugin_ut
 
 from _report.markup import Html
 from _report.page import document
+from _report.scale import ticks
 
 WIDTH, LEFT, LANE, GAP = 960, 70, 74, 10  # of the time line, in SVG units
 
@@ -162,10 +163,10 @@ def timeline(seen: dict[str, Any], traffic: dict[str, Any]) -> str:
             f'<path d="M{x(t)} 20V{bottom}" class="mark"/><text x="{x(t) + shift}" y="18" '
             f'text-anchor="{anchor}" class="soft">{text}</text>'
         )
-    for second in range(int(seconds) + 1):
+    for ms, text in ticks(seconds * 1000):
         parts.append(
-            f'<text x="{x(second)}" y="{bottom + 20}" text-anchor="middle" class="soft">'
-            f"{second} s</text>"
+            f'<text x="{x(ms / 1000)}" y="{bottom + 20}" text-anchor="middle" class="soft">'
+            f"{text}</text>"
         )
     parts.append("</svg>")
     return "".join(parts)

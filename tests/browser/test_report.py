@@ -101,6 +101,7 @@ def test_dark_is_dark_and_paper_is_white_even_then(visitor, report, name):
         visit.screenshot(f"report-{name}-print")
 
 
+@pytest.mark.long
 def test_it_can_be_printed(visitor, report, name):
     with visitor() as visit:
         visit.page.goto(report)
@@ -109,7 +110,7 @@ def test_it_can_be_printed(visitor, report, name):
         assert 1 < pages < 6
 
 
-@pytest.mark.parametrize("width", [360, 768])
+@pytest.mark.parametrize("width", [360, pytest.param(768, marks=pytest.mark.long)])
 def test_a_small_screen_scrolls_tables_and_drawings_but_not_the_page(visitor, report, name, width):
     with visitor(viewport={"width": width, "height": 800}) as visit:
         visit.page.goto(report)

@@ -13,6 +13,7 @@ from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from .markup import Html, count, tag
 from .nodes import Node
+from .scale import Scale, ticks
 
 ROWS = 200  # sessions drawn at most
 MARKS = 12000  # runs and requests drawn at most, in all rows together
@@ -28,17 +29,6 @@ class Run(NamedTuple):
 
     node: str
     visits: tuple[float, ...]
-
-
-class Scale(NamedTuple):
-    """Time as it is drawn: from 0 at ``LEFT`` to *end* (ms) at *right*."""
-
-    end: float
-    right: float
-
-    def x(self, at: float) -> float:
-        """Return where a time (ms) is."""
-        return round(LEFT + min(max(at / self.end, 0.0), 1.0) * (self.right - LEFT - 4), 1)
 
 
 class Session(NamedTuple):
@@ -110,7 +100,7 @@ def chart(sessions: Sequence[Session], nodes: Mapping[str, Node]) -> Html:
     stayed.sort(key=lambda session: nodes[session.runs[0].node].number)
     silent = [session for session in sessions if not session.runs]
     room = max((len(way(session, nodes, letters=True)) for session in sessions), default=0) * SIGN
-    scale = Scale(end, WIDTH - 24 - room)
+    scale = Scale(end, LEFT, WIDTH - 24 - room)
     height = 20 if len(sessions) <= 60 else 14
     y = TOP
     bands, rows = [], []
@@ -240,12 +230,3 @@ def _told(session: Session, nodes: Mapping[str, Node]) -> str:
     answered = count(sum(len(run.visits) for run in session.runs), "request")
     lost = f", {len(session.lost)} without an answer" if session.lost else ""
     return f"client {session.client}: {way(session, nodes)}, {answered} answered{lost}"
-
-
-def ticks(end: float) -> list[tuple[float, str]]:
-    """Return round times from 0 to *end* (ms), four to ten of them, each with what to write there."""
-    step = 1.0
-    while end / step > 10:
-        step *= 2.5 if str(step).startswith("2") else 2
-    unit, word = (1000.0, "s") if end >= 2000 else (1.0, "ms")
-    return [(n * step, f"{n * step / unit:g} {word}") for n in range(int(end / step) + 1)]

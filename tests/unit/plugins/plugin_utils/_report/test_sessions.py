@@ -15,7 +15,6 @@ from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._report.se
     chosen,
     in_words,
     sessions_of,
-    ticks,
     way,
 )
 
@@ -127,19 +126,3 @@ def test_a_node_is_drawn_by_fill_and_by_letter():
 
 def test_a_session_of_one_request_at_the_beginning_can_be_drawn():
     assert 'fill="url(#node0)"' in draw(row(1, "a"))
-
-
-@pytest.mark.parametrize(
-    "end, first, last",
-    [
-        (0.5, "0 ms", "0 ms"),
-        (9, "0 ms", "9 ms"),
-        (1300, "0 ms", "1200 ms"),
-        (5000, "0 s", "5 s"),
-        (61000, "0 s", "60 s"),
-    ],
-)
-def test_time_has_round_numbers_few_enough_to_be_read(end, first, last):
-    marks = ticks(end)
-    assert (marks[0][1], marks[-1][1]) == (first, last)
-    assert len(marks) <= 11
