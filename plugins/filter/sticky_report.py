@@ -17,6 +17,7 @@ def sticky_report(
     *,
     url: str,
     balancers: Mapping[str, Mapping[str, Any]] | None = None,
+    server_name: str = "",
     expect: str = "same",
     origin: str = "",
     time: str = "",
@@ -24,7 +25,16 @@ def sticky_report(
     """Return the verdict on *result* and the page that shows it."""
     known = balancers or {}
     judged = verdict(result, known, expect)
-    page = report(result, known, judged, url=url, origin=origin, time=time, expect=expect)
+    page = report(
+        result,
+        known,
+        judged,
+        url=url,
+        server_name=server_name,
+        origin=origin,
+        time=time,
+        expect=expect,
+    )
     return {
         "url": plain(url).geturl(),
         "headline": judged.headline,

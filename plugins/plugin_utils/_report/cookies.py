@@ -8,8 +8,11 @@ Private to this collection. Pure: data in, sentences out.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Iterator, Mapping
 from urllib.parse import SplitResult
+
+_ADDRESS = re.compile(r"[0-9.]+|.*:.*")
 
 
 def wrong(cookie: Mapping[str, Any], url: SplitResult) -> list[str]:
@@ -69,6 +72,6 @@ def _covers(prefix: str, path: str) -> bool:
 
 
 def _within(host: str, domain: str) -> bool:
-    """Section 5.1.3 of RFC 6265."""
+    """Section 5.1.3 of RFC 6265; an address is below nothing."""
     host, domain = host.lower(), domain.lower().lstrip(".")
-    return host == domain or host.endswith("." + domain)
+    return host == domain or (host.endswith("." + domain) and not _ADDRESS.fullmatch(host))

@@ -25,15 +25,15 @@ COLOURS = (
     "#896f07",
 )
 UNKNOWN = "#6a7280"
-# Drawn in white on a tile of 8 by 8; the first one is plain. As many as are coprime to the colours, so that the two
-# together are told apart longest.
+# Drawn in white on a tile of 8 by 8; the first one is plain, none has upright lines, which are requests. As many as are
+# coprime to the colours, so that the two together are told apart longest.
 PATTERNS = (
     "",
     "M-2 2L2 -2M0 8L8 0M6 10L10 6",
     "M2 2h.01M6 6h.01",
-    "M4 0V8",
-    "M-2 6L2 10M0 0L8 8M6 -2L10 2",
     "M0 4H8",
+    "M-2 6L2 10M0 0L8 8M6 -2L10 2",
+    "M4 2V6M2 4H6",
     "M0 0L8 8M8 0L0 8",
 )
 
@@ -68,12 +68,18 @@ def letters(number: int) -> str:
     return text
 
 
+def answered(status: Any) -> bool:
+    """Return whether a visit of the trace has an answer 2xx or 3xx."""
+    return bool(status) and 200 <= int(status) < 400
+
+
 def nodes_of(result: Mapping[str, Any]) -> dict[str, Node]:
     """Return the nodes in the result of ``sticky_check``, by name, those that answered most often not before others:
     the order is that of their names, so that two reports of one site agree."""
     names = {str(name or "") for name in result.get("distribution") or ()}
     for row in result.get("trace") or ():
-        names.update(str(node) for dummy, node, dummy_status in row["visits"] if node)
+        # A request that failed has no node to tell, whatever it says.
+        names.update(str(node or "") for dummy, node, status in row["visits"] if answered(status))
     found = {
         name: Node(
             name,

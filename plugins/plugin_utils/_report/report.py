@@ -42,27 +42,34 @@ def report(
     judged: Verdict,
     *,
     url: str,
+    server_name: str = "",
     origin: str = "",
     time: str = "",
     expect: str = "same",
 ) -> str:
     """Return the page. *result*: of ``sticky_check`` (its ``trace`` is drawn if it is there); *balancers*: results of
-    ``balancer_info`` by host; *origin*: the host from which the check was made; *time*: when, as it is to be shown."""
+    ``balancer_info`` by host; *server_name*: by which the site was asked, where it is not that of
+    *url*; *origin*: the host from which the check was made; *time*: when, as it is to be shown."""
     address = plain(url)
+    site = address._replace(netloc=server_name) if server_name else address
     nodes = nodes_of(result)
     header = tag(
         "header",
         tag("p", "Sticky sessions of", class_="over"),
-        tag("h1", tag("bdi", address.geturl())),
+        tag("h1", tag("bdi", site.geturl())),
         _badge(judged),
-        tag("p", _circumstances(result, origin, time), class_="soft"),
+        tag(
+            "p",
+            _circumstances(result, origin, time, address if server_name else None),
+            class_="soft",
+        ),
     )
     main = tag(
         "main",
         _found(result, judged),
         _sessions(result, nodes, expect),
         _load(result, nodes),
-        _cookies(result, address),
+        _cookies(result, site),
         [_host(host, info, nodes) for host, info in balancers.items()],
     )
     footer = tag(
@@ -70,8 +77,7 @@ def report(
         "Made by the collection webtier.apache_balancer. A letter, a pattern and a colour stand for each node. No value"
         " of a cookie is on this page.",
     )
-    site = address.hostname or address.geturl()
-    title = f"{_WORDS[judged.level][1]}: sticky sessions of {site}"
+    title = f"{_WORDS[judged.level][1]}: sticky sessions of {site.hostname or site.geturl()}"
     numbers = _numbers(result, nodes, expect)
     return document(title, patterns(nodes.values()), header, numbers, main, footer, style=STYLE)
 
@@ -92,10 +98,14 @@ def _badge(judged: Verdict) -> Html:
     )
 
 
-def _circumstances(result: Mapping[str, Any], origin: str, time: str) -> list[object]:
+def _circumstances(
+    result: Mapping[str, Any], origin: str, time: str, asked: SplitResult | None
+) -> list[object]:
     clients = count(int(result.get("sessions") or 0), "client")
     requests = count(int(result.get("requests") or 0), "request")
     said: list[object] = [f"{clients} made {requests} in {result.get('seconds', 0)} s"]
+    if asked:
+        said += [", asked at ", tag("bdi", asked.netloc)]
     if origin:
         said += [", from ", tag("bdi", origin)]
     if time:

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from .markup import Html, count, tag
-from .nodes import Node
+from .nodes import Node, answered
 from .scale import Scale, ticks
 
 ROWS = 200  # sessions drawn at most
@@ -40,8 +40,13 @@ class Session(NamedTuple):
 
     @property
     def moved(self) -> bool:
-        """Whether several nodes answered it."""
-        return len(self.runs) > 1
+        """Whether several nodes answered it. An answer that does not tell its node moves nobody."""
+        return len({run.node for run in self.runs if run.node}) > 1
+
+    @property
+    def home(self) -> str:
+        """The first node that answered it, as far as that was told."""
+        return next((run.node for run in self.runs if run.node), "")
 
 
 def sessions_of(trace: Iterable[Mapping[str, Any]]) -> list[Session]:
@@ -51,7 +56,7 @@ def sessions_of(trace: Iterable[Mapping[str, Any]]) -> list[Session]:
         runs: list[tuple[str, list[float]]] = []
         lost = []
         for at, node, status in row["visits"]:
-            if not status or not 200 <= int(status) < 400:
+            if not answered(status):
                 lost.append(float(at))
                 continue
             if not runs or runs[-1][0] != str(node or ""):
@@ -96,8 +101,8 @@ def chart(sessions: Sequence[Session], nodes: Mapping[str, Node]) -> Html:
     """Return the drawing of *sessions*: one row each, those that moved first, then by node."""
     end = max((at for s in sessions for at in _times(s)), default=0.0) or 1.0
     moved = [session for session in sessions if session.moved]
-    stayed = [session for session in sessions if len(session.runs) == 1]
-    stayed.sort(key=lambda session: nodes[session.runs[0].node].number)
+    stayed = [session for session in sessions if session.runs and not session.moved]
+    stayed.sort(key=lambda session: nodes[session.home].number)
     silent = [session for session in sessions if not session.runs]
     room = max((len(way(session, nodes, letters=True)) for session in sessions), default=0) * SIGN
     scale = Scale(end, LEFT, WIDTH - 24 - room)
@@ -150,7 +155,7 @@ def chart(sessions: Sequence[Session], nodes: Mapping[str, Node]) -> Html:
 def _description(
     moved: Sequence[Session], stayed: Sequence[Session], nodes: Mapping[str, Node]
 ) -> str:
-    numbers = Counter(session.runs[0].node for session in stayed)
+    numbers = Counter(session.home for session in stayed)
     said = [
         f"{count(number, 'session')} stayed on {nodes[name].label}"
         for name, number in numbers.items()
@@ -227,6 +232,6 @@ def _row(
 
 
 def _told(session: Session, nodes: Mapping[str, Node]) -> str:
-    answered = count(sum(len(run.visits) for run in session.runs), "request")
+    requests = count(sum(len(run.visits) for run in session.runs), "request")
     lost = f", {len(session.lost)} without an answer" if session.lost else ""
-    return f"client {session.client}: {way(session, nodes)}, {answered} answered{lost}"
+    return f"client {session.client}: {way(session, nodes)}, {requests} answered{lost}"

@@ -68,19 +68,24 @@ def _problems(result: Mapping[str, Any], expect: str) -> Iterator[str]:
         yield f"{wrong} of {count(sessions, 'session')} moved to another node."
     elif wrong:
         yield f"{wrong} of {count(sessions, 'session')} did not move, although they had to."
+    elif sessions and failed < int(result.get("requests") or 0) and not _told(result):
+        yield "No answer told which node gave it, so nothing was proven: say how to tell them apart (served_by)."
     if failed:
         yield f"{failed} of {count(int(result.get('requests') or 0), 'request')} got no answer 2xx or 3xx."
     for each in result.get("diagnosis") or ():
         yield f"{each['code']}: {each['message']}"
 
 
+def _told(result: Mapping[str, Any]) -> list[str]:
+    """The nodes that told who they are."""
+    return [str(name) for name in result.get("distribution") or () if name]
+
+
 def _limits(result: Mapping[str, Any]) -> Iterator[str]:
     """What this check cannot have seen."""
-    nodes = [name for name in result.get("distribution") or () if name]
+    nodes = _told(result)
     sessions, requests = int(result.get("sessions") or 0), int(result.get("requests") or 0)
-    if sessions and not nodes:
-        yield "No answer told which node gave it: say how to tell them apart (served_by)."
-    elif len(nodes) == 1:
+    if len(nodes) == 1:
         yield f"Only {nodes[0]} answered: with one node, sessions cannot be seen to move."
     if sessions and requests <= sessions:
         yield "Each session made one request only: nothing could move."
@@ -119,14 +124,12 @@ def _headline(
     result: Mapping[str, Any], problems: list[str], remarks: list[str], expect: str
 ) -> str:
     sessions = int(result.get("sessions") or 0)
-    if not sessions:
-        return problems[0]
     stayed = "stayed on their node" if expect == "same" else "moved, as they had to"
     if sessions == 1:
         proven = "The one session " + stayed.replace("their", "its").replace("they", "it")
     else:
         proven = f"All {sessions} sessions {stayed}"
-    if violated(result, expect):
+    if violated(result, expect) or not _told(result):
         return problems[0]
     if result.get("failed"):
         return f"{proven}, but {problems[0]}"

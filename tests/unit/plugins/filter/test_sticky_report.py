@@ -98,6 +98,16 @@ def test_where_when_and_from_where_are_told():
     assert "from ctl, 2026-11-25 15:43 UTC." in Reader(result["page"]).text
 
 
+def test_a_site_that_was_asked_at_another_address_is_told_by_its_name():
+    run = recorded("healthy")
+    run["sticky"]["cookies"][0]["domain"] = "shop.example"
+    result = sticky_report(run["sticky"], url="http://10.0.0.5:81/cart", server_name="shop.example")
+    text = Reader(result["page"]).text
+    assert "Sticky sessions of http://shop.example/cart " in text
+    assert "asked at 10.0.0.5:81" in text
+    assert "is not that of" not in text  # its cookies are meant for that name
+
+
 def test_the_page_loads_nothing_and_runs_nothing(page):
     reader = Reader(page)
     assert {tag for tag, dummy in reader.elements}.isdisjoint(

@@ -85,3 +85,7 @@ def test_a_secure_cookie_works_over_plain_http_on_this_machine(host):
 def test_what_would_make_it_safer_is_said(changes, url, said):
     (sentence,) = better(cookie(**changes), url)
     assert said in sentence
+
+
+def test_an_address_is_below_no_domain():
+    assert wrong(cookie(domain="0.0.1"), urlsplit("https://10.0.0.1/"))

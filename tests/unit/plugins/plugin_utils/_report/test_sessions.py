@@ -48,6 +48,14 @@ def test_a_request_without_an_answer_moves_nobody():
     assert session.lost == (100.0,)
 
 
+def test_an_answer_that_does_not_tell_its_node_moves_nobody_but_is_seen():
+    trace = [{"client": 1, "visits": [[0, None, 200], [1, "a", 200], [2, "", 200]]}]
+    (session,) = sessions_of(trace)
+    assert (session.moved, session.home) == (False, "a")
+    assert way(session, nodes_of({"trace": trace})) == "not told → a → not told"
+    assert "1 session stayed on a." in chart([session], nodes_of({"trace": trace}))
+
+
 @pytest.mark.parametrize(
     "status, lost", [(200, 0), (302, 0), (399, 0), (400, 1), (503, 1), (None, 1)]
 )

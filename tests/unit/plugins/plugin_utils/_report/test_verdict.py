@@ -93,11 +93,25 @@ def test_no_session_is_no_proof():
     assert judge(sessions=0, requests=0).problems == ["No session was made, so nothing was proven."]
 
 
+@pytest.mark.parametrize("distribution", [{}, {"": {}}, None])
+def test_answers_that_tell_no_node_prove_nothing(distribution):
+    judged = judge(distribution=distribution)
+    assert judged.headline == (
+        "No answer told which node gave it, so nothing was proven: say how to tell them apart (served_by)."
+    )
+    assert judged.problems == [judged.headline]
+
+
+def test_a_site_that_never_answers_is_blamed_for_that_only():
+    judged = judge(distribution={}, failed=6)
+    assert judged.problems == ["6 of 6 requests got no answer 2xx or 3xx."]
+    assert judged.headline == judged.problems[0]
+
+
 @pytest.mark.parametrize(
     "changes, said",
     [
         ({"distribution": {"a": {}}}, "Only a answered"),
-        ({"distribution": {"": {}}}, "No answer told which node"),
         ({"requests": 3}, "one request only"),
     ],
 )
