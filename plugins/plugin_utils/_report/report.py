@@ -144,9 +144,7 @@ def _found(result: Mapping[str, Any], judged: Verdict) -> Html:
             tag(
                 "article",
                 tag("h3", tag("span", each["code"], class_="code"), " ", each["message"]),
-                [tag("p", "What to do:"), tag("pre", each["fix"], tabindex="0")]
-                if each.get("fix")
-                else None,
+                [tag("p", "What to do:"), tag("pre", each["fix"])] if each.get("fix") else None,
                 class_="finding",
             )
         )
@@ -278,6 +276,7 @@ h1 { overflow-wrap: anywhere; }
 .problems { color: var(--bad); font-weight: 600; padding-left: 1.2rem; }
 .finding { border: 1px solid var(--line); border-radius: 10px; padding: .9rem 1.1rem; margin: 0 0 1rem; }
 .finding h3 { margin: 0 0 .5rem; overflow-wrap: anywhere; } .finding p { margin: 0 0 .4rem; }
+.finding pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .code { font: 700 .8rem ui-monospace, monospace; background: var(--lane); border: 1px solid var(--line);
   border-radius: 6px; padding: .1rem .4rem; margin-right: .3rem; }
 section > ul { margin: 0 0 1rem; padding-left: 1.2rem; overflow-wrap: anywhere; }

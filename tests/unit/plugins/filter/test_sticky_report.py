@@ -87,9 +87,9 @@ def test_a_run_in_which_sessions_moved_says_so_with_cause_and_fix():
     text = Reader(result["page"]).text
     assert result["headline"] == "5 of 24 sessions moved to another node."
     assert "Not proven 5 of 24 sessions moved" in text
-    assert "AB413 The members of node2 could not be used" in text
-    assert "webtier.apache_balancer.balancer_member: balancer: shop" in text
-    assert "client 2 13 B node2 A node1" in text and "Moved: 5 sessions" in text
+    assert "AB413 5 moved from route node2 because http://10.0.0.12:8080 could not be used" in text
+    assert "What to do: Enable it; to take a node out without moving its sessions, drain it" in text
+    assert "client 2 21 B node2 D node4" in text and "Moved: 5 sessions" in text
     assert "status not set none disabled" in text  # drift: declared, file, running
 
 
