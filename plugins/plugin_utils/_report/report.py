@@ -18,7 +18,7 @@ from .markup import Html, count, tag
 from .nodes import Node, named, nodes_of, patterns
 from .page import document
 from .sessions import ROWS, chart, chosen, in_words, sessions_of
-from .verdict import Verdict, violated
+from .verdict import Verdict, unread, violated
 
 _WORDS = {
     "good": ("✓", "Proven"),
@@ -214,7 +214,7 @@ def _host(host: str, info: Mapping[str, Any], nodes: Mapping[str, Node]) -> Html
     """The balancers of one host."""
     content: list[object] = []
     if "balancers" not in info:
-        content.append(tag("p", "They could not be read: ", info.get("msg") or "not asked", "."))
+        content.append(tag("p", "They could not be read: ", unread(info), "."))
     elif not info["balancers"]:
         content.append(tag("p", "There is none."))
     for balancer in info.get("balancers") or ():

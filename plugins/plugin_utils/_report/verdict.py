@@ -93,7 +93,7 @@ def _limits(result: Mapping[str, Any]) -> Iterator[str]:
 
 def _remarks(host: str, info: Mapping[str, Any]) -> Iterator[str]:
     if "balancers" not in info:
-        yield f"{host}: the balancers could not be read: {info.get('msg') or 'not asked'}."
+        yield f"{host}: the balancers could not be read: {unread(info)}."
         return
     for balancer in info["balancers"]:
         name = f"{host}: balancer://{balancer['name']}"
@@ -110,6 +110,11 @@ def _remarks(host: str, info: Mapping[str, Any]) -> Iterator[str]:
         yield f"{host}: httpd has not loaded what the files say now."
     if info.get("problems"):
         yield f"{host}: {count(len(info['problems']), 'finding')} in the configuration."
+
+
+def unread(info: Mapping[str, Any]) -> str:
+    """Return why a host has no balancers to show, without a stop at its end."""
+    return str(info.get("msg") or "not asked").rstrip(". \n")
 
 
 def status(member: Mapping[str, Any]) -> str:

@@ -134,6 +134,7 @@ def with_balancer(**changes):
     "info, said",
     [
         ({"msg": "no route to host"}, "lb1: the balancers could not be read: no route to host."),
+        ({"msg": "Use root."}, "lb1: the balancers could not be read: Use root."),
         ({}, "could not be read: not asked."),
         (
             with_balancer(members=[{"url": "u", "runtime": {"in_error": True}, "usable": False}]),
