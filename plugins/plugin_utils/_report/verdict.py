@@ -107,7 +107,7 @@ def _remarks(host: str, info: Mapping[str, Any]) -> Iterator[str]:
     if info.get("running") is False:
         yield f"{host}: httpd does not run."
     if info.get("reload_required"):
-        yield f"{host}: httpd has not loaded what the files say now."
+        yield f"{host}: a reload is needed."
     if info.get("problems"):
         yield f"{host}: {count(len(info['problems']), 'finding')} in the configuration."
 

@@ -146,7 +146,7 @@ def with_balancer(**changes):
             "lb1: balancer://x was not reached: r",
         ),
         ({**INFO, "running": False}, "lb1: httpd does not run."),
-        ({**INFO, "reload_required": True}, "has not loaded what the files say now"),
+        ({**INFO, "reload_required": True}, "lb1: a reload is needed."),
         ({**INFO, "problems": [{}]}, "1 finding in the configuration"),
     ],
 )
