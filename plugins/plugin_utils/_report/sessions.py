@@ -182,7 +182,7 @@ def _row(
     session: Session, nodes: Mapping[str, Node], y: int, height: int, scale: Scale, marks: int
 ) -> Html:
     """One session: a bar for each run, with its letter where there is room, and a stroke for each request."""
-    bar = height - 5
+    thick = height - 5
     size = min(12, height - 4)
     base = y + height / 2 + size * 0.36
     parts = [
@@ -196,14 +196,14 @@ def _row(
             parts.append(Html(f'<path d="M{before} {y + height / 2}H{first}" class="step"/>'))
         parts.append(
             Html(
-                f'<rect x="{first}" y="{y + 2}" width="{last - first:.1f}" height="{bar}" rx="3" fill="{node.fill}"/>'
+                f'<rect x="{first}" y="{y + 2}" width="{last - first:.1f}" height="{thick}" rx="3" fill="{node.fill}"/>'
             )
         )
         wide = 6 + 8 * len(node.letter)
         if last - first > wide + 4:
             parts.append(
                 Html(
-                    f'<rect x="{first}" y="{y + 2}" width="{wide}" height="{bar}" rx="3" fill="{node.colour}"/>'
+                    f'<rect x="{first}" y="{y + 2}" width="{wide}" height="{thick}" rx="3" fill="{node.colour}"/>'
                     f'<text x="{first + wide / 2}" y="{base}" text-anchor="middle" class="on"'
                     f' style="font-size:{size - 1}px">{node.letter}</text>'
                 )
@@ -212,7 +212,7 @@ def _row(
     left = marks - len(session.runs)
     strokes = [at for run in session.runs for at in run.visits]
     if len(strokes) <= min(left, 120):
-        drawn = "".join(f"M{scale.x(at) + 2} {y + 2 + bar - 4}v4" for at in strokes)
+        drawn = "".join(f"M{scale.x(at) + 2} {y + 2 + thick - 4}v4" for at in strokes)
         parts.append(Html(f'<path d="{drawn}" class="visit"/>'))
     parts += [
         Html(f'<text x="{scale.x(at)}" y="{base}" class="lost" text-anchor="middle">×</text>')
