@@ -166,7 +166,8 @@ def _sessions(result: Mapping[str, Any], nodes: Mapping[str, Node], expect: str)
             tag(
                 "p",
                 "A row is a session, a bar the time in which one node answered it, a stroke in the bar a request, and ×"
-                " a request without an answer. At the end of the row are the letters of its nodes. ",
+                " a request without an answer. At the end of the row are the letters of its nodes, and how many"
+                " requests were lost. ",
                 in_words(trace, drawn),
             ),
             tag(
@@ -288,7 +289,8 @@ svg text.on { fill: #fff; font-weight: 700; font-size: 11.5px; }
 .sessions .moved { fill: var(--bad-back); } .sessions .grid { stroke: var(--line); fill: none; }
 .sessions .step { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 2 2; fill: none; }
 .sessions .visit { stroke: #fff; stroke-opacity: .85; fill: none; }
-.sessions .lost { fill: var(--bad); font-weight: 700; font-size: 15px; }
+.sessions .lost { fill: var(--bad); font-weight: 700; font-size: 16px; stroke: var(--card); stroke-width: 5px;
+  paint-order: stroke; }
 svg .lane { fill: var(--lane); }
 table { border-collapse: collapse; width: 100%; min-width: 42rem; font-size: .92rem;
   font-variant-numeric: tabular-nums; }

@@ -21,7 +21,7 @@ PATH = 5  # letters at most of where a session went
 
 WIDTH, LEFT = 1000, 96  # in SVG units: of all, and where time begins
 SIGN = 7.5  # of a letter, at most
-TOP, HEADING, AXIS = 4, 26, 30
+TOP, HEADING, GAP, AXIS = 4, 26, 5, 30
 
 
 class Run(NamedTuple):
@@ -104,7 +104,7 @@ def chart(sessions: Sequence[Session], nodes: Mapping[str, Node]) -> Html:
     stayed = [session for session in sessions if session.runs and not session.moved]
     stayed.sort(key=lambda session: nodes[session.home].number)
     silent = [session for session in sessions if not session.runs]
-    room = max((len(way(session, nodes, letters=True)) for session in sessions), default=0) * SIGN
+    room = max((len(_ending(session, nodes)) for session in sessions), default=0) * SIGN
     scale = Scale(end, LEFT, WIDTH - 24 - room)
     height = 20 if len(sessions) <= 60 else 14
     y = TOP
@@ -126,7 +126,9 @@ def chart(sessions: Sequence[Session], nodes: Mapping[str, Node]) -> Html:
             )
         rows.append(tag("text", heading, x=8, y=y + 18, class_="strong"))
         y += HEADING
-        for session in group:
+        for before, session in zip([group[0], *group], group):
+            if title == "Stayed" and session.home != before.home:
+                y += GAP
             rows.append(_row(session, nodes, y, height, scale, MARKS // len(sessions)))
             y += height
         y += 10
@@ -221,7 +223,7 @@ def _row(
     parts.append(
         tag(
             "text",
-            way(session, nodes, letters=True),
+            _ending(session, nodes),
             x=scale.right + 10,
             y=base,
             style=f"font-size:{size}px",
@@ -229,6 +231,12 @@ def _row(
         )
     )
     return tag("g", parts)
+
+
+def _ending(session: Session, nodes: Mapping[str, Node]) -> str:
+    """What stands at the end of a row."""
+    lost = f" ×{len(session.lost)}" if session.lost else ""
+    return (way(session, nodes, letters=True) if session.runs else "") + lost
 
 
 def _told(session: Session, nodes: Mapping[str, Node]) -> str:

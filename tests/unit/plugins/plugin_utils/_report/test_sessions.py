@@ -109,7 +109,7 @@ def test_sessions_that_moved_come_first_under_a_heading():
 
 def test_where_a_session_went_is_told_in_letters_and_in_words():
     drawn = draw(row(1, "a", "b", "a", None))
-    assert ">A → B → A<" in drawn
+    assert ">A → B → A ×1<" in drawn
     assert "client 1: a → b → a, 3 requests answered, 1 without an answer" in drawn
     assert drawn.count(">×<") == 1
     assert "client 1 went a → b → a" in drawn[: drawn.index("</desc>")]
