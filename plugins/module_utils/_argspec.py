@@ -218,3 +218,35 @@ def reload_options() -> Spec:
         "only_if_needed": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 30},
     }
+
+
+def sticky_check_options() -> Spec:
+    """Return the options of a check with client sessions (module ``sticky_check``)."""
+    return {
+        "url": {"type": "str", "required": True},
+        "clients": {"type": "int", "default": 20},
+        "requests": {"type": "int", "default": 10},
+        "concurrency": {"type": "int"},
+        "interval": {"type": "float", "default": 0},
+        "served_by": {
+            "type": "dict",
+            "options": {"header": {"type": "str"}, "regex": {"type": "str"}},
+            "mutually_exclusive": [("header", "regex")],
+            "required_one_of": [("header", "regex")],
+        },
+        "cookie": {"type": "str"},
+        "url_parameter": {"type": "str"},
+        "separator": {"type": "str", "default": "."},
+        "expected_routes": {"type": "list", "elements": "str", "default": []},
+        "max_imbalance": {"type": "float"},
+        "session_file": {"type": "path"},
+        "expect": {"type": "str", "choices": ["same", "moved"], "default": "same"},
+        "fail_on_violation": {"type": "bool", "default": True},
+        "headers": {"type": "dict", "default": {}},
+        "server_name": {"type": "str"},
+        "validate_certs": {"type": "bool", "default": True},
+        "ca_path": {"type": "path"},
+        "timeout": {"type": "float", "default": 10},
+        "trace": {"type": "bool", "default": False},
+        "balancer": {"type": "str"},
+    }

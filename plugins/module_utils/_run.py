@@ -73,6 +73,11 @@ def run_graceful_reload(module: AnsibleModule) -> None:
     _run(module, _graceful_reload)
 
 
+def run_sticky_check(module: AnsibleModule) -> None:
+    """Run the module ``sticky_check``."""
+    _run(module, _sticky_check)
+
+
 def _run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) -> None:
     try:
         _hide(module)
@@ -574,6 +579,13 @@ def _graceful_reload(module: AnsibleModule) -> dict[str, Any]:
     for warning in done.warnings:
         module.warn(masked(display(warning)))
     return {**done.result(), "changes": list(map(_change, done.changes))}
+
+
+def _sticky_check(module: AnsibleModule) -> dict[str, Any]:
+    from ._sticky.check import check, secret_headers
+
+    module.no_log_values.update(secret_headers(module.params))
+    return check(module.params, write=not module.check_mode, access=_access(module.params))
 
 
 # Options

@@ -11,7 +11,12 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2] / "plugins" / "module_utils"
 PURE = sorted(
-    [*ROOT.glob("_httpd/*.py"), *ROOT.glob("_balancer/*.py"), ROOT / "_manager" / "page.py"]
+    [
+        *ROOT.glob("_httpd/*.py"),
+        *ROOT.glob("_balancer/*.py"),
+        ROOT / "_manager" / "page.py",
+        *(ROOT / "_sticky" / name for name in ("cookies.py", "diagnosis.py", "visits.py")),
+    ]
 )
 ALLOWED = {"__future__", "bisect", "fnmatch", "functools", "html", "re", "typing"}
 REPORT = sorted((ROOT.parent / "plugin_utils" / "_report").glob("*.py"))
@@ -49,7 +54,7 @@ def name(path):
 
 
 def test_there_are_pure_packages():
-    assert {path.parent.name for path in PURE} == {"_httpd", "_balancer", "_manager"}
+    assert {path.parent.name for path in PURE} == {"_httpd", "_balancer", "_manager", "_sticky"}
 
 
 @pytest.mark.parametrize("path", PURE, ids=name)

@@ -1,0 +1,324 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One check from its options to its result.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
+from urllib.parse import urlsplit
+
+from . import session_file
+from .cookies import Origin
+from .diagnosis import Balancing, Case, Finding, balancing, diagnose
+from .driver import Client, Driver, StickyError, Target
+from .visits import MOVED, Evidence, Session, Violation
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .._live import Access
+    from .._manager.page import LiveBalancer
+
+    Balancers = dict[str, LiveBalancer]
+
+_OURS = ("host", "cookie", "connection", "content-length", "transfer-encoding", "accept-encoding")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class Plan(NamedTuple):
+    """What is to be done, from options that make sense together. *told_by*: how nodes are told apart."""
+
+    target: Target
+    case: Case
+    separator: str
+    clients: int
+    requests: int
+    concurrency: int
+    interval: float
+    told_by: str
+
+
+def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict[str, Any]:
+    """Return the result of the check that the options *params* mean, with ``msg`` where it is a failure.
+
+    *write*: whether ``session_file`` is written. *access*: to balancer-manager; ``None``: it is not asked.
+    Raises :class:`StickyError` where nothing can be said, and what asking balancer-manager raises.
+    """
+    plan = make_plan(params)
+    path = params["session_file"]
+    kept = session_file.read(path, plan.told_by) if path else []
+    if params["expect"] == MOVED and not kept:
+        raise StickyError(
+            "expect: moved needs a session_file with the sessions of an earlier check"
+            + (f"; {path} does not exist" if path else "")
+        )
+    name = _name(params["balancer"])
+    if name and access is None:
+        raise StickyError("balancer needs manager_url")
+    before = _shown(access, name) if access else {}
+    name = _chosen(before, name) if access else ""
+    clients = [
+        Client(Session(number, each.node), each.jar, each.value)
+        for number, each in enumerate(kept[: plan.clients], 1)
+    ]
+    clients += [Client(Session(number)) for number in range(len(clients) + 1, plan.clients + 1)]
+    seconds = Driver(plan.target, clients, plan.requests, plan.concurrency, plan.interval).run()
+    live = None
+    if access:
+        after = _shown(access, name)
+        live = balancing(_chosen(after, name), after, before)
+    evidence = Evidence(
+        [client.session for client in clients],
+        plan.case.parameter or plan.case.cookie or (live.cookie if live else ""),
+        plan.separator,
+        named=bool(params["served_by"]),
+        expect=params["expect"],
+        known=frozenset(plan.case.expected) | (live.routes if live else frozenset()),
+        url=bool(plan.case.parameter),
+    )
+    if path and write:
+        sessions = [
+            session_file.Kept(evidence.last_node(client.session), client.jar, client.value)
+            for client in clients
+        ]
+        session_file.write(path, plan.told_by, [*sessions, *kept[plan.clients :]])
+    return _result(params, plan, evidence, live, seconds)
+
+
+def _result(
+    params: Mapping[str, Any],
+    plan: Plan,
+    evidence: Evidence,
+    live: Balancing | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the result: what was seen, and what it means."""
+    answered = evidence.requests > evidence.failed
+    findings = diagnose(evidence, plan.case, live) if answered else []
+    result = {
+        "changed": False,
+        **evidence.result(),
+        "diagnosis": [finding.result() for finding in findings],
+        "requests_per_second": round(evidence.requests / max(seconds, 0.001), 1),
+        "seconds": round(seconds, 3),
+    }
+    if params["trace"]:
+        result["trace"] = evidence.trace()
+    if params["fail_on_violation"]:
+        if not answered:
+            reason = evidence.failures[0]["reason"]
+            result["msg"] = (
+                f"{params['url']}: no request was answered with 2xx or 3xx, the first: {reason}"
+            )
+        elif params["served_by"] and not evidence.nodes:
+            result["msg"] = (
+                f"served_by: {plan.told_by} was in no answer, so nobody knows who gave it"
+            )
+        elif findings or evidence.violations:
+            result["msg"] = _message(findings, evidence.violations, bool(live))
+    return result
+
+
+def _message(findings: list[Finding], violations: list[Violation], asked: bool) -> str:
+    lines = [f"{each.code}: {each.message} {each.fix}" for each in findings]
+    if violations:
+        stayed = sum(not each.moved for each in violations)
+        told = [f"{stayed} sessions did not move"] if stayed else []
+        if stayed < len(violations):
+            moved = {each.client for each in violations if each.moved}
+            told.append(f"{len(moved)} sessions moved, {len(violations) - stayed} times in all")
+        lines.append("; ".join(told) + ", for one:")
+        lines += [
+            f"client {each.client}, request {each.request}: from {each.before} to {each.after}, {each.reason}"
+            for each in violations[:3]
+        ]
+        if not findings:
+            more = (
+                "" if asked else "; with manager_url, the state of the members is looked at as well"
+            )
+            lines.append(
+                f"No cause was seen. A node that is restarted or out loses its sessions{more}."
+            )
+    return "\n".join(lines)
+
+
+def _name(option: str | None) -> str:
+    return (option or "").rpartition("balancer://")[2].strip("/").lower()
+
+
+def _shown(access: Access, name: str) -> Balancers:
+    """Return all balancers of the virtual host that has the balancer *name* (``""``: any)."""
+    from .. import _live
+
+    found = _live.find_running(_live.Managers(), access, lambda each: not name or each.name == name)
+    return found[0].source.page.balancers if found else {}
+
+
+def _chosen(balancers: Balancers, name: str) -> str:
+    """Return *name*, or that of the only one of *balancers*. Raises :class:`StickyError` where that is none."""
+    if name in balancers:
+        return name
+    if name or not balancers:
+        raise StickyError(
+            f"balancer-manager does not show balancer://{name}; name the virtual host that has it with"
+            " manager_server_name"
+            if name
+            else "balancer-manager shows no balancer; name the virtual host with manager_server_name"
+        )
+    if len(balancers) > 1:
+        raise StickyError(
+            f"balancer-manager shows {', '.join(balancers)}; say with the option balancer which one serves url"
+        )
+    return next(iter(balancers))
+
+
+def make_plan(params: Mapping[str, Any]) -> Plan:
+    """Return what the options *params* mean. Raises :class:`StickyError` for what is not possible."""
+    for option, least in (("clients", 1), ("requests", 1), ("interval", 0)):
+        if params[option] < least:
+            raise StickyError(f"{option}: {params[option]} is less than {least}")
+    concurrency = params["concurrency"]
+    if concurrency is None:
+        concurrency = min(params["clients"], 50)
+    if not 1 <= concurrency <= 1000:
+        raise StickyError(f"concurrency: {concurrency} is not possible; write 1 to 1000")
+    if not 0 < params["timeout"] <= 3600:
+        raise StickyError(
+            f"timeout: {params['timeout']:g} is not possible; write up to 3600 seconds"
+        )
+    if params["max_imbalance"] is not None and params["max_imbalance"] < 1:
+        raise StickyError(f"max_imbalance: {params['max_imbalance']:g} is less than 1")
+    separator = params["separator"]
+    if separator.lower() != "off" and not re.fullmatch(r"[!-~]", separator):
+        raise StickyError(f"separator: {separator!r} is not possible; write one character, or Off")
+    for option in ("cookie", "url_parameter"):
+        if params[option] is not None and not _TOKEN.fullmatch(params[option]):
+            raise StickyError(f"{option}: {params[option]!r} is no possible name")
+    if params["cookie"] and params["url_parameter"]:
+        raise StickyError("cookie and url_parameter both say what keeps the sessions; choose one")
+    header, pattern = _served_by(params["served_by"] or {})
+    origin, address, host, target = _place(params["url"], params["server_name"])
+    parameter = params["url_parameter"] or ""
+    if header:
+        told_by = f"the header {header}"
+    elif pattern is not None:
+        told_by = f"the pattern {pattern.pattern}"
+    else:
+        told_by = f"the route in {parameter or params['cookie'] or 'the cookie'}"
+    return Plan(
+        Target(
+            address,
+            origin,
+            host,
+            target,
+            _headers(params["headers"] or {}),
+            params["timeout"],
+            _context(params) if origin.https else None,
+            header,
+            pattern,
+            parameter,
+        ),
+        Case(
+            origin,
+            target,
+            params["cookie"] or "",
+            parameter,
+            tuple(params["expected_routes"] or ()),
+            params["max_imbalance"],
+        ),
+        separator,
+        params["clients"],
+        params["requests"],
+        min(concurrency, params["clients"]),
+        params["interval"],
+        told_by,
+    )
+
+
+def _served_by(options: Mapping[str, Any]) -> tuple[str, re.Pattern[str] | None]:
+    header, regex = options.get("header") or "", options.get("regex")
+    if header and not _TOKEN.fullmatch(header):
+        raise StickyError(f"served_by: {header!r} is no possible name of a header")
+    if regex is None:
+        return header, None
+    try:
+        pattern = re.compile(regex)
+    except re.error as problem:
+        raise StickyError(f"served_by: regex {regex!r} is not possible: {problem}") from None
+    if pattern.groups != 1:
+        raise StickyError(
+            f"served_by: regex {regex!r} has {pattern.groups} groups; put the name of the node in one"
+        )
+    return "", pattern
+
+
+def _place(url: str, server_name: str | None) -> tuple[Origin, tuple[str, int], str, str]:
+    """Return where requests go as browsers see it, where to connect to, ``Host``, and path with query."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as problem:
+        raise StickyError(f"url: {url} is not possible: {problem}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise StickyError(
+            f"url: {url} is not possible; write http://host[:port]/path or https://..."
+        )
+    if parts.username is not None:
+        raise StickyError("url: user and password belong in headers, as Authorization")
+    if re.search(r"[^!-~]", url + (server_name or "")):
+        raise StickyError(
+            "url and server_name may hold no white space, control or non-ASCII character; write it percent-encoded"
+        )
+    https = parts.scheme == "https"
+    own = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = server_name or own + (f":{port}" if port else "")
+    path = parts.path or "/"
+    name = re.sub(r":[0-9]+$", "", host).strip("[]").lower()
+    return (
+        Origin(name, path, https),
+        (parts.hostname, port or (443 if https else 80)),
+        host,
+        path + (f"?{parts.query}" if parts.query else ""),
+    )
+
+
+def _headers(headers: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    found = []
+    for name, value in headers.items():
+        text = str(value)
+        if name.lower() in _OURS:
+            hint = "; use server_name" if name.lower() == "host" else ""
+            raise StickyError(f"headers: {name} is set by the check itself{hint}")
+        if not _TOKEN.fullmatch(name) or re.search(r"[^\t -~\xa0-\xff]", text):
+            raise StickyError(f"headers: {name!r} is not possible, or holds a control character")
+        found.append((name, text))
+    return tuple(found)
+
+
+def _context(params: Mapping[str, Any]) -> ssl.SSLContext:
+    # Imported late: it takes a while, and not every site needs it.
+    import ssl
+
+    ca_path = params["ca_path"]
+    try:
+        context = ssl.create_default_context(cafile=ca_path)
+    except (OSError, ValueError) as problem:
+        raise StickyError(f"ca_path: {ca_path}: {problem}") from None
+    if not params["validate_certs"]:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def secret_headers(params: Mapping[str, Any]) -> set[str]:
+    """Return the values of ``headers`` that are secrets by their names."""
+    return {
+        str(value)
+        for name, value in (params["headers"] or {}).items()
+        if value and re.search("auth|token|key|secret", str(name), re.I)
+    }

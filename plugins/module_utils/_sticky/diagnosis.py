@@ -1,0 +1,561 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why sessions do not stick: from what client sessions saw, and from the routes that balancer-manager shows.
+
+Private to this collection.
+
+Codes ``AB401`` to ``AB415``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
+no such mark, since its sessions have to go elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Sequence
+
+from .cookies import DOMAIN, ENDED, PATH, PREFIX, SECURE, Origin, route_in, url_value
+from .visits import Counts, Evidence
+
+if TYPE_CHECKING:
+    from .._manager.page import LiveBalancer
+
+
+class Finding(NamedTuple):
+    """One cause: *message* is a sentence with what was seen, *fix* what to do."""
+
+    code: str
+    message: str
+    fix: str
+
+    def result(self) -> dict[str, Any]:
+        """Return it as it appears in the result of the module."""
+        return self._asdict()
+
+
+class Member(NamedTuple):
+    """One member as balancer-manager shows it; *usable* and *accepts_new* as httpd means it."""
+
+    url: str
+    route: str
+    usable: bool
+    accepts_new: bool
+
+
+class Balancing(NamedTuple):
+    """One balancer as balancer-manager shows it: *sticky* is its ``stickysession``, *members* as they are now, *out*
+    the URLs of those that could not be used before or after, *others* the routes of the balancers beside it that
+    look at the same cookie, by name."""
+
+    name: str
+    sticky: str
+    members: tuple[Member, ...]
+    out: frozenset[str] = frozenset()
+    others: tuple[tuple[str, frozenset[str]], ...] = ()
+
+    @property
+    def cookie(self) -> str:
+        """The cookie httpd looks at."""
+        return self.sticky.partition("|")[0]
+
+    @property
+    def parameter(self) -> str:
+        """The URL parameter httpd looks at."""
+        return self.sticky.rpartition("|")[2]
+
+    @property
+    def routes(self) -> frozenset[str]:
+        """The routes of the members."""
+        return frozenset(member.route for member in self.members if member.route)
+
+    def is_out(self, route: str) -> bool:
+        """Whether no member of *route* could be used all the time."""
+        urls = [member.url for member in self.members if member.route == route]
+        return bool(urls) and all(url in self.out for url in urls)
+
+
+def balancing(
+    name: str, after: dict[str, LiveBalancer], before: dict[str, LiveBalancer]
+) -> Balancing:
+    """Return the balancer *name* of the page with the balancers *after* the sessions; *before* is the same page from
+    before them."""
+    balancer = after[name]
+    sticky = _sticky(balancer)
+    own = sticky.partition("|")[0]
+    out = {
+        member.url
+        for page in (before, after)
+        for member in (page[name].members.values() if name in page else ())
+        if not member.usable
+    }
+    others = [
+        (other.name, frozenset(member.route for member in _members(other) if member.route))
+        for other in after.values()
+        if own and other is not balancer and _sticky(other).partition("|")[0] == own
+    ]
+    return Balancing(name, sticky, tuple(_members(balancer)), frozenset(out), tuple(others))
+
+
+def _sticky(balancer: LiveBalancer) -> str:
+    return str(balancer.values.get("stickysession") or "")
+
+
+def _members(balancer: LiveBalancer) -> Iterator[Member]:
+    for member in balancer.members.values():
+        route = str(member.values.get("route") or "")
+        yield Member(member.url, route, member.usable, member.accepts_new)
+
+
+class Case(NamedTuple):
+    """What was asked: *origin* and *target* (path and query) of the requests, *cookie* as the user named it (``""``:
+    not), *parameter* the URL parameter that keeps the sessions (``""``: a cookie does), *expected* routes,
+    *max_imbalance* (``None``: not judged)."""
+
+    origin: Origin
+    target: str
+    cookie: str = ""
+    parameter: str = ""
+    expected: Sequence[str] = ()
+    max_imbalance: float | None = None
+
+
+def diagnose(evidence: Evidence, case: Case, balancer: Balancing | None = None) -> list[Finding]:
+    """Return what keeps the sessions from sticking, by code; nothing if all is well."""
+    return sorted(_Doctor(evidence, case, balancer).findings(), key=lambda found: found.code)
+
+
+def route_cookie(balancer: str) -> str:
+    """Return the lines by which httpd itself sets a cookie with the route."""
+    return (
+        f'inside <Proxy "balancer://{balancer}/">: Header add Set-Cookie'
+        ' "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax" env=BALANCER_ROUTE_CHANGED'
+        " and ProxySet stickysession=ROUTEID"
+    )
+
+
+class _Doctor:
+    def __init__(self, evidence: Evidence, case: Case, balancer: Balancing | None) -> None:
+        self._seen = evidence
+        self._case = case
+        self._balancer = balancer
+        self._name = evidence.name
+        self._routes = evidence.routes(evidence.name)
+        self._shown = balancer.name if balancer else "NAME"
+        self._what = (
+            f"the URL parameter {self._name}" if evidence.url else f"the cookie {self._name}"
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        names = list(self._names())
+        yield from names
+        lost = list(self._lost())
+        yield from lost
+        if not names and not lost:
+            carried = list(self._carried())
+            yield from carried
+            if not any(found.code in ("AB401", "AB408") for found in carried):
+                yield from self._led()
+        yield from self._members()
+        yield from self._shared()
+        yield from self._out()
+        yield from self._shares()
+        yield from self._expected()
+
+    def _never(self) -> bool:
+        """Whether the cookie in question was never there."""
+        return self._name not in self._seen.carried and not self._seen.lost
+
+    def _sessions(self) -> str:
+        seen = self._seen
+        return f"{len(seen.sessions)} sessions with {seen.requests - seen.failed} answers"
+
+    def _names(self) -> Iterator[Finding]:
+        """AB405, AB401."""
+        case, balancer, seen = self._case, self._balancer, self._seen
+        carriers = [name for name in seen.carriers() if name != self._name]
+        carrying = " and ".join(
+            f"{name} carries the routes {_list(seen.routes(name))}" for name in carriers[:2]
+        )
+        given = case.parameter or case.cookie
+        if balancer and not balancer.sticky:
+            name = given or self._name or "ROUTEID"
+            yield Finding(
+                "AB405",
+                f"balancer://{balancer.name} has no stickysession, so httpd looks at no cookie and no URL"
+                + (
+                    f"; {self._name} carries the routes {_list(self._routes)}."
+                    if self._routes
+                    else "."
+                ),
+                f"ProxySet stickysession={name}",
+            )
+        elif (
+            balancer
+            and given
+            and given not in (balancer.parameter if case.parameter else balancer.cookie,)
+        ):
+            yield Finding(
+                "AB405",
+                f"httpd looks at {balancer.sticky} (stickysession of balancer://{balancer.name}), the sessions are in"
+                f" {given}. It tells upper from lower case.",
+                "ProxySet stickysession="
+                + (f"{balancer.cookie}|{given}" if case.parameter else given),
+            )
+        elif self._never() and carriers and not seen.url:
+            who = f"balancer://{balancer.name}" if balancer else "the check"
+            yield Finding(
+                "AB405",
+                f"{who} looks at the cookie {self._name}, which was never set in {self._sessions()}; {carrying}.",
+                f"ProxySet stickysession={carriers[0]}",
+            )
+        elif self._never():
+            yield self._never_set()
+
+    def _never_set(self) -> Finding:
+        case, seen = self._case, self._seen
+        if seen.url:
+            return Finding(
+                "AB401",
+                f"no link and no redirect in {self._sessions()} has {case.parameter}=, so no session began.",
+                "Let the application write its session into URLs, or keep sessions in a cookie: "
+                + route_cookie(self._shown),
+            )
+        others = sorted(name for name in seen.carried if name != self._name)
+        if self._name or not others:
+            what = f"the cookie {self._name}" if self._name else "a cookie"
+            return Finding(
+                "AB401",
+                f"{what} was never set in {self._sessions()}.",
+                f"Let httpd set one, {route_cookie(self._shown)}",
+            )
+        return self._no_route(_list(others))
+
+    def _no_route(self, names: str, nodes: str = "") -> Finding:
+        return Finding(
+            "AB402",
+            f"{names} was set{nodes}, but no value has a route behind {self._separator}: httpd spreads such requests"
+            " over all members.",
+            "Let the application append it (Tomcat: jvmRoute), or httpd set a cookie of its own, "
+            + route_cookie(self._shown),
+        )
+
+    @property
+    def _separator(self) -> str:
+        return f"the separator {self._seen.separator!r}"
+
+    def _lost(self) -> Iterator[Finding]:
+        """AB406, AB407."""
+        seen, origin = self._seen, self._case.origin
+        for why, count in sorted(seen.lost.items()):
+            cookie = seen.example[why]
+            if why == ENDED and seen.held:
+                continue
+            was = f"{cookie.name} was set {count} times"
+            if why == SECURE:
+                yield Finding(
+                    "AB407",
+                    f"{was} with Secure, but the URL is http: browsers do not send it back.",
+                    "Offer the site over https only, or leave out Secure.",
+                )
+                continue
+            reason = {
+                PATH: f"with Path={cookie.path}, but the URL has the path {origin.path}",
+                DOMAIN: f"with Domain={cookie.domain}, but the host is {origin.host}",
+                PREFIX: "without what the beginning of its name promises (Secure over https, __Host- also Path=/ and no"
+                " Domain)",
+                ENDED: "with an end that has passed (Max-Age or Expires)",
+            }[why]
+            if why == PATH and cookie.path is None:
+                reason = f"without Path, so that it belongs to the folder of {origin.path}"
+            yield Finding(
+                "AB406",
+                f"{was} {reason}: browsers do not send it back.",
+                {
+                    PATH: "Let it be set with Path=/; where the proxy adds or cuts a path: ProxyPassReverseCookiePath"
+                    f" {cookie.path or '/'} /",
+                    DOMAIN: "Let it be set without Domain; or let the proxy change it: ProxyPassReverseCookieDomain"
+                    f" {cookie.domain} {origin.host}",
+                    PREFIX: f"Set it as its name says, or rename it to {cookie.name.split('-')[-1]}.",
+                    ENDED: "Let it be set without Max-Age and Expires.",
+                }[why],
+            )
+
+    def _carried(self) -> Iterator[Finding]:
+        """AB402, AB403, AB408, AB411."""
+        seen = self._seen
+        carried = seen.carried.get(self._name)
+        if carried is None:
+            return
+        hidden = self._hidden()
+        if hidden:
+            yield hidden
+            return
+        lasts = seen.last_parts()
+        if lasts and (seen.violations or self._configured):
+            example = max((str(text).count(seen.separator) for text in carried.texts), default=0)
+            yield Finding(
+                "AB403",
+                f"{self._what}: the identifier itself holds {self._separator} (up to {example} times) before the"
+                f" routes {_list(lasts)}; httpd takes all that follows the first one for the route.",
+                "ProxySet stickysessionsep=! and let the application append its route behind a '!'; or let httpd set a"
+                f" cookie of its own, {route_cookie(self._shown)}",
+            )
+        if "" in carried.texts:
+            nodes = [node for node in sorted(seen.issued.get("", {})) if node]
+            yield Finding(
+                "AB411",
+                f"{self._name}={seen.separator} was set without a route"
+                + (f" by {_list(nodes)}" if nodes else "")
+                + ": a member has none, and no session stays there.",
+                "Give it one: BalancerMember URL route=n1",
+            )
+        elif not lasts:
+            unrouted = {
+                text: seen.issued.get(text, {}) for text in carried.texts if not self._is_any(text)
+            }
+            if unrouted:
+                nodes = sorted({node for row in unrouted.values() for node in row if node})
+                yield self._no_route(self._name, f" by {_list(nodes)}" if nodes else "")
+
+    def _is_any(self, text: str | None) -> bool:
+        return self._seen.is_route(text)
+
+    @property
+    def _configured(self) -> frozenset[str]:
+        return self._balancer.routes if self._balancer else frozenset()
+
+    def _hidden(self) -> Finding | None:
+        """AB408."""
+        seen, case, balancer = self._seen, self._case, self._balancer
+        if seen.url:
+            with_route = [
+                name
+                for name in seen.carriers()
+                if name != self._name and name.lower() == self._name.lower()
+            ]
+            # The parameter is only looked at before the cookie where it says nothing itself.
+            if not with_route or self._routes:
+                return None
+            return Finding(
+                "AB408",
+                f"links hold {self._name}= without a route, which httpd looks at before the cookie {with_route[0]} with"
+                f" the routes {_list(seen.routes(with_route[0]))}.",
+                f"Let the application append its route there as well, or: ProxySet stickysession={with_route[0]}|NONE",
+            )
+        if balancer:
+            names = [balancer.parameter]
+        elif seen.violations:
+            names = list(dict.fromkeys([self._name, self._name.lower()]))
+        else:
+            names = []
+        for name in names:
+            value = url_value(case.target, name)
+            if value is not None:
+                route = route_in(value, seen.separator)
+                return Finding(
+                    "AB408",
+                    f"the URL holds {name}= "
+                    + (
+                        f"with the route {route}"
+                        if route and seen.is_route(route)
+                        else "without a route"
+                    )
+                    + f": httpd looks there first, and then not at the cookie {self._name}.",
+                    f"Take {name}= out of the URL, or let httpd look for a parameter that no URL has: ProxySet"
+                    f" stickysession={self._name}|NONE",
+                )
+        return None
+
+    def _led(self) -> Iterator[Finding]:
+        """AB404, AB409, AB412: where the routes led."""
+        seen, balancer = self._seen, self._balancer
+        lasts = seen.last_parts()
+        for route, landed in sorted(seen.landed.items()):
+            known = route in self._configured
+            if not self._is_any(route) or (lasts and not known and seen.separator in route):
+                continue
+            if balancer and not known and balancer.sticky:
+                yield self._unknown(route, landed)
+                continue
+            issued = [node for node in seen.issued.get(route, {}) if node]
+            if route not in seen.astray or not issued or (balancer and balancer.is_out(route)):
+                continue
+            alive = [node for node in issued if seen.seen.get(node, -1) >= seen.astray[route]]
+            strangers = [node for node in landed if node not in issued]
+            if len(issued) > 1 and not strangers:
+                if len(landed) == 1 and not known or self._is_double(route):
+                    yield self._double(route, issued, landed)
+                elif not known:
+                    yield self._unknown(route, landed)
+                else:
+                    yield self._other(route, issued, landed)
+            elif not alive:
+                continue
+            elif len(landed) > 1 and not known:
+                yield self._unknown(route, landed)
+            elif known or not self._stays(strangers):
+                yield self._other(route, issued, landed)
+
+    def _is_double(self, route: str) -> bool:
+        members = self._balancer.members if self._balancer else ()
+        return sum(member.route == route for member in members) > 1
+
+    def _stays(self, nodes: Iterable[str]) -> bool:
+        """Whether what *nodes* set leads back to them."""
+        for node in nodes:
+            for route, setters in self._seen.issued.items():
+                if node in setters and route is not None:
+                    landed = self._seen.landed.get(route, {})
+                    if landed and node not in landed:
+                        return False
+        return True
+
+    def _unknown(self, route: str, landed: Counts) -> Finding:
+        quotes = (
+            " httpd does not take quotes off: they belong to the route."
+            if route.endswith('"')
+            else ""
+        )
+        if self._balancer:
+            routes = _list(self._configured) if self._configured else "none"
+            known = f"balancer://{self._balancer.name} knows {routes}"
+        else:
+            known = "so the balancer knows no such route"
+        return Finding(
+            "AB404",
+            f"{self._what} carries the route {route}, which was answered by {_counts(landed)}; {known}.{quotes}",
+            "Let the application set the cookie without quotes."
+            if quotes
+            else f"Give the member of that node route={route}, or the application the route of its member (Tomcat:"
+            " jvmRoute).",
+        )
+
+    def _double(self, route: str, issued: Sequence[str], landed: Counts) -> Finding:
+        return Finding(
+            "AB409",
+            f"the route {route} is that of several nodes: {_list(issued)} set it, and {_counts(landed)} answered what"
+            " carries it. httpd takes the first usable member of a route.",
+            f"Give each member a route of its own: {_routes(issued)}",
+        )
+
+    def _other(self, route: str, issued: Sequence[str], landed: Counts) -> Finding:
+        return Finding(
+            "AB412",
+            f"{_list(issued)} set{'s' if len(issued) == 1 else ''} the route {route}, but what carries it is answered"
+            f" by {_counts(landed)}: application and balancer do not call that node the same.",
+            "Make the route of each member that of its application (Tomcat: jvmRoute), for one BalancerMember URL"
+            f" route={route} on the node that sets it.",
+        )
+
+    def _members(self) -> Iterator[Finding]:
+        """AB409, AB411 as balancer-manager shows them."""
+        balancer = self._balancer
+        if balancer is None or not balancer.sticky:
+            return
+        usable = [member for member in balancer.members if member.usable]
+        told = (
+            "" in self._seen.carried[self._name].texts
+            if self._name in self._seen.carried
+            else False
+        )
+        without = [member.url for member in usable if not member.route]
+        if without and not told:
+            yield Finding(
+                "AB411",
+                f"balancer://{balancer.name} is sticky, but {_list(without)} has no route: no session stays there.",
+                f"Give it one: BalancerMember {without[0]} route=n{len(balancer.members)}",
+            )
+        for route in sorted(balancer.routes):
+            urls = [member.url for member in usable if member.route == route]
+            if len(urls) > 1 and route not in self._seen.astray:
+                yield Finding(
+                    "AB409",
+                    f"the route {route} is that of {_list(urls)} in balancer://{balancer.name}; httpd takes the first"
+                    " usable member of a route.",
+                    f"Give each member a route of its own: {_routes(urls)}",
+                )
+
+    def _shared(self) -> Iterator[Finding]:
+        """AB410."""
+        balancer = self._balancer
+        if balancer is None or self._seen.url:
+            return
+        for other, routes in balancer.others:
+            # With the same routes, as two schemes of one application have, either finds the node.
+            if routes != balancer.routes:
+                yield Finding(
+                    "AB410",
+                    f"balancer://{balancer.name} (routes {_list(balancer.routes)}) and balancer://{other} (routes"
+                    f" {_list(routes)}) share the cookie {balancer.cookie}: each overwrites the route of the other.",
+                    f"Let each have a cookie of its own, such as ProxySet stickysession={balancer.cookie}_"
+                    f"{other.upper().replace('-', '_')} in balancer://{other}; or a Path of its own.",
+                )
+
+    def _out(self) -> Iterator[Finding]:
+        """AB413."""
+        balancer = self._balancer
+        if balancer is None:
+            return
+        gone: dict[str, int] = {}
+        for each in self._seen.violations:
+            if each.moved and each.route and balancer.is_out(each.route):
+                gone[each.route] = gone.get(each.route, 0) + 1
+        for route, count in sorted(gone.items()):
+            urls = [member.url for member in balancer.members if member.route == route]
+            yield Finding(
+                "AB413",
+                f"{count} moved from route {route} because {_list(urls)} could not be used (disabled, stopped, or in"
+                " error).",
+                "Enable it; to take a node out without moving its sessions, drain it: balancer_member with"
+                " state=drained and wait=true",
+            )
+
+    def _shares(self) -> Iterator[Finding]:
+        """AB414."""
+        seen, limit = self._seen, self._case.max_imbalance
+        shares = dict(seen.new_routes or seen.new)
+        if limit is None or not shares:
+            return
+        if seen.new_routes:
+            members = self._balancer.members if self._balancer else ()
+            awaited = [member.route for member in members if member.accepts_new and member.route]
+            for route in [*awaited, *self._case.expected]:
+                shares.setdefault(route, 0)
+        least, most = min(shares.values()), max(shares.values())
+        if most > limit * least:
+            ratio = f"{most / least:.2f}".rstrip("0").rstrip(".") if least else "no number"
+            yield Finding(
+                "AB414",
+                f"new sessions: {_counts(shares)}; the largest share to the smallest is {ratio}, more than {limit:g}"
+                " (max_imbalance).",
+                "See loadfactor, lbset and status of the members. After sticky load, byrequests makes up for it first.",
+            )
+
+    def _expected(self) -> Iterator[Finding]:
+        """AB415."""
+        seen = {*self._routes, *self._seen.nodes}
+        missing = [route for route in self._case.expected if route not in seen]
+        if missing:
+            yield Finding(
+                "AB415",
+                f"never seen: {_list(missing)}; seen: {_list(sorted(seen)) or 'none'}, in"
+                f" {sum(self._seen.new.values())} new sessions.",
+                "See whether these members can be used and get new sessions (module balancer_info); with few clients,"
+                " ask with more.",
+            )
+
+
+def _list(words: Iterable[str]) -> str:
+    shown = sorted(words)
+    more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
+    return ", ".join(shown[:8]) + more
+
+
+def _counts(counts: Counts) -> str:
+    rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
+    more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
+    return ", ".join(f"{name} ({count})" for name, count in rows[:8]) + more
+
+
+def _routes(names: Iterable[str]) -> str:
+    return ", ".join(f"{name} route=n{number}" for number, name in enumerate(sorted(names), 1))

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sessions of a check, kept in a file for a later one.
+
+Private to this collection. They are secrets: the file is ours alone (0600), and never somebody else's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import tempfile
+from typing import Any, NamedTuple, Sequence
+
+from .cookies import Jar
+from .driver import StickyError
+
+_VERSION = 1
+_LARGEST = 256 * 2**20
+
+
+class Kept(NamedTuple):
+    """One session: who answered last, its cookies, or its value of the URL parameter."""
+
+    node: str
+    jar: Jar
+    value: str
+
+
+def read(path: str, told_by: str) -> list[Kept]:
+    """Return the sessions in *path*; none where there is no file. *told_by* says how nodes are told apart.
+
+    Raises :class:`StickyError` where the file is a link, somebody else's, open to others, none of ours, or of sessions
+    whose nodes were told apart in another way.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        if os.path.islink(path):
+            raise StickyError(f"session_file: {path} is a symbolic link; name the file") from None
+        raise StickyError(f"session_file: {path}: {problem.strerror}") from None
+    with open(descriptor, encoding="utf-8") as stream:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            raise StickyError(f"session_file: {path} is no regular file")
+        if info.st_uid != os.geteuid():
+            raise StickyError(
+                f"session_file: {path} belongs to user {info.st_uid}, this runs as {os.geteuid()}; name another one"
+            )
+        if info.st_mode & 0o022:
+            raise StickyError(
+                f"session_file: {path} can be written by others, so these may not be the sessions that were kept;"
+                " remove it"
+            )
+        try:
+            found = json.loads(stream.read(_LARGEST))
+            if found["version"] != _VERSION:
+                raise ValueError
+            told_before = str(found["told_by"])
+            kept = [_kept(row) for row in found["sessions"]]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise StickyError(
+                f"session_file: {path} is no file of sessions; remove it, or name another one"
+            ) from None
+    if told_before != told_by:
+        raise StickyError(
+            f"session_file: the nodes in {path} were told apart by {told_before}, now it is {told_by}; use the same"
+            " served_by, cookie and url_parameter, or another file"
+        )
+    return kept
+
+
+def _kept(row: dict[str, Any]) -> Kept:
+    node, value = row["node"], row["value"]
+    if not isinstance(node, str) or not isinstance(value, str) or not value.isprintable():
+        raise ValueError
+    return Kept(node, Jar.load(row["cookies"]), value)
+
+
+def write(path: str, told_by: str, sessions: Sequence[Kept]) -> None:
+    """Keep *sessions* in *path*, at once or not at all. Raises OSError."""
+    rows = [{"node": s.node, "value": s.value, "cookies": s.jar.dump()} for s in sessions]
+    directory, name = os.path.split(os.path.abspath(path))
+    # mkstemp makes it 0600.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            json.dump({"version": _VERSION, "told_by": told_by, "sessions": rows}, stream)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,371 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What client sessions saw, and what follows from it: who moved, how requests were distributed, which routes led where.
+
+Private to this collection. Values of cookies are secrets: what is returned for results has none, and a text behind a
+separator counts as a route only where it cannot be part of an identifier.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
+
+from .cookies import ENDED, SetCookie, route_in
+
+SAME, MOVED = "same", "moved"
+#: A route that any cookie can carry.
+ROUTE = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_SHORT = 16
+_STAYED = "it was answered by the same node as before"
+_SHOWN_VIOLATIONS, _SHOWN_FAILURES, _SHOWN_COOKIES = 20, 5, 50
+
+Counts = Mapping[str, int]
+
+
+class Issue(NamedTuple):
+    """One ``Set-Cookie``, and why it is not sent back where it came from (``""``: it is)."""
+
+    cookie: SetCookie
+    unsent: str
+
+
+class Visit(NamedTuple):
+    """One request and its answer. *ms*: since the begin, when it was over. *status*: 0 without an answer. *node*: who
+    says to have answered, ``""`` where nobody does. *sent*: values by name, of cookies or of the URL parameter, as
+    httpd finds them. *issues*: what was set. *reason*: why it failed; ``""`` for an answer 2xx or 3xx."""
+
+    ms: int
+    status: int
+    node: str
+    sent: Mapping[str, str]
+    issues: Sequence[Issue]
+    reason: str
+
+
+class Session:
+    """One client: its number from 1, its *visits*, what it holds after the last (*held*), and where it is resumed, the
+    *node* that answered last."""
+
+    __slots__ = ("held", "node", "number", "visits")
+
+    def __init__(self, number: int, node: str = "") -> None:
+        self.number = number
+        self.node = node
+        self.visits: list[Visit] = []
+        self.held: Mapping[str, str] = {}
+
+    def steps(self) -> Iterator[tuple[Visit, Mapping[str, str]]]:
+        """Yield each visit with what the client held after it."""
+        for visit, following in zip(self.visits, self.visits[1:]):
+            yield visit, following.sent
+        if self.visits:
+            yield self.visits[-1], self.held
+
+
+class Violation(NamedTuple):
+    """A session that did not stay (or, with ``expect: moved``, did not move): at its *request*, counted from 1, *after*
+    answered instead of *before*. *route*: the one that was sent, ``None`` without."""
+
+    client: int
+    request: int
+    before: str
+    after: str
+    reason: str
+    route: str | None
+
+    @property
+    def moved(self) -> bool:
+        """Whether the session changed its node."""
+        return self.before != self.after
+
+
+class Carried:
+    """The values of one cookie or URL parameter, as far as routes are concerned."""
+
+    def __init__(self, separator: str) -> None:
+        self._separator = separator
+        self._values: set[str] = set()
+        #: how many values have it behind the first separator; ``None``: no separator.
+        self.texts: dict[str | None, int] = {}
+        self._bare: set[str] = set()
+
+    def add(self, value: str) -> None:
+        """Take note of *value*."""
+        if value in self._values:
+            return
+        self._values.add(value)
+        text = route_in(value, self._separator)
+        self.texts[text] = self.texts.get(text, 0) + 1
+        if text is not None and value == self._separator + text:
+            self._bare.add(text)
+
+    def is_route(self, text: str | None, known: frozenset[str]) -> bool:
+        """Whether *text* is a route: one of *known*, or several values share it, or it stands alone, or there are few
+        of them and it is short. Anything else may be a secret."""
+        if text is None or text in known:
+            return text is not None
+        word = text[:-1] if text.endswith('"') else text
+        if not ROUTE.fullmatch(word):
+            return False
+        if self.texts.get(text, 0) > 1 or text in self._bare or word in known:
+            return True
+        few = len(self.texts) <= max(4, len(self._values) // 2)
+        return few and len(word) <= _SHORT
+
+    def routes(self, known: frozenset[str]) -> list[str]:
+        """Return the routes, sorted."""
+        return sorted(
+            text for text in self.texts if text is not None and self.is_route(text, known)
+        )
+
+    def last_parts(self, known: frozenset[str]) -> list[str]:
+        """Return what follows the last separator where the first one stands inside the identifier."""
+        lasts: dict[str, int] = {}
+        for text, count in self.texts.items():
+            if text is not None and text not in known and self._separator in text:
+                last = text.rpartition(self._separator)[2]
+                lasts[last] = lasts.get(last, 0) + count
+        return sorted(
+            last
+            for last, count in lasts.items()
+            if last in known or (ROUTE.fullmatch(last) and count > 1 and len(lasts) < count * 4)
+        )
+
+    def rank(self, known: frozenset[str]) -> tuple[Any, ...]:
+        """Return how likely this carries the routes: to be compared, greater is likelier."""
+        routes = self.routes(known)
+        with_route = sum(self.texts[route] for route in routes)
+        return (
+            bool(known.intersection(routes)),
+            bool(self._bare.intersection(routes)),
+            min(len(routes), 2),
+            with_route / max(1, len(self._values)),
+        )
+
+
+class Evidence:
+    """What *sessions* saw.
+
+    *name*: of the cookie (or URL parameter) with the route; ``""``: the likeliest is taken. *named*: nodes say who they
+    are; else the route a session holds stands for the node. *known*: routes that are known from elsewhere. *url*: the
+    sessions were kept in the URL.
+    """
+
+    def __init__(
+        self,
+        sessions: Sequence[Session],
+        name: str = "",
+        separator: str = ".",
+        named: bool = False,
+        expect: str = SAME,
+        known: frozenset[str] = frozenset(),
+        url: bool = False,
+    ) -> None:
+        self.sessions = sessions
+        self.separator = separator
+        self.named = named
+        self.url = url
+        self._expect = expect
+        self.requests = 0
+        self.failures: list[dict[str, Any]] = []
+        self.failed = 0
+        self.violations: list[Violation] = []
+        self.nodes: dict[str, list[int]] = {}
+        #: first answers of new sessions, by node and by the route that they set.
+        self.new: dict[str, int] = {}
+        self.new_routes: dict[str, int] = {}
+        #: by route: how often which node set it, and how often which node answered what carried it.
+        self.issued: dict[str | None, dict[str, int]] = {}
+        self.landed: dict[str, dict[str, int]] = {}
+        #: by route: when it first led away from its session's node; by node: when it was seen last. In ms.
+        self.astray: dict[str, int] = {}
+        self.seen: dict[str, int] = {}
+        #: by why: cookies of this name that no client could send back, and one of them.
+        self.lost: dict[str, int] = {}
+        self.example: dict[str, SetCookie] = {}
+        self.held = False
+        self._rows: dict[tuple[Any, ...], int] = {}
+        self.carried: dict[str, Carried] = {}
+        names = {visit.node for each in sessions for visit in each.visits} if named else set()
+        self.known = known
+        self._likely = known | (names - {""})
+        self._collect()
+        self.name = name or self._guess()
+        for session in sessions:
+            self._follow(session)
+
+    # What was carried.
+
+    def _collect(self) -> None:
+        for session in self.sessions:
+            before: Mapping[str, str] | None = None
+            for visit, held in session.steps():
+                for holding in (visit.sent, held):
+                    if holding is not before:
+                        for name, value in holding.items():
+                            self._carried(name).add(value)
+                    before = holding
+                for issue in visit.issues:
+                    cookie = issue.cookie
+                    row = (cookie.name, *cookie[2:8])
+                    self._rows[row] = self._rows.get(row, 0) + 1
+                    if issue.unsent != ENDED:
+                        self._carried(cookie.name).add(cookie.value)
+
+    def _carried(self, name: str) -> Carried:
+        if name not in self.carried:
+            self.carried[name] = Carried(self.separator)
+        return self.carried[name]
+
+    def _guess(self) -> str:
+        carriers = self.carriers()
+        return carriers[0] if carriers else ""
+
+    def carriers(self) -> list[str]:
+        """Return the names whose values carry routes, the likeliest first."""
+        found = [name for name in self.carried if self.routes(name)]
+        found.sort(key=lambda name: self.carried[name].rank(self._likely), reverse=True)
+        return found
+
+    def routes(self, name: str) -> list[str]:
+        """Return the routes that the values of *name* carry."""
+        return self.carried[name].routes(self._likely) if name in self.carried else []
+
+    def is_route(self, text: str | None) -> bool:
+        """Whether *text*, carried by the cookie in question, is a route."""
+        carried = self.carried.get(self.name)
+        return carried is not None and carried.is_route(text, self._likely)
+
+    def last_parts(self) -> list[str]:
+        """Return what follows the last separator in the cookie in question, where identifiers hold one."""
+        carried = self.carried.get(self.name)
+        return carried.last_parts(self._likely) if carried else []
+
+    # Who answered.
+
+    def _follow(self, session: Session) -> None:
+        before, resumed = session.node, bool(session.node)
+        first, met = True, set()
+        for number, (visit, held) in enumerate(session.steps(), 1):
+            self.requests += 1
+            self._lost(visit, held)
+            if visit.reason:
+                self._fail(session, number, visit)
+                continue
+            sent, holds = visit.sent.get(self.name), held.get(self.name)
+            self.held = self.held or holds is not None
+            route = None if sent is None else route_in(sent, self.separator)
+            own = None if holds is None else route_in(holds, self.separator)
+            node = self._node(visit, held)
+            if first and resumed and route is not None:
+                self._count(self.issued, route, before)
+            if holds is not None and (holds != sent or (not self.named and first)):
+                self._count(self.issued, own, node)
+            if first and not resumed:
+                if node:
+                    self.new[node] = self.new.get(node, 0) + 1
+                if own and self.is_route(own):
+                    self.new_routes[own] = self.new_routes.get(own, 0) + 1
+            if not node:
+                first = False
+                continue
+            tally = self.nodes.setdefault(node, [0, 0])
+            tally[0] += 1
+            tally[1] += node not in met
+            met.add(node)
+            self.seen[node] = max(self.seen.get(node, 0), visit.ms)
+            if route is not None:
+                self._count(self.landed, route, node)
+                if before and node != before:
+                    self.astray[route] = min(self.astray.get(route, visit.ms), visit.ms)
+            awaited = first and resumed and self._expect == MOVED
+            if before and (node == before) is awaited:
+                reason = self._why(sent, route) if node != before else _STAYED
+                self.violations.append(
+                    Violation(session.number, number, before, node, reason, route)
+                )
+            before, first = node, False
+
+    def _node(self, visit: Visit, held: Mapping[str, str]) -> str:
+        """Return who answered, ``""`` where nobody knows."""
+        if self.named:
+            return visit.node
+        own = route_in(held[self.name], self.separator) if self.name in held else None
+        return own if own and self.is_route(own) else ""
+
+    def _why(self, sent: str | None, route: str | None) -> str:
+        name = self.name or "a cookie with a route"
+        if sent is None:
+            return f"the request carried no {name}"
+        if route is None or not (self.is_route(route) or not route):
+            return f"{name} carried no route"
+        return f"{name} carried the route {route}" if route else f"{name} carried an empty route"
+
+    @staticmethod
+    def _count(table: dict[Any, dict[str, int]], route: str | None, node: str) -> None:
+        row = table.setdefault(route, {})
+        row[node] = row.get(node, 0) + 1
+
+    def _lost(self, visit: Visit, held: Mapping[str, str]) -> None:
+        for issue in visit.issues:
+            # Without a name to look for, any cookie might have been the one.
+            if issue.unsent and issue.cookie.name == self.name and self.name not in held:
+                self.lost[issue.unsent] = self.lost.get(issue.unsent, 0) + 1
+                self.example[issue.unsent] = issue.cookie
+
+    def _fail(self, session: Session, number: int, visit: Visit) -> None:
+        self.failed += 1
+        if len(self.failures) < _SHOWN_FAILURES:
+            self.failures.append(
+                {"client": session.number, "request": number, "reason": visit.reason}
+            )
+
+    # For results.
+
+    def result(self) -> dict[str, Any]:
+        """Return what was seen, as it appears in the result of the module."""
+        return {
+            "sessions": len(self.sessions),
+            "requests": self.requests,
+            "failed": self.failed,
+            "failures": self.failures,
+            "violation_count": len(self.violations),
+            "violations": [
+                {key: value for key, value in each._asdict().items() if key != "route"}
+                for each in self.violations[:_SHOWN_VIOLATIONS]
+            ],
+            "distribution": {
+                node: {"requests": requests, "sessions": sessions}
+                for node, (requests, sessions) in sorted(self.nodes.items())
+            },
+            "cookies": self._cookies(),
+        }
+
+    def _cookies(self) -> list[dict[str, Any]]:
+        fields = ("name", "path", "domain", "secure", "httponly", "samesite", "max_age")
+        rows = sorted(self._rows.items(), key=lambda row: (row[0][0], -row[1], str(row[0])))
+        return [
+            {**dict(zip(fields, row)), "set_on": count, "routes": self.routes(row[0])}
+            for row, count in rows[:_SHOWN_COOKIES]
+        ]
+
+    def trace(self) -> list[dict[str, Any]]:
+        """Return each visit of each session: when, who answered, and the status."""
+        rows = []
+        for session in self.sessions:
+            visits = [
+                [visit.ms, self._node(visit, held) or None, visit.status or None]
+                for visit, held in session.steps()
+            ]
+            rows.append({"client": session.number, "visits": visits})
+        return rows
+
+    def last_node(self, session: Session) -> str:
+        """Return who answered *session* last; ``""`` where nobody did."""
+        for visit, held in reversed(list(session.steps())):
+            node = "" if visit.reason else self._node(visit, held)
+            if node:
+                return node
+        return session.node
