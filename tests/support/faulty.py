@@ -9,6 +9,7 @@ with Faulty("n1", "SID={id}.n1; Path=/; Secure") as node:
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import socket
@@ -111,13 +112,17 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Raw:
-    """A server that gives each request on a connection the next of *answers*, byte by byte as they are; ``None`` or the
-    end of them ends the connection. ``requests`` are those it read."""
+    """A server that gives each request the next of *answers* as it is, *step* bytes at a time; ``None`` ends the
+    connection instead, as does the end of them, and *linger* seconds without a request. ``requests`` are those it
+    answered, ``connections`` how many there were."""
 
-    def __init__(self, *answers: bytes | None) -> None:
+    def __init__(self, *answers: bytes | None, step: int = 100_000, linger: float = 5) -> None:
         self._answers = list(answers)
+        self._step, self._linger = step, linger
         self.requests: list[bytes] = []
+        self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.05)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -127,34 +132,37 @@ class Raw:
         return port
 
     def _serve(self) -> None:
-        self._listener.settimeout(0.05)
         while not self._end.is_set():
             try:
                 connection, dummy = self._listener.accept()
             except TimeoutError:
                 continue
-            with connection:
-                connection.settimeout(5)
+            self.connections += 1
+            with connection, contextlib.suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.settimeout(self._linger)
                 self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
-        while not self._end.is_set():
-            text = b""
-            while b"\r\n\r\n" not in text:
-                try:
-                    data = connection.recv(65536)
-                except OSError:
-                    return
-                if not data:
-                    return
-                text += data
+        text = b""
+        while True:
+            if self._answers[:1] == [None] and self.requests and not text:
+                # The next thing is the end, whether or not there is another request.
+                del self._answers[0]
+                return
+            data = connection.recv(65536)
+            if not data:
+                return
+            text += data
+            if not text.endswith(b"\r\n\r\n"):
+                continue
             answer = self._answers.pop(0) if self._answers else None
             if answer is None:
                 return
             self.requests.append(text)
-            connection.sendall(answer)
-            if answer.endswith(b"\0END"):
-                return
+            text = b""
+            for at in range(0, len(answer), self._step):
+                connection.sendall(answer[at : at + self._step])
 
     def __enter__(self) -> Raw:
         self._thread.start()

@@ -115,7 +115,7 @@ def _result(
             result["msg"] = (
                 f"{params['url']}: no request was answered with 2xx or 3xx, the first: {reason}"
             )
-        elif params["served_by"] and not evidence.nodes:
+        elif not evidence.nodes and (params["served_by"] or not findings):
             result["msg"] = (
                 f"served_by: {plan.told_by} was in no answer, so nobody knows who gave it"
             )

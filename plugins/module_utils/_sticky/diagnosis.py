@@ -291,7 +291,7 @@ class _Doctor:
             yield hidden
             return
         lasts = seen.last_parts()
-        if lasts and (seen.violations or self._configured):
+        if lasts and (seen.violations or self._configured or not seen.nodes):
             example = max((str(text).count(seen.separator) for text in carried.texts), default=0)
             yield Finding(
                 "AB403",

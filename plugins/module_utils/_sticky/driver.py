@@ -39,6 +39,8 @@ _HEAD = 65536
 _KEPT = 65536
 _LARGEST = 64 * 2**20
 _PATIENCE = 0.1
+_NO_ANSWER = "the server ended the connection before it answered"
+_BROKEN = "the answer breaks off"
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CONNECTING, _GREETING, _SENDING, _READING = range(4)
 
@@ -152,7 +154,7 @@ class Driver:
                         self.compose(client)
                     self._idle.pop().ask(client, now)
                 if self.fatal is not None:
-                    raise StickyError(self.fatal)
+                    break
                 for key, dummy in self.selector.select(self._wait(now)):
                     key.data.event()
                 if now - looked >= _PATIENCE:
@@ -160,6 +162,8 @@ class Driver:
                     for connection in connections:
                         if connection.client is not None and connection.deadline <= now:
                             connection.timed_out()
+            if self.fatal is not None:
+                raise StickyError(self.fatal)
             return time.monotonic() - self._begun
         finally:
             for connection in connections:
@@ -393,7 +397,7 @@ class _Connection:
             self._again = True
             self._begin()
         else:
-            self._fail(_said(problem))
+            self._fail(_said(problem, bool(self._in) or self._body is not None))
 
     def _fail(self, reason: str) -> None:
         self._driver.fail(self, reason)
@@ -465,7 +469,7 @@ class _Connection:
                 self._done(self._body.text(), self._keep and not self._body.rest)
             return
         if not data:
-            raise _Broken("the server ended the connection before it answered")
+            raise _Broken(_NO_ANSWER)
         self._in = text = self._in + data if self._in else data
         end, skip = text.find(b"\r\n\r\n"), 4
         if end < 0:
@@ -538,7 +542,7 @@ class _Body:
 
     def end(self) -> bool:
         """The connection has ended: return that the body is complete, or raise."""
-        raise _Broken("the answer breaks off")
+        raise _Broken(_BROKEN)
 
     def text(self) -> bytes:
         """Return what was kept."""
@@ -629,11 +633,11 @@ def _would_block(context: ssl.SSLContext | None) -> tuple[tuple[Any, ...], tuple
     return (ssl.SSLWantReadError,), (ssl.SSLWantWriteError, BlockingIOError)
 
 
-def _said(problem: Exception) -> str:
+def _said(problem: Exception, answering: bool) -> str:
     if isinstance(problem, ConnectionRefusedError):
         return "connection refused; is httpd running, and does it listen there?"
     if type(problem).__name__ == "SSLCertVerificationError":
         return f"{problem}; see ca_path, server_name and validate_certs"
-    if type(problem) is OSError and problem.strerror:
-        return problem.strerror
-    return str(problem) or type(problem).__name__
+    if isinstance(problem, ConnectionError):
+        return _BROKEN if answering else _NO_ANSWER
+    return getattr(problem, "strerror", None) or str(problem) or type(problem).__name__

@@ -44,19 +44,12 @@ def read(path: str, told_by: str) -> list[Kept]:
         if os.path.islink(path):
             raise StickyError(f"session_file: {path} is a symbolic link; name the file") from None
         raise StickyError(f"session_file: {path}: {problem.strerror}") from None
+    try:
+        _check_ours(path, os.fstat(descriptor))
+    except StickyError:
+        os.close(descriptor)
+        raise
     with open(descriptor, encoding="utf-8") as stream:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            raise StickyError(f"session_file: {path} is no regular file")
-        if info.st_uid != os.geteuid():
-            raise StickyError(
-                f"session_file: {path} belongs to user {info.st_uid}, this runs as {os.geteuid()}; name another one"
-            )
-        if info.st_mode & 0o022:
-            raise StickyError(
-                f"session_file: {path} can be written by others, so these may not be the sessions that were kept;"
-                " remove it"
-            )
         try:
             found = json.loads(stream.read(_LARGEST))
             if found["version"] != _VERSION:
@@ -73,6 +66,19 @@ def read(path: str, told_by: str) -> list[Kept]:
             " served_by, cookie and url_parameter, or another file"
         )
     return kept
+
+
+def _check_ours(path: str, info: os.stat_result) -> None:
+    if not stat.S_ISREG(info.st_mode):
+        raise StickyError(f"session_file: {path} is no regular file")
+    if info.st_uid != os.geteuid():
+        raise StickyError(
+            f"session_file: {path} belongs to user {info.st_uid}, this runs as {os.geteuid()}; name another one"
+        )
+    if info.st_mode & 0o022:
+        raise StickyError(
+            f"session_file: {path} can be written by others, so these may not be the sessions that were kept; remove it"
+        )
 
 
 def _kept(row: dict[str, Any]) -> Kept:

@@ -221,6 +221,10 @@ class Evidence:
 
     def _guess(self) -> str:
         carriers = self.carriers()
+        # A route that httpd does not find, behind a later separator, is better than none.
+        carriers += [
+            name for name, carried in self.carried.items() if carried.last_parts(self._likely)
+        ]
         return carriers[0] if carriers else ""
 
     def carriers(self) -> list[str]:

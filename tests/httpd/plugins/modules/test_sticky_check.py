@@ -1,0 +1,659 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sessions through a real httpd: healthy ones raise no alarm, and each fault that exists is found."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import threading
+from typing import Any, Iterator
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.tests.support.faulty import Faulty
+from ansible_collections.webtier.apache_balancer.tests.support.modules import run
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    MODULES,
+    PrivateHttpd,
+    free_port,
+)
+from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
+
+MANAGER = """\
+<Location /balancer-manager>
+SetHandler balancer-manager
+Require local
+</Location>
+ProxyPass /balancer-manager !
+"""
+ROUTE_COOKIE = (
+    'Header add Set-Cookie "{}=.%{{BALANCER_WORKER_ROUTE}}e; path=/" env=BALANCER_ROUTE_CHANGED'
+)
+ROUTEID = ROUTE_COOKIE.format("ROUTEID")
+HEADER = {"header": "X-Served-By"}
+REGEX = {"regex": r"<b>(\w+)</b>"}
+
+
+class Site:
+    """A private httpd in front of nodes, and the checks of it."""
+
+    def __init__(self, httpd: PrivateHttpd, stack: contextlib.ExitStack) -> None:
+        self.httpd = httpd
+        self._stack = stack
+        self.scheme = "http"
+        self.port = httpd.port
+
+    def node(self, name: str, *cookies: str, **more: Any) -> Faulty:
+        """Return a node that runs until the test ends."""
+        return self._stack.enter_context(Faulty(name, *cookies, **more))
+
+    def nodes(self, cookie: str, *names: str, **more: Any) -> list[Faulty]:
+        """Return nodes that set *cookie*, in which {name} is their name."""
+        return [self.node(name, cookie.replace("{name}", name), **more) for name in names]
+
+    def start(self, *lines: str, more: str = "") -> Site:
+        """Start httpd with a balancer of these lines."""
+        text = "\n".join(lines)
+        self.httpd.write(
+            "conf/site.conf",
+            f'{MANAGER}{more}\n<Proxy "balancer://app/">\n{text}\n</Proxy>\nProxyPass / balancer://app/\n',
+        )
+        self.httpd.start()
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://localhost:{self.port}/"
+
+    def check(self, *, path: str = "", manager: bool = False, **options: Any) -> dict[str, Any]:
+        """Return the result of a check of the site."""
+        if manager:
+            options["manager_url"] = f"http://127.0.0.1:{self.httpd.port}/balancer-manager"
+        return run("sticky_check", **{"url": self.url + path, "served_by": HEADER, **options})
+
+    def member(self, route: str, state: str) -> None:
+        """Change the state of a running member."""
+        done = run(
+            "balancer_member",
+            manager_url=[f"http://127.0.0.1:{self.httpd.port}/balancer-manager"],
+            target="runtime",
+            route=route,
+            state=state,
+            min_usable=0,
+        )
+        assert "msg" not in done, done
+
+
+@pytest.fixture()
+def site(tmp_path) -> Iterator[Site]:
+    with contextlib.ExitStack() as stack:
+        modules = (*BALANCER, "headers", "authz_host")
+        httpd = stack.enter_context(PrivateHttpd(tmp_path / "httpd", *modules))
+        yield Site(httpd, stack)
+
+
+def codes(result: dict[str, Any]) -> list[str]:
+    return [each["code"] for each in result["diagnosis"]]
+
+
+def message(result: dict[str, Any], code: str) -> str:
+    (found,) = [each["message"] for each in result["diagnosis"] if each["code"] == code]
+    return str(found)
+
+
+def is_well(result: dict[str, Any]) -> bool:
+    assert "msg" not in result, result["msg"]
+    assert result["diagnosis"] == [] and result["violations"] == [] and result["failures"] == []
+    assert result["sessions"] == 20 and result["requests"] == 200 and result["failed"] == 0
+    assert sum(node["requests"] for node in result["distribution"].values()) == 200
+    assert sum(node["sessions"] for node in result["distribution"].values()) == 20
+    return result["changed"] is False
+
+
+# Healthy.
+
+WAYS: dict[str, dict[str, Any]] = {
+    "by header": {},
+    "by body": {"served_by": REGEX},
+    "by route": {"served_by": None},
+    "with the manager": {"manager": True, "expected_routes": ["n1", "n2"], "max_imbalance": 3},
+    "with the manager, by route": {"manager": True, "served_by": None},
+}
+
+
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_a_route_that_the_application_appends_is_well(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/; HttpOnly", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check(**options)
+    assert is_well(result)
+    assert set(result["distribution"]) == {"n1", "n2"}
+    (cookie,) = result["cookies"]
+    assert cookie == {
+        "name": "SID",
+        "path": "/",
+        "domain": None,
+        "secure": False,
+        "httponly": True,
+        "samesite": None,
+        "max_age": None,
+        "set_on": 20,
+        "routes": ["n1", "n2"],
+    }
+
+
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_a_cookie_that_httpd_sets_is_well(site, options):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", ROUTEID)
+    result = site.check(**options)
+    assert is_well(result)
+    assert {row["name"]: row["routes"] for row in result["cookies"]} == {
+        "PHPSESSID": [],
+        "ROUTEID": ["n1", "n2"],
+    }
+
+
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_a_session_in_the_url_is_well(site, options):
+    links = '<a href="/cart;jsessionid={id}.%s?x=1">cart</a>'
+    a, b = (site.node(name, links=links % name) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID|jsessionid")
+    result = site.check(url_parameter="jsessionid", **options)
+    assert is_well(result)
+    assert re.fullmatch(r"/;jsessionid=id\d{6}\.n[12]", a.paths[-1])
+
+
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_https_is_well(site, tmp_path, options):
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2"),
+            *("-subj", "/CN=shop", "-addext", "subjectAltName=DNS:shop.example.com"),
+            *("-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    port = free_port()
+    a, b = site.nodes("SID={id}.{name}; Path=/; Secure; SameSite=Lax", "n1", "n2")
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more=f"LoadModule ssl_module {MODULES}/mod_ssl.so\nListen 127.0.0.1:{port} https\n"
+        f"<VirtualHost *:{port}>\nServerName shop.example.com\nSSLEngine on\nSSLCertificateFile {certificate}\n"
+        f"SSLCertificateKeyFile {key}\n</VirtualHost>\n",
+    )
+    site.scheme, site.port = "https", port
+    named = {"server_name": "shop.example.com", **options}
+    result = site.check(ca_path=certificate, **named)
+    assert is_well(result)
+    assert result["cookies"][0]["secure"] is True and result["cookies"][0]["samesite"] == "Lax"
+    assert is_well(site.check(validate_certs=False, **options))
+    refused = site.check(**named)
+    assert refused["failed"] is True and "certificate verify failed" in refused["msg"]
+    refused = site.check(ca_path=certificate, **options)
+    assert "localhost" in refused["msg"] and "server_name" in refused["msg"]
+
+
+def test_the_demo_backend_is_well(site):
+    with Backend("n1") as a, Backend("n2") as b:
+        members = [f"BalancerMember {node.url} route={node.route}" for node in (a, b)]
+        site.start(*members, "ProxySet stickysession=JSESSIONID")
+        assert is_well(site.check(path="api"))
+        assert is_well(site.check(path="api", interval=0.01, concurrency=3, manager=True))
+
+
+def test_routes_with_balancers_that_share_cookie_and_routes_are_well(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    members = (a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    second = "\n".join(["<Proxy balancer://ws/>", *members, "</Proxy>"])
+    site.start(*members, more=second + "\nProxyPass /ws balancer://ws/\n")
+    assert is_well(site.check(manager=True, balancer="app"))
+    refused = site.check(manager=True)
+    assert "say with the option balancer which one" in refused["msg"]
+
+
+def test_a_drained_member_keeps_its_sessions_and_is_well(site, tmp_path):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    first = site.check(session_file=kept, manager=True)
+    site.member("n1", "drained")
+    again = site.check(session_file=kept, manager=True)
+    assert is_well(first) and is_well(again)
+    assert again["distribution"] == first["distribution"]
+    assert again["cookies"] == []
+
+
+# Each fault.
+
+
+def test_a_cookie_that_is_never_set_is_found(site):
+    a, b = site.node("n1"), site.node("n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check()
+    assert codes(result) == ["AB401"] and result["failed"] is True
+    assert result["violation_count"] > 20 and len(result["violations"]) == 20
+    assert result["violations"][0]["reason"].startswith("the request carried no ")
+    assert "AB401: a cookie was never set in 20 sessions with 200 answers." in result["msg"]
+    assert "the cookie SID was never set" in message(site.check(cookie="SID"), "AB401")
+    assert "the cookie SID was never set" in message(site.check(manager=True), "AB401")
+    assert codes(site.check(served_by=None)) == ["AB401"]
+    assert "jsessionid=" in message(site.check(url_parameter="jsessionid"), "AB401")
+
+
+def test_a_cookie_without_a_route_is_found(site):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=PHPSESSID")
+    for options in ({}, {"cookie": "PHPSESSID"}, {"manager": True}, {"served_by": None}):
+        result = site.check(**options)
+        assert codes(result) == ["AB402"] and "PHPSESSID" in message(result, "AB402")
+        assert result["failed"] is True
+        assert "id00" not in json.dumps({**result, "invocation": None})
+
+
+def test_a_node_that_forgets_its_route_is_found(site):
+    a, b = site.node("n1", "SID={id}.n1; Path=/"), site.node("n2", "SID={id}; Path=/")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check()
+    assert codes(result) == ["AB402"] and "by n2" in message(result, "AB402")
+
+
+def test_a_signature_is_no_route_and_stays_secret(site):
+    signed = "SID={id}.{id}qBcDeFgHiJkLmNoPqRsTu; Path=/"
+    a, b = site.nodes(signed, "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for manager in (False, True):
+        result = site.check(manager=manager)
+        assert codes(result) == ["AB402"]
+        assert "qBcDeFgHiJkLmNoPqRsTu" not in json.dumps(result)
+
+
+def test_a_separator_in_the_identifier_is_found(site):
+    a, b = site.nodes("SID=v1.{id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"manager": True}, {"served_by": None, "cookie": "SID"}):
+        result = site.check(**options)
+        assert codes(result) == ["AB403"] and "n1, n2" in message(result, "AB403")
+        assert "id00" not in json.dumps({**result, "invocation": None})
+
+
+def test_a_route_that_the_balancer_does_not_know_is_found(site):
+    a, b = site.node("a", "SID={id}.x1; Path=/"), site.node("b", "SID={id}.x2; Path=/")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        result = site.check(**options)
+        assert set(codes(result)) == {"AB404"} and result["violation_count"] > 0
+        assert "the route x1" in result["diagnosis"][0]["message"]
+    assert "balancer://app knows n1, n2" in site.check(manager=True)["msg"]
+
+
+def test_quotes_around_the_value_are_found(site):
+    a, b = site.nodes('SID="{id}.{name}"; Path=/', "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for manager in (False, True):
+        result = site.check(manager=manager)
+        assert set(codes(result)) == {"AB404"} and "quotes" in result["diagnosis"][0]["message"]
+
+
+def test_another_cookie_than_stickysession_is_found(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID")
+    for options in (
+        {"manager": True},
+        {"cookie": "JSESSIONID"},
+        {"manager": True, "cookie": "SID"},
+    ):
+        result = site.check(**options)
+        assert codes(result) == ["AB405"]
+        assert result["diagnosis"][0]["fix"] == "ProxySet stickysession=SID"
+
+
+def test_a_balancer_that_is_not_sticky_is_found(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"))
+    result = site.check(manager=True)
+    assert codes(result) == ["AB405"] and "has no stickysession" in message(result, "AB405")
+    assert result["diagnosis"][0]["fix"] == "ProxySet stickysession=SID"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ("Path=/shop", "Path=/shop"),
+        ("Path=/; Domain=example.org", "Domain=example.org"),
+        ("Path=/; Max-Age=0", "an end that has passed"),
+        ("Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "an end that has passed"),
+    ],
+)
+def test_an_attribute_that_keeps_the_cookie_from_being_sent_back_is_found(site, attributes, said):
+    a, b = site.nodes("SID={id}.{name}; " + attributes, "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for manager in (False, True):
+        result = site.check(manager=manager, cookie="SID")
+        assert codes(result) == ["AB406"] and said in message(result, "AB406")
+
+
+def test_a_cookie_without_a_path_belongs_to_its_folder_and_is_well(site):
+    a, b = site.nodes("SID={id}.{name}", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    assert is_well(site.check(path="shop/index"))
+
+
+def test_a_secure_cookie_over_http_is_found(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/; Secure", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        assert codes(site.check(**options)) == ["AB407"]
+
+
+def test_a_url_parameter_that_hides_the_cookie_is_found(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for path in ("?SID=abc", "?XSID=1", ";SID=abc"):
+        for manager in (False, True):
+            result = site.check(path=path, manager=manager)
+            assert codes(result) == ["AB408"], path
+            assert "SID= without a route" in message(result, "AB408")
+    assert codes(site.check(path="?sid=abc", manager=True)) == []
+    assert codes(site.check(path="?sid=abc")) == []
+
+
+def test_links_that_hide_the_cookie_are_found(site):
+    links = '<a href="/cart;jsessionid={id}">cart</a>'
+    a, b = site.nodes("JSESSIONID={id}.{name}; Path=/", "n1", "n2", links=links)
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID|jsessionid")
+    result = site.check(url_parameter="jsessionid")
+    assert codes(result) == ["AB408"]
+    assert "the cookie JSESSIONID" in message(result, "AB408")
+
+
+def test_a_route_of_two_nodes_is_found(site):
+    a, b = site.node("a", "SID={id}.n1; Path=/"), site.node("b", "SID={id}.n1; Path=/")
+    site.start(a.member("n1"), b.member("n1"), "ProxySet stickysession=SID")
+    for manager in (False, True):
+        result = site.check(manager=manager)
+        assert codes(result) == ["AB409"] and "a, b set it" in message(result, "AB409")
+    # Without a name of the node, only balancer-manager shows it.
+    assert codes(site.check(manager=True, served_by=None)) == ["AB409"]
+
+
+def test_two_balancers_with_one_cookie_are_found(site):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    c, d = site.nodes("PHPSESSID={id}; Path=/", "m1", "m2")
+    second = "\n".join(
+        [
+            "<Proxy balancer://admin/>",
+            c.member("m1"),
+            d.member("m2"),
+            "ProxySet stickysession=ROUTEID",
+            ROUTEID,
+            "</Proxy>",
+            "ProxyPass /admin balancer://admin/",
+        ]
+    )
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=ROUTEID",
+        ROUTEID,
+        more=second + "\n",
+    )
+    result = site.check(manager=True, balancer="app")
+    assert codes(result) == ["AB410"] and result["violations"] == []
+    assert "balancer://admin (routes m1, m2) share the cookie ROUTEID" in message(result, "AB410")
+
+
+def test_a_member_without_a_route_is_found(site):
+    a, b = site.node("n1"), site.node("n2")
+    site.start(a.member("n1"), b.member(), "ProxySet stickysession=ROUTEID", ROUTEID)
+    result = site.check()
+    assert codes(result) == ["AB411"] and "ROUTEID=. was set without a route by n2" in result["msg"]
+    assert codes(site.check(manager=True)) == ["AB411"]
+    assert codes(site.check(served_by=None, cookie="ROUTEID")) == ["AB411"]
+
+
+def test_a_member_without_a_route_is_seen_in_the_manager(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member(), "ProxySet stickysession=SID")
+    result = site.check(manager=True)
+    assert "AB411" in codes(result) and b.url in message(result, "AB411")
+
+
+def test_nodes_that_answer_under_the_routes_of_each_other_are_found(site):
+    a, b = site.node("a", "SID={id}.n2; Path=/"), site.node("b", "SID={id}.n1; Path=/")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        result = site.check(**options)
+        assert set(codes(result)) == {"AB412"}
+    assert "b sets the route n1" in site.check()["diagnosis"][0]["message"]
+
+
+def test_a_node_that_was_out_is_the_cause(site, tmp_path):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    first = site.check(session_file=kept)
+    assert is_well(first)
+    moving = first["distribution"]["n1"]["sessions"]
+    saved = (tmp_path / "sessions.json").read_text()
+    site.member("n1", "disabled")
+    result = site.check(session_file=kept, manager=True)
+    assert codes(result) == ["AB413"] and result["violation_count"] == moving
+    assert result["violations"][0] == {
+        "client": result["violations"][0]["client"],
+        "request": 1,
+        "before": "n1",
+        "after": "n2",
+        "reason": "SID carried the route n1",
+    }
+    assert a.url in message(result, "AB413")
+    # Seen from outside it is a move without a cause.
+    (tmp_path / "sessions.json").write_text(saved)
+    result = site.check(session_file=kept)
+    assert codes(result) == [] and result["failed"] is True
+    assert f"{moving} sessions moved, {moving} times in all" in result["msg"]
+
+
+def test_an_imbalance_is_found(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1") + " loadfactor=9", b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        # What went before is made up for, so that each asks with new members.
+        result = site.check(clients=100, requests=1, max_imbalance=2, **options)
+        assert codes(result) == ["AB414"] and "n1 (" in message(result, "AB414")
+    assert codes(site.check(clients=100, requests=1)) == []
+    site.member("n2", "disabled")
+    assert codes(site.check(clients=10, requests=1, max_imbalance=2)) == []
+    result = site.check(clients=10, requests=1, max_imbalance=2, expected_routes=["n1", "n2"])
+    assert codes(result) == ["AB414", "AB415"]
+
+
+def test_an_expected_route_that_is_never_seen_is_found(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check(expected_routes=["n1", "n2", "n3"])
+    assert codes(result) == ["AB415"]
+    assert message(result, "AB415") == "never seen: n3; seen: n1, n2, in 20 new sessions."
+
+
+# Sessions that are kept for later.
+
+
+def test_sessions_are_resumed_and_stay(site, tmp_path):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    kept = tmp_path / "sessions.json"
+    first = site.check(session_file=str(kept), clients=6)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert site.check(session_file=str(kept), clients=20, check=True)["cookies"][0]["set_on"] == 14
+    assert len(json.loads(kept.read_text())["sessions"]) == 6
+    again = site.check(session_file=str(kept), clients=4)
+    assert again["violations"] == [] and again["cookies"] == []
+    assert len(json.loads(kept.read_text())["sessions"]) == 6
+    more = site.check(session_file=str(kept), clients=8)
+    assert more["cookies"][0]["set_on"] == 2 and more["diagnosis"] == []
+    assert "id0" not in json.dumps([first, again, more])
+
+
+def test_sessions_are_resumed_by_url(site, tmp_path):
+    links = '<a href="/cart;jsessionid={id}.%s">cart</a>'
+    a, b = (site.node(name, links=links % name) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID|jsessionid")
+    options = {"session_file": str(tmp_path / "sessions.json"), "url_parameter": "jsessionid"}
+    assert is_well(site.check(**options))
+    before = len(a.known) + len(b.known)
+    assert is_well(site.check(**options))
+    assert len(a.known) + len(b.known) == before
+
+
+def test_sessions_of_a_node_that_was_taken_out_have_moved(site, tmp_path):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2") + " status=+D", "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    first = site.check(session_file=kept)
+    assert set(first["distribution"]) == {"n1"} and first["diagnosis"] == []
+    stayed = site.check(session_file=kept, expect="moved")
+    assert stayed["failed"] is True and stayed["violation_count"] == 20
+    assert "20 sessions did not move" in stayed["msg"]
+    assert stayed["violations"][0]["reason"] == "it was answered by the same node as before"
+    site.member("n2", "enabled")
+    site.member("n1", "disabled")
+    moved = site.check(session_file=kept, expect="moved", manager=True)
+    assert "msg" not in moved and moved["diagnosis"] == [] and set(moved["distribution"]) == {"n2"}
+    assert is_well(site.check(session_file=kept, expect="same"))
+
+
+def test_moved_needs_sessions(site, tmp_path):
+    a = site.node("n1")
+    site.start(a.member("n1"))
+    kept = str(tmp_path / "none.json")
+    before = list(a.paths)
+    assert f"{kept} does not exist" in site.check(expect="moved", session_file=kept)["msg"]
+    assert "needs a session_file" in site.check(expect="moved")["msg"]
+    assert a.paths == before
+
+
+def test_a_session_file_that_is_not_ours_is_refused(site, tmp_path):
+    kept, link = tmp_path / "sessions.json", tmp_path / "link.json"
+    link.symlink_to(kept)
+    assert "symbolic link" in site.check(session_file=str(link))["msg"]
+    assert not kept.exists()
+    kept.write_text("[]")
+    assert "no file of sessions" in site.check(session_file=str(kept))["msg"]
+    kept.chmod(0o666)
+    assert "written by others" in site.check(session_file=str(kept))["msg"]
+    assert "no regular file" in site.check(session_file=str(tmp_path))["msg"]
+    assert "No such file" in site.check(session_file=str(tmp_path / "no" / "file"))["msg"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_session_file_of_another_user_is_refused(site, tmp_path):
+    kept = tmp_path / "sessions.json"
+    kept.write_text("{}")
+    os.chown(kept, 12345, -1)
+    assert "belongs to user 12345" in site.check(session_file=str(kept))["msg"]
+
+
+def test_sessions_told_apart_in_another_way_are_refused(site, tmp_path):
+    a = site.node("n1", "SID={id}.n1; Path=/")
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    assert is_well(site.check(session_file=kept))
+    refused = site.check(session_file=kept, served_by=REGEX)
+    assert "told apart by the header X-Served-By" in refused["msg"]
+
+
+# Results.
+
+
+def test_only_looking_never_fails(site):
+    a, b = site.nodes("SID={id}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check(fail_on_violation=False)
+    assert "msg" not in result and "failed" in result and result["failed"] == 0
+    assert codes(result) == ["AB402"] and result["violation_count"] > 0
+
+
+def test_check_mode_asks_as_always(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    assert is_well(site.check(check=True))
+
+
+def test_a_trace_shows_each_visit(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    assert "trace" not in site.check()
+    for served_by in (HEADER, None):
+        rows = site.check(trace=True, clients=4, requests=3, served_by=served_by)["trace"]
+        assert [row["client"] for row in rows] == [1, 2, 3, 4]
+        for row in rows:
+            assert len(row["visits"]) == 3
+            assert len({node for _ms, node, _status in row["visits"]}) == 1
+            assert [ms for ms, *_rest in row["visits"]] == sorted(v[0] for v in row["visits"])
+            assert {status for *_rest, status in row["visits"]} == {200}
+
+
+def test_answers_that_are_errors_are_failures(site):
+    def respond(path: str) -> tuple[int, str]:
+        return (503 if "bad" in path else 302 if "away" in path else 200), ""
+
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", respond=respond)
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    assert is_well(site.check(path="away"))
+    result = site.check(path="bad")
+    assert "no request was answered with 2xx or 3xx, the first: status 503" in result["msg"]
+    looked = site.check(path="bad", fail_on_violation=False)
+    assert looked["failed"] == 200 and looked["diagnosis"] == []
+    assert looked["failures"][0] == {"client": 1, "request": 1, "reason": "status 503"}
+
+
+def test_a_header_that_no_answer_has_is_an_error(site):
+    a = site.node("n1", "SID={id}.n1; Path=/")
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    result = site.check(served_by={"header": "X-Node"})
+    assert "served_by: the header X-Node was in no answer" in result["msg"]
+
+
+def test_an_address_where_nobody_listens_is_an_error(site):
+    result = site.check(url="http://127.0.0.1:9/")
+    assert result["failed"] is True and "connection refused" in result["msg"]
+
+
+def test_a_graceful_reload_costs_nothing(site):
+    with Backend("n1") as a, Backend("n2") as b:
+        members = [f"BalancerMember {node.url} route={node.route}" for node in (a, b)]
+        site.start(*members, "ProxySet stickysession=JSESSIONID")
+        timer = threading.Timer(1.2, site.httpd.reload)
+        timer.start()
+        result = site.check(path="api", interval=0.2)
+        timer.join()
+    assert is_well(result) and result["seconds"] > 1.5
+
+
+# Many.
+
+
+@pytest.mark.long
+def test_ten_thousand_sessions_raise_no_alarm(site, capsys):
+    with Backend("n1") as a, Backend("n2") as b, Backend("n3") as c:
+        members = [f"BalancerMember {node.url} route={node.route}" for node in (a, b, c)]
+        site.start(*members, "ProxySet stickysession=JSESSIONID")
+        result = site.check(path="api", clients=10_000, requests=10, concurrency=50, manager=True)
+    with capsys.disabled():
+        print(f"\n{result['requests_per_second']} requests a second through httpd")
+    assert "msg" not in result, result["msg"]
+    assert result["sessions"] == 10_000 and result["requests"] == 100_000
+    assert result["failures"] == [] and result["violations"] == [] and result["diagnosis"] == []
+    assert sum(node["sessions"] for node in result["distribution"].values()) == 10_000

@@ -1,0 +1,328 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What follows from what sessions saw. Each row of a session is one visit: the node, and what the client holds then."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.cookies import (
+    DOMAIN,
+    ENDED,
+    PATH,
+    PREFIX,
+    SECURE,
+    Origin,
+    parse_set_cookie,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.diagnosis import (
+    Balancing,
+    Case,
+    Member,
+    balancing,
+    diagnose,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.visits import (
+    Evidence,
+    Issue,
+    Session,
+    Visit,
+)
+
+CASE = Case(Origin("shop", "/", False), "/")
+
+
+def session(
+    number: int, *visits: tuple[str, str], name: str = "SID", node: str = "", held: str = ""
+) -> Session:
+    """A session whose visits are (node, value held afterwards); *node* and *held*: it is resumed so."""
+    made = Session(number, node)
+    before = {name: held} if held else {}
+    for at, (who, value) in enumerate(visits):
+        made.visits.append(Visit(number * 100 + at, 200, who, before, (), ""))
+        before = {name: value} if value else {}
+    made.held = before
+    return made
+
+
+def seen(*sessions: Session, **options: Any) -> Evidence:
+    return Evidence(sessions, **{"named": True, **options})
+
+
+def codes(evidence: Evidence, case: Case = CASE, balancer: Balancing | None = None) -> list[str]:
+    return [found.code for found in diagnose(evidence, case, balancer)]
+
+
+def app(*routes: str, sticky: str = "SID", out: tuple[str, ...] = (), **more: Any) -> Balancing:
+    """A balancer whose members are named as their routes."""
+    members = tuple(Member(f"http://{i}", route, True, True) for i, route in enumerate(routes))
+    urls = frozenset(m.url for m in members if m.route in out)
+    return Balancing("app", sticky, members, urls, **more)
+
+
+def stuck(count: int = 6, names: tuple[str, ...] = ("n1", "n2")) -> list[Session]:
+    found = []
+    for number in range(count):
+        name = names[number % len(names)]
+        found.append(session(number, *[(name, f"id{number}.{name}")] * 3))
+    return found
+
+
+# Who moved.
+
+
+def test_sessions_that_stay_are_no_violation():
+    evidence = seen(*stuck())
+    assert evidence.violations == [] and codes(evidence) == []
+    assert codes(evidence, balancer=app("n1", "n2")) == []
+    assert evidence.nodes == {"n1": [9, 3], "n2": [9, 3]} and evidence.new == {"n1": 3, "n2": 3}
+
+
+def test_each_move_is_one_violation():
+    evidence = seen(session(1, ("n1", "a.n1"), ("n2", "b.n2"), ("n2", "b.n2"), ("n1", "c.n1")))
+    assert [(v.request, v.before, v.after, v.route) for v in evidence.violations] == [
+        (2, "n1", "n2", "n1"),
+        (4, "n2", "n1", "n2"),
+    ]
+    assert evidence.violations[0].reason == "SID carried the route n1"
+
+
+def test_without_names_the_route_stands_for_the_node():
+    evidence = seen(session(1, ("", "a.n1"), ("", "a.n1"), ("", "b.n2")), named=False)
+    assert [(v.request, v.before, v.after) for v in evidence.violations] == [(3, "n1", "n2")]
+
+
+def test_a_failed_request_tells_nothing():
+    made = session(1, ("n1", "a.n1"), ("n2", "a.n1"), ("n1", "a.n1"))
+    made.visits[1] = made.visits[1]._replace(status=503, reason="status 503")
+    evidence = seen(made)
+    assert evidence.violations == [] and evidence.failed == 1
+    assert evidence.failures == [{"client": 1, "request": 2, "reason": "status 503"}]
+
+
+@pytest.mark.parametrize(
+    ("expect", "node", "violations"),
+    [("same", "n1", 0), ("same", "n2", 1), ("moved", "n1", 1), ("moved", "n2", 0)],
+)
+def test_a_resumed_session_is_held_against_what_is_expected(expect, node, violations):
+    made = session(1, (node, f"x.{node}"), (node, f"x.{node}"), node="n1", held="a.n1")
+    assert len(seen(made, expect=expect).violations) == violations
+
+
+def test_a_resumed_session_that_moved_as_expected_has_to_stay_then():
+    made = session(1, ("n2", "b.n2"), ("n3", "c.n3"), node="n1", held="a.n1")
+    assert [v.after for v in seen(made, expect="moved").violations] == ["n3"]
+
+
+# What is a route, and what a secret.
+
+
+def test_the_cookie_with_routes_is_guessed():
+    made = session(1, ("n1", "a.n1"))
+    made.held = {"lang": "en.US", "_ga": "GA1.2.123.456", "SID": "a.n1", "jwt": "eyJ.eyJ.sig"}
+    assert seen(made).name == "SID"
+    made.held = {"lang": "en.US", "ROUTEID": ".n7"}
+    assert seen(made, named=False).name == "ROUTEID"
+
+
+def test_a_text_that_differs_in_each_value_is_no_route():
+    sessions = [session(n, ("n1", f"id{n}.sig{n}")) for n in range(20)]
+    evidence = seen(*sessions)
+    assert evidence.routes("SID") == [] and evidence.name == ""
+
+
+def test_values_are_not_in_results():
+    sessions = [session(n, ("n1", f"secret{n}.n1")) for n in range(3)]
+    sessions[0].visits[0] = (
+        sessions[0]
+        .visits[0]
+        ._replace(issues=(Issue(parse_set_cookie("SID=secret0.n1; Path=/"), ""),))
+    )
+    evidence = seen(*sessions)
+    assert "secret" not in str([evidence.result(), evidence.trace()])
+    assert evidence.result()["cookies"][0]["routes"] == ["n1"]
+
+
+# Causes.
+
+
+def moving(*cycle: tuple[str, str], clients: int = 6) -> list[Session]:
+    """Sessions that go through *cycle* again and again, each from another place on."""
+    return [session(n, *[cycle[(n + at) % len(cycle)] for at in range(6)]) for n in range(clients)]
+
+
+UNKNOWN = moving(("a", "1.x1"), ("b", "1.x1"), ("c", "1.x1"))
+DOUBLE = [session(1, ("a", "1.n1"), ("a", "1.n1")), session(2, ("b", "2.n1"), ("a", "3.n1"))]
+SWAPPED = moving(("a", "1.n2"), ("b", "2.n1"))
+NO_ROUTE = [session(n, ("a", f"id{n}"), ("b", f"id{n}")) for n in range(4)]
+EMPTY = [session(n, ("b", "."), ("a", ".n1"), ("a", ".n1")) for n in range(4)]
+DOTS = [session(n, ("n1", f"v.{n}.n1"), ("n2", f"v.{n}.n1"), ("n2", f"w.{n}.n2")) for n in range(4)]
+NOTHING = [session(n, ("a", ""), ("b", "")) for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "code"),
+    [
+        (NOTHING, "AB401"),
+        (NO_ROUTE, "AB402"),
+        (DOTS, "AB403"),
+        (UNKNOWN, "AB404"),
+        (DOUBLE, "AB409"),
+        (EMPTY, "AB411"),
+        (SWAPPED, "AB412"),
+    ],
+)
+def test_a_cause_is_seen_from_outside(sessions, code):
+    assert set(codes(seen(*sessions))) == {code}
+
+
+@pytest.mark.parametrize(
+    ("sessions", "balancer", "code"),
+    [
+        (NOTHING, app("n1", "n2"), "AB401"),
+        (NO_ROUTE, app("n1", "n2"), "AB402"),
+        (DOTS, app("n1", "n2"), "AB403"),
+        (UNKNOWN, app("n1", "n2", "n3"), "AB404"),
+        (stuck(), app("n1", "n2", sticky="OTHER"), "AB405"),
+        (stuck(), app("n1", "n2", sticky=""), "AB405"),
+        (DOUBLE, app("n1", "n1"), "AB409"),
+        (stuck(), app("n1", "n2", "n2"), "AB409"),
+        (stuck(), app("n1", "n2", others=(("other", frozenset(["m1"])),)), "AB410"),
+        (stuck(), app("n1", "n2", ""), "AB411"),
+        (EMPTY, app("n1", ""), "AB411"),
+        (SWAPPED, app("n1", "n2"), "AB412"),
+        (
+            [*stuck(), session(9, ("n1", "a.n1"), ("n2", "b.n2"))],
+            app("n1", "n2", out=("n1",)),
+            "AB413",
+        ),
+    ],
+)
+def test_a_cause_is_seen_with_the_manager(sessions, balancer, code):
+    evidence = seen(*sessions, name=balancer.cookie, known=balancer.routes)
+    assert set(codes(evidence, balancer=balancer)) == {code}
+
+
+def test_a_node_that_ends_is_no_cause_of_its_own():
+    # All of n1 go elsewhere, and n1 answers nobody any more.
+    sessions = [
+        session(
+            n,
+            ("n1", f"{n}.n1"),
+            (f"n{2 + n % 2}", f"x.n{2 + n % 2}"),
+            (f"n{2 + n % 2}", f"x.n{2 + n % 2}"),
+        )
+        for n in range(4)
+    ]
+    for at, made in enumerate(sessions):
+        made.visits = [v._replace(ms=i * 1000 + at) for i, v in enumerate(made.visits)]
+    evidence = seen(*sessions)
+    assert len(evidence.violations) == 4 and codes(evidence) == []
+
+
+def test_balancers_with_the_same_routes_may_share_a_cookie():
+    balancer = app("n1", "n2", others=(("ws", frozenset(["n1", "n2"])),))
+    assert codes(seen(*stuck()), balancer=balancer) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "text", "code", "said"),
+    [
+        (PATH, "SID=a.n1; Path=/other", "AB406", "Path=/other"),
+        (PATH, "SID=a.n1", "AB406", "without Path"),
+        (DOMAIN, "SID=a.n1; Domain=example.org", "AB406", "Domain=example.org"),
+        (PREFIX, "SID=a.n1", "AB406", "beginning of its name"),
+        (ENDED, "SID=a.n1; Max-Age=0", "AB406", "an end that has passed"),
+        (SECURE, "SID=a.n1; Secure", "AB407", "http"),
+    ],
+)
+def test_a_cookie_that_is_not_sent_back_says_why(why, text, code, said):
+    sessions = [session(n, ("n1", ""), ("n2", "")) for n in range(3)]
+    for made in sessions:
+        issue = Issue(parse_set_cookie(text), why)
+        made.visits = [visit._replace(issues=(issue,)) for visit in made.visits]
+    (found,) = diagnose(seen(*sessions, name="SID"), CASE)
+    assert found.code == code and said in found.message and "SID was set 6 times" in found.message
+
+
+def test_a_cookie_that_is_removed_once_is_no_cause():
+    sessions = stuck()
+    gone = Issue(parse_set_cookie("SID=; Max-Age=0"), ENDED)
+    sessions[0].visits[-1] = sessions[0].visits[-1]._replace(issues=(gone,))
+    sessions[0].held = {}
+    assert codes(seen(*sessions, name="SID")) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "sticky", "expected"),
+    [
+        ("/?SID=abc", "SID", ["AB408"]),
+        ("/?SID=abc", "SID|sid", []),
+        ("/?xsid=abc", "SID|sid", ["AB408"]),
+        ("/", "SID", []),
+    ],
+)
+def test_a_url_hides_the_cookie_as_httpd_searches_it(target, sticky, expected):
+    case = CASE._replace(target=target)
+    assert codes(seen(*stuck()), case, app("n1", "n2", sticky=sticky)) == expected
+
+
+def test_without_the_manager_a_url_only_hides_the_cookie_where_sessions_move():
+    case = CASE._replace(target="/?SID=abc")
+    assert codes(seen(*stuck()), case) == []
+    sessions = [session(n, ("n1", "a.n1"), ("n2", "b.n2"), ("n1", "a.n1")) for n in range(3)]
+    assert codes(seen(*sessions), case) == ["AB408"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "balancer", "expected", "found"),
+    [
+        (None, None, ("n1",), []),
+        (2, None, (), []),
+        (1.4, None, (), ["AB414"]),
+        (1.5, None, (), []),
+        (2, app("n1", "n2", "n3"), (), ["AB414"]),
+        (2, None, ("n1", "n2", "n3"), ["AB414", "AB415"]),
+        (None, None, ("n1", "n3"), ["AB415"]),
+    ],
+)
+def test_shares_of_new_sessions_are_judged(limit, balancer, expected, found):
+    # Three sessions on n1, two on n2.
+    case = CASE._replace(max_imbalance=limit, expected=expected)
+    assert codes(seen(*stuck(5)), case, balancer) == found
+
+
+def test_every_finding_has_a_sentence_and_a_fix():
+    for sessions in (NOTHING, NO_ROUTE, DOTS, UNKNOWN, DOUBLE, EMPTY, SWAPPED):
+        for found in diagnose(seen(*sessions), CASE):
+            assert found.message.rstrip().endswith(".") and found.fix
+            assert found.result() == {
+                "code": found.code,
+                "message": found.message,
+                "fix": found.fix,
+            }
+
+
+def test_a_page_of_the_manager_says_who_was_out_before_or_after():
+    def member(url: str, route: str, usable: bool = True) -> Any:
+        return SimpleNamespace(url=url, values={"route": route}, usable=usable, accepts_new=usable)
+
+    def balancer(name: str, sticky: str, *members: Any) -> Any:
+        return SimpleNamespace(
+            name=name, values={"stickysession": sticky}, members={m.url: m for m in members}
+        )
+
+    before = {"app": balancer("app", "A|a", member("u1", "n1", False), member("u2", "n2"))}
+    after = {
+        "app": balancer("app", "A|a", member("u1", "n1"), member("u2", "n2"), member("u3", "n2")),
+        "same": balancer("same", "A", member("u4", "m1")),
+        "other": balancer("other", "B", member("u5", "m2")),
+    }
+    found = balancing("app", after, before)
+    assert (found.cookie, found.parameter) == ("A", "a")
+    assert found.is_out("n1") and not found.is_out("n2") and not found.is_out("n9")
+    assert found.others == (("same", frozenset(["m1"])),)
