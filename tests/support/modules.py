@@ -24,15 +24,18 @@ with patch_module_args(arguments):
 """
 
 
-def run(module: str, /, check: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
-    """Return the result of *module* with *options*; a traceback is an AssertionError."""
+def run(
+    module: str, /, check: bool = False, diff: bool = False, patience: float = 120, **options: Any
+) -> dict[str, Any]:
+    """Return the result of *module* with *options*, after *patience* seconds at the latest; a traceback is an
+    AssertionError."""
     arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
     done = subprocess.run(
         [sys.executable, "-c", _CODE, module],
         input=json.dumps(arguments),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         check=False,
     )

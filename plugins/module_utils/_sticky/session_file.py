@@ -33,12 +33,17 @@ class Kept(NamedTuple):
 def read(path: str, told_by: str) -> list[Kept]:
     """Return the sessions in *path*; none where there is no file. *told_by* says how nodes are told apart.
 
-    Raises :class:`StickyError` where the file is a link, somebody else's, open to others, none of ours, or of sessions
+    Raises :class:`StickyError` where the file is a link, in no folder of ours, somebody else's, open to others, none of ours, or of sessions
     whose nodes were told apart in another way.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
+        folder = os.path.dirname(os.path.abspath(path))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StickyError(
+                f"session_file: {folder} is no folder that can be written to; name another one, or make it first"
+            ) from None
         return []
     except OSError as problem:
         if os.path.islink(path):
