@@ -151,7 +151,7 @@ notes:
     that hides the cookie, AB409 a route of several nodes, AB410 two balancers with one cookie, AB411 a member without a
     route, AB412 a node that sets the route of another one, AB413 a node that was out, AB414 an imbalance above
     O(max_imbalance), AB415 an expected route that was never seen. AB410 and AB413 need O(manager_url).
-  - Each answer with 2xx or 3xx counts; others are RV(failed), and nothing is concluded from them.
+  - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.
 seealso:
   - module: webtier.apache_balancer.balancer_info
   - module: webtier.apache_balancer.balancer_member
@@ -213,7 +213,7 @@ requests:
   returned: success
   type: int
   sample: 200
-failed:
+failed_requests:
   description: How many of them had no answer with 2xx or 3xx.
   returned: success
   type: int

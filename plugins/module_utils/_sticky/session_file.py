@@ -33,8 +33,8 @@ class Kept(NamedTuple):
 def read(path: str, told_by: str) -> list[Kept]:
     """Return the sessions in *path*; none where there is no file. *told_by* says how nodes are told apart.
 
-    Raises :class:`StickyError` where the file is a link, in no folder of ours, somebody else's, open to others, none of ours, or of sessions
-    whose nodes were told apart in another way.
+    Raises :class:`StickyError` where the file is a link, in no folder of ours, somebody else's, open to others, none of
+    ours, or of sessions whose nodes were told apart in another way.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -333,7 +333,8 @@ class Evidence:
         return {
             "sessions": len(self.sessions),
             "requests": self.requests,
-            "failed": self.failed,
+            # Not "failed", by which Ansible knows a failed task.
+            "failed_requests": self.failed,
             "failures": self.failures,
             "violation_count": len(self.violations),
             "violations": [
