@@ -12,12 +12,15 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
-from .cookies import ENDED, SetCookie, route_in
+from .cookies import ENDED, Origin, SetCookie, default_path, route_in
 
 SAME, MOVED = "same", "moved"
 #: A route that any cookie can carry.
 ROUTE = re.compile(r"[A-Za-z0-9_-]{1,63}")
-_SHORT = 16
+# What is short, or made of words, is no secret.
+_PLAIN = re.compile(
+    r".{1,16}|(?=.{1,40}\Z)(?:[a-z0-9]{1,12}|[A-Z0-9]{1,12})(?:[-_](?:[a-z0-9]{1,12}|[A-Z0-9]{1,12}))*"
+)
 _STAYED = "it was answered by the same node as before"
 _SHOWN_VIOLATIONS, _SHOWN_FAILURES, _SHOWN_COOKIES = 20, 5, 50
 
@@ -103,7 +106,7 @@ class Carried:
 
     def is_route(self, text: str | None, known: frozenset[str]) -> bool:
         """Whether *text* is a route: one of *known*, or several values share it, or it stands alone, or there are few
-        of them and it is short. Anything else may be a secret."""
+        of them and it is short or made of words. Anything else may be a secret."""
         if text is None or text in known:
             return text is not None
         word = text[:-1] if text.endswith('"') else text
@@ -112,7 +115,12 @@ class Carried:
         if self.texts.get(text, 0) > 1 or text in self._bare or word in known:
             return True
         few = len(self.texts) <= max(4, len(self._values) // 2)
-        return few and len(word) <= _SHORT
+        return few and bool(_PLAIN.fullmatch(word))
+
+    @property
+    def is_varied(self) -> bool:
+        """Whether there are enough values to tell a route from an identifier."""
+        return len(self._values) >= 4
 
     def routes(self, known: frozenset[str]) -> list[str]:
         """Return the routes, sorted."""
@@ -123,6 +131,8 @@ class Carried:
     def last_parts(self, known: frozenset[str]) -> list[str]:
         """Return what follows the last separator where the first one stands inside the identifier."""
         lasts: dict[str, int] = {}
+        if len(self._separator) > 1:
+            return []
         for text, count in self.texts.items():
             if text is not None and text not in known and self._separator in text:
                 last = text.rpartition(self._separator)[2]
@@ -189,7 +199,6 @@ class Evidence:
         self._rows: dict[tuple[Any, ...], int] = {}
         self.carried: dict[str, Carried] = {}
         names = {visit.node for each in sessions for visit in each.visits} if named else set()
-        self.known = known
         self._likely = known | (names - {""})
         self._collect()
         self.name = name or self._guess()
@@ -211,7 +220,7 @@ class Evidence:
                     cookie = issue.cookie
                     row = (cookie.name, *cookie[2:8])
                     self._rows[row] = self._rows.get(row, 0) + 1
-                    if issue.unsent != ENDED:
+                    if cookie.name and issue.unsent != ENDED:
                         self._carried(cookie.name).add(cookie.value)
 
     def _carried(self, name: str) -> Carried:
@@ -325,6 +334,10 @@ class Evidence:
             self.failures.append(
                 {"client": session.number, "request": number, "reason": visit.reason}
             )
+
+    def paths(self, origin: Origin) -> set[str]:
+        """Return the paths of the cookie in question, as it was set by what *origin* is."""
+        return {row[1] or default_path(origin.path) for row in self._rows if row[0] == self.name}
 
     # For results.
 
