@@ -311,7 +311,10 @@ class _Doctor:
             )
         elif not lasts:
             unrouted = {
-                text: seen.issued.get(text, {}) for text in carried.texts if not self._is_any(text)
+                text: seen.issued.get(text, {})
+                for text in carried.texts
+                if text is None
+                or (not self._is_any(text) and (carried.is_varied or seen.violations))
             }
             if unrouted:
                 nodes = sorted({node for row in unrouted.values() for node in row if node})
@@ -479,6 +482,9 @@ class _Doctor:
         """AB410."""
         balancer = self._balancer
         if balancer is None or self._seen.url:
+            return
+        paths = self._seen.paths(self._case.origin)
+        if paths and "/" not in paths:
             return
         for other, routes in balancer.others:
             # With the same routes, as two schemes of one application have, either finds the node.

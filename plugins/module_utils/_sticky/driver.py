@@ -200,7 +200,7 @@ class Driver:
             if cookies:
                 lines += f"Cookie: {header(cookies)}\r\n"
             # Of several with one name, httpd takes the first.
-            client.sent = dict(reversed(cookies))
+            client.sent = {name: value for name, value in reversed(cookies) if name}
         client.request = f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1", "replace")
 
     # What connections tell.

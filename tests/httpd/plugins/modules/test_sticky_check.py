@@ -465,6 +465,21 @@ def test_a_node_that_was_out_is_the_cause(site, tmp_path):
     assert f"{moving} sessions moved, {moving} times in all" in result["msg"]
 
 
+@pytest.mark.parametrize("manager", [False, True])
+def test_a_node_that_dies_is_the_only_cause_or_none(site, manager):
+    with Backend("n1") as a, Backend("n2") as b, Backend("n3") as c:
+        members = [f"BalancerMember {node.url} route={node.route}" for node in (a, b, c)]
+        site.start(*members, "ProxySet stickysession=JSESSIONID")
+        timer = threading.Timer(3, a.kill)
+        timer.start()
+        result = site.check(path="api", interval=0.3, requests=20, manager=manager)
+        timer.join()
+    assert result["violation_count"] > 0
+    assert {each["before"] for each in result["violations"]} == {"n1"}
+    assert codes(result) == (["AB413"] if manager else [])
+    assert ("No cause was seen" in result["msg"]) is not manager
+
+
 def test_an_imbalance_is_found(site):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1") + " loadfactor=9", b.member("n2"), "ProxySet stickysession=SID")

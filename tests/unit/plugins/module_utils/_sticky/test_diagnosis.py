@@ -229,6 +229,30 @@ def test_balancers_with_the_same_routes_may_share_a_cookie():
     assert codes(seen(*stuck()), balancer=balancer) == []
 
 
+@pytest.mark.parametrize(("path", "found"), [("/", ["AB410"]), ("/shop", [])])
+def test_balancers_may_share_a_cookie_by_path(path, found):
+    balancer = app("n1", "n2", others=(("other", frozenset(["m1"])),))
+    sessions = stuck()
+    issue = Issue(parse_set_cookie(f"SID=id0.n1; Path={path}"), "")
+    sessions[0].visits[0] = sessions[0].visits[0]._replace(issues=(issue,))
+    assert codes(seen(*sessions, name="SID"), balancer=balancer) == found
+
+
+@pytest.mark.parametrize(
+    "route", ["node1", "appserver-prod-eu-1", "BACKEND_A_01", "aVeryLongRouteInOneWord"]
+)
+def test_one_client_alone_raises_no_alarm(route):
+    made = session(1, ("n1", f"abc.{route}"), ("n1", f"abc.{route}"))
+    assert codes(seen(made, name="SID")) == []
+
+
+def test_the_whole_value_may_be_the_route():
+    sessions = [
+        session(n, (f"n{n % 2}", f"r{n % 2}"), (f"n{n % 2}", f"r{n % 2}")) for n in range(4)
+    ]
+    assert codes(seen(*sessions, separator="Off", name="SID")) == []
+
+
 @pytest.mark.parametrize(
     ("why", "text", "code", "said"),
     [
