@@ -151,6 +151,7 @@ notes:
     that hides the cookie, AB409 a route of several nodes, AB410 two balancers with one cookie, AB411 a member without a
     route, AB412 a node that sets the route of another one, AB413 a node that was out, AB414 an imbalance above
     O(max_imbalance), AB415 an expected route that was never seen. AB410 and AB413 need O(manager_url).
+  - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.
 seealso:
   - module: webtier.apache_balancer.balancer_info

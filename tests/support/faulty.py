@@ -14,6 +14,7 @@ import itertools
 import re
 import socket
 import threading
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Callable, Iterable
@@ -41,6 +42,7 @@ class Faulty:
         self.respond = respond
         self.known: set[str] = set()
         self.paths: list[str] = []
+        self.headers: list[Message] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.node = self
         self._thread = threading.Thread(
@@ -96,6 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         node = self.server.node
         node.paths.append(self.path)
+        node.headers.append(self.headers)
         session, new = node.session(f"{self.headers.get('Cookie', '')} {self.path}")
         status, body = node.respond(self.path) if node.respond else (200, "")
         body += node.links.format(id=session) + f"<b>{node.name}</b>\n"

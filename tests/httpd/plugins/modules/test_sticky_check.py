@@ -607,6 +607,15 @@ def test_check_mode_asks_as_always(site):
     assert is_well(site.check(check=True))
 
 
+def test_headers_are_sent_and_their_secrets_hidden(site):
+    a = site.node("n1", "SID={id}.n1; Path=/")
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    result = site.check(headers={"Authorization": "Bearer hunter2-hunter2", "Accept": "text/html"})
+    assert "hunter2" not in json.dumps(result) and "text/html" in json.dumps(result)
+    assert a.headers[-1]["Authorization"] == "Bearer hunter2-hunter2"
+    assert a.headers[-1]["Accept"] == "text/html"
+
+
 def test_a_trace_shows_each_visit(site):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")

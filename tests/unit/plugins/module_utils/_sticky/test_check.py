@@ -1,0 +1,110 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
+    sticky_check_options,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.check import (
+    Plan,
+    make_plan,
+    secret_headers,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.cookies import Origin
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.driver import (
+    StickyError,
+)
+
+
+def plan(url: str = "http://shop.example.com", **options: Any) -> Plan:
+    defaults = {name: row.get("default") for name, row in sticky_check_options().items()}
+    return make_plan({**defaults, "url": url, **options})
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "origin", "address", "host", "target"),
+    [
+        (
+            "http://Shop.example.com",
+            {},
+            Origin("shop.example.com", "/", False),
+            ("shop.example.com", 80),
+            "shop.example.com",
+            "/",
+        ),
+        (
+            "https://[::1]:8443/a?b=c#d",
+            {"validate_certs": False},
+            Origin("::1", "/a", True),
+            ("::1", 8443),
+            "[::1]:8443",
+            "/a?b=c",
+        ),
+        (
+            "http://127.0.0.1:8080/a",
+            {"server_name": "shop.example.com"},
+            Origin("shop.example.com", "/a", False),
+            ("127.0.0.1", 8080),
+            "shop.example.com",
+            "/a",
+        ),
+    ],
+)
+def test_a_url_says_where_to_connect_and_what_to_ask_for(
+    url, options, origin, address, host, target
+):
+    made = plan(url, **options).target
+    assert (made.origin, made.address, made.host, made.target) == (origin, address, host, target)
+    assert (made.context is not None) == origin.https
+
+
+def test_concurrency_follows_the_clients():
+    assert [plan(clients=n).concurrency for n in (1, 20, 500)] == [1, 20, 50]
+    assert plan(clients=3, concurrency=10).concurrency == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"url": "ftp://shop"}, "url: ftp://shop is not possible"),
+        ({"url": "shop"}, "url: shop is not possible"),
+        ({"url": "http://shop:99999"}, "url: http://shop:99999 is not possible"),
+        ({"url": "http://a:hunter2@shop"}, "user and password belong in headers"),
+        ({"url": "http://shop/a b"}, "no white space"),
+        ({"url": "http://shop/\u00e4"}, "percent-encoded"),
+        ({"server_name": "a\r\nb"}, "control"),
+        ({"clients": 0}, "clients: 0 is less than 1"),
+        ({"requests": 0}, "requests: 0 is less than 1"),
+        ({"interval": -1}, "interval: -1 is less than 0"),
+        ({"concurrency": 1001}, "concurrency: 1001 is not possible; write 1 to 1000"),
+        ({"timeout": 0}, "timeout: 0 is not possible"),
+        ({"max_imbalance": 0.5}, "max_imbalance: 0.5 is less than 1"),
+        ({"separator": ".."}, "separator: '..' is not possible; write one character, or Off"),
+        ({"cookie": "a b"}, "cookie: 'a b' is no possible name"),
+        ({"url_parameter": "a;b"}, "url_parameter: 'a;b' is no possible name"),
+        ({"cookie": "a", "url_parameter": "a"}, "choose one"),
+        ({"served_by": {"header": "a b"}}, "served_by: 'a b' is no possible name"),
+        ({"served_by": {"regex": "("}}, "served_by: regex '(' is not possible"),
+        ({"served_by": {"regex": "(a)(b)"}}, "has 2 groups; put the name of the node in one"),
+        ({"headers": {"Host": "x"}}, "headers: Host is set by the check itself; use server_name"),
+        ({"headers": {"cookie": "x"}}, "headers: cookie is set by the check itself"),
+        ({"headers": {"A": "x\r\nB: y"}}, "'A' is not possible, or holds a control character"),
+        ({"headers": {"A:": "x"}}, "'A:' is not possible"),
+        ({"url": "https://shop", "ca_path": "/no/such"}, "ca_path: /no/such"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_value(options, said):
+    with pytest.raises(StickyError) as caught:
+        plan(**options)
+    assert said in str(caught.value) and "hunter2" not in str(caught.value)
+
+
+def test_headers_that_are_secrets_by_name_are_known():
+    headers = {"Authorization": "Basic x", "X-Api-Key": "k", "Accept": "text/html", "X-Token": ""}
+    assert secret_headers({"headers": headers}) == {"Basic x", "k"}
