@@ -192,7 +192,7 @@ class _Doctor:
         elif (
             balancer
             and given
-            and given not in (balancer.parameter if case.parameter else balancer.cookie,)
+            and given != (balancer.parameter if case.parameter else balancer.cookie)
         ):
             yield Finding(
                 "AB405",
@@ -233,8 +233,8 @@ class _Doctor:
     def _no_route(self, names: str, nodes: str = "") -> Finding:
         return Finding(
             "AB402",
-            f"{names} was set{nodes}, but no value has a route behind {self._separator}: httpd spreads such requests"
-            " over all members.",
+            f"{names} was set{nodes} without a route behind {self._separator}: httpd spreads such requests over all"
+            " members.",
             "Let the application append it (Tomcat: jvmRoute), or httpd set a cookie of its own, "
             + route_cookie(self._shown),
         )
@@ -265,14 +265,12 @@ class _Doctor:
                 " Domain)",
                 ENDED: "with an end that has passed (Max-Age or Expires)",
             }[why]
-            if why == PATH and cookie.path is None:
-                reason = f"without Path, so that it belongs to the folder of {origin.path}"
             yield Finding(
                 "AB406",
                 f"{was} {reason}: browsers do not send it back.",
                 {
                     PATH: "Let it be set with Path=/; where the proxy adds or cuts a path: ProxyPassReverseCookiePath"
-                    f" {cookie.path or '/'} /",
+                    f" {cookie.path} /",
                     DOMAIN: "Let it be set without Domain; or let the proxy change it: ProxyPassReverseCookieDomain"
                     f" {cookie.domain} {origin.host}",
                     PREFIX: f"Set it as its name says, or rename it to {cookie.name.split('-')[-1]}.",

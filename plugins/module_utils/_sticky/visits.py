@@ -198,6 +198,8 @@ class Evidence:
         self.held = False
         self._rows: dict[tuple[Any, ...], int] = {}
         self.carried: dict[str, Carried] = {}
+        # Most cookies that end at once were only removed.
+        self._ended: dict[str, Carried] = {}
         names = {visit.node for each in sessions for visit in each.visits} if named else set()
         self._likely = known | (names - {""})
         self._collect()
@@ -220,7 +222,11 @@ class Evidence:
                     cookie = issue.cookie
                     row = (cookie.name, *cookie[2:8])
                     self._rows[row] = self._rows.get(row, 0) + 1
-                    if cookie.name and issue.unsent != ENDED:
+                    if issue.unsent == ENDED:
+                        self._ended.setdefault(cookie.name, Carried(self.separator)).add(
+                            cookie.value
+                        )
+                    elif cookie.name:
                         self._carried(cookie.name).add(cookie.value)
 
     def _carried(self, name: str) -> Carried:
@@ -234,6 +240,7 @@ class Evidence:
         carriers += [
             name for name, carried in self.carried.items() if carried.last_parts(self._likely)
         ]
+        carriers += [name for name, ended in self._ended.items() if ended.routes(self._likely)]
         return carriers[0] if carriers else ""
 
     def carriers(self) -> list[str]:

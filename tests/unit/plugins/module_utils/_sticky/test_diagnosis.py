@@ -257,7 +257,6 @@ def test_the_whole_value_may_be_the_route():
     ("why", "text", "code", "said"),
     [
         (PATH, "SID=a.n1; Path=/other", "AB406", "Path=/other"),
-        (PATH, "SID=a.n1", "AB406", "without Path"),
         (DOMAIN, "SID=a.n1; Domain=example.org", "AB406", "Domain=example.org"),
         (PREFIX, "SID=a.n1", "AB406", "beginning of its name"),
         (ENDED, "SID=a.n1; Max-Age=0", "AB406", "an end that has passed"),
