@@ -278,6 +278,9 @@ class Driver:
             self._ready.append(client)
         connection.client = None
         self._idle.append(connection)
+        if not client.left and not self._ready and not self._due:
+            # Nobody needs it any more, and a server with few threads may have no room for others beside it.
+            connection.close()
 
     def _ms(self) -> int:
         return int((time.monotonic() - self._begun) * 1000)
