@@ -265,23 +265,23 @@ class Declaration:
         values: dict[str, Value | None] = dict(self.proxy_set or {})
         lines = balancer.cookies if balancer else []
         current = str(balancer.values.get("stickysession", "")) if balancer else ""
-        name, bar, parameter = current.partition("|")
+        name, mark, parameter = current.partition("|")
         ours = name in [line.header.cookie.name for line in lines]
         if "stickysession" in values:
             return values
         if self.cookie is None:
-            if STICKY_COOKIE in self.reset and ours and not bar:
+            if STICKY_COOKIE in self.reset and ours and not mark:
                 values["stickysession"] = None
             return values
         if PARAMETERS in self.purge and self.proxy_set is not None:
-            current = bar = parameter = ""
+            current = mark = parameter = ""
         if current and not ours and name != self.cookie.name and balancer:
             place = balancer.settings["stickysession"].place
             raise DeclarationError(
                 f"balancer {self.name}: stickysession is {current} ({place}), but the sticky_cookie is called"
                 f" {self.cookie.name}; declare stickysession: {self.cookie.name}, or give the cookie that name"
             )
-        values["stickysession"] = self.cookie.name + bar + parameter
+        values["stickysession"] = self.cookie.name + mark + parameter
         return values
 
 

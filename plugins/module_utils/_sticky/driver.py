@@ -214,7 +214,8 @@ class Driver:
     ) -> None:
         """The client of *connection* has its answer."""
         client = connection.client
-        assert client is not None
+        if client is None:
+            return
         self.answered = True
         sent, node, text, cookies = client.sent, "", "", []
         location = b""
@@ -259,7 +260,8 @@ class Driver:
     def fail(self, connection: _Connection, reason: str) -> None:
         """The client of *connection* gets no answer."""
         client = connection.client
-        assert client is not None
+        if client is None:
+            return
         if not self.answered and connection.is_opening:
             self.fatal = f"{self.target.host}: {reason}"
         self._over(connection, client, Visit(self._ms(), 0, "", client.sent, (), reason))
@@ -336,16 +338,20 @@ class _Connection:
         """Whether it has not come to the request yet."""
         return self._state in (_CONNECTING, _GREETING)
 
+    @property
+    def _may_ask_again(self) -> bool:
+        """Whether the server ended a kept connection between two requests: browsers ask again then, once."""
+        return self._used and not self._again and not self._in and self._body is None
+
     def ask(self, client: Client, now: float) -> None:
         """Send the request of *client*."""
         self.client = client
         self.deadline = now + self._driver.target.timeout
         self._again = False
-        self._begin()
+        self._begin(client.request)
 
-    def _begin(self) -> None:
-        assert self.client is not None
-        self._left = self.client.request
+    def _begin(self, request: bytes) -> None:
+        self._left = request
         self._in = b""
         self._body = None
         if self._sock is None:
@@ -394,11 +400,10 @@ class _Connection:
         if self._state == _CONNECTING and self._tries < len(self._driver.addresses):
             self.close()
             self._run(self._connect)
-        elif self._used and not self._again and not self._in and self._body is None:
-            # The server ended the kept connection between two requests; browsers ask again, once.
+        elif self.client is not None and self._may_ask_again:
             self.close()
             self._again = True
-            self._begin()
+            self._begin(self.client.request)
         else:
             self._fail(_said(problem, bool(self._in) or self._body is not None))
 
