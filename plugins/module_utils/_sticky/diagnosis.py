@@ -125,9 +125,10 @@ def diagnose(evidence: Evidence, case: Case, balancer: Balancing | None = None) 
 
 
 def route_cookie(balancer: str) -> str:
-    """Return the lines by which httpd itself sets a cookie with the route."""
+    """Return how httpd itself is made to set a cookie with the route."""
     return (
-        f'inside <Proxy "balancer://{balancer}/">: Header add Set-Cookie'
+        f"sticky_cookie: {{}} of the module balancer for {balancer} (in the role: application: generic); by hand, in"
+        f' <Proxy "balancer://{balancer}/">: Header add Set-Cookie'
         ' "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax" env=BALANCER_ROUTE_CHANGED'
         " and ProxySet stickysession=ROUTEID"
     )
@@ -217,7 +218,7 @@ class _Doctor:
             return Finding(
                 "AB401",
                 f"no link and no redirect in {self._sessions()} has {case.parameter}=, so no session began.",
-                "Let the application write its session into URLs, or keep sessions in a cookie: "
+                "Let the application write its session into URLs, or let httpd set a cookie, "
                 + route_cookie(self._shown),
             )
         others = sorted(name for name in seen.carried if name != self._name)

@@ -114,7 +114,7 @@ def _circumstances(
 
 
 def _numbers(result: Mapping[str, Any], nodes: Mapping[str, Node], expect: str) -> Html:
-    wrong, failed = violated(result, expect), int(result.get("failed") or 0)
+    wrong, failed = violated(result, expect), int(result.get("failed_requests") or 0)
     told = sum(1 for name in nodes if name)
     rows = [
         (count(int(result.get("sessions") or 0), "session"), ""),

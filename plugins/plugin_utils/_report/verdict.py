@@ -60,7 +60,7 @@ def violated(result: Mapping[str, Any], expect: str = "same") -> int:
 
 
 def _problems(result: Mapping[str, Any], expect: str) -> Iterator[str]:
-    sessions, failed = int(result.get("sessions") or 0), int(result.get("failed") or 0)
+    sessions, failed = int(result.get("sessions") or 0), int(result.get("failed_requests") or 0)
     wrong = violated(result, expect)
     if not sessions:
         yield "No session was made, so nothing was proven."
@@ -136,7 +136,7 @@ def _headline(
         proven = f"All {sessions} sessions {stayed}"
     if violated(result, expect) or not _told(result):
         return problems[0]
-    if result.get("failed"):
+    if result.get("failed_requests"):
         return f"{proven}, but {problems[0]}"
     if problems:
         return f"{proven}, but {count(len(problems), 'finding says', 'findings say')} that not all is well."

@@ -16,7 +16,7 @@ from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._report.ve
 FINE = {
     "sessions": 3,
     "requests": 6,
-    "failed": 0,
+    "failed_requests": 0,
     "violations": [],
     "violation_count": 0,
     "distribution": {
@@ -76,7 +76,7 @@ def test_sessions_that_had_to_move_and_did_not_are_a_problem():
 
 
 def test_a_request_without_an_answer_is_a_problem_although_no_session_moved():
-    judged = judge(failed=1)
+    judged = judge(failed_requests=1)
     assert judged.problems == ["1 of 6 requests got no answer 2xx or 3xx."]
     assert judged.headline == (
         "All 3 sessions stayed on their node, but 1 of 6 requests got no answer 2xx or 3xx."
@@ -103,7 +103,7 @@ def test_answers_that_tell_no_node_prove_nothing(distribution):
 
 
 def test_a_site_that_never_answers_is_blamed_for_that_only():
-    judged = judge(distribution={}, failed=6)
+    judged = judge(distribution={}, failed_requests=6)
     assert judged.problems == ["6 of 6 requests got no answer 2xx or 3xx."]
     assert judged.headline == judged.problems[0]
 
