@@ -6,8 +6,8 @@
 ``requests``: how many were made. ``failed``: what went wrong, one text each. ``paths``: the nodes
 a client met, in their order, with the number of clients: ``{"node1": 25, "node2 node1": 25}`` are
 25 that stayed and 25 that moved once. ``cookies``: how many times a session cookie was issued.
-``lost``: how many times a session was not the one it had been: it counts its visits, and an
-application that is told a name at the first one knows it from then on.
+``lost``: how many times a session was not the one it had been: it counts its visits, and knows the
+name that the client told it, which tells it again when it was forgotten.
 
 With ``--jar`` the clients go on where those of the last run stopped, and their paths begin there.
 With ``--links`` they refuse cookies and follow the link ``next`` of each answer, as a browser
@@ -37,6 +37,7 @@ class Client:
         self.cookies: dict[str, str] = {}
         self.link = ""
         self.visits = 0
+        self.known = False  # to the application, by its name
         self.nodes: list[str] = []
         self.issued = 0
         self.lost = 0
@@ -49,6 +50,7 @@ class Client:
             "cookies": self.cookies,
             "link": self.link,
             "visits": self.visits,
+            "known": self.known,
             "node": self.nodes[-1],
         }
 
@@ -58,6 +60,7 @@ class Client:
         self.cookies = kept["cookies"]
         self.link = kept["link"]
         self.visits = kept["visits"]
+        self.known = kept["known"]
         self.nodes = [kept["node"]]
 
     def run(self, url: str, host: str, requests: int) -> None:
@@ -85,7 +88,7 @@ class Client:
         headers = {"Host": host}
         if self.cookies and not self.links:
             headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
-        target = path if self.visits else f"{path}?name={self.name}"
+        target = path if self.known else f"{path}?name={self.name}"
         if self.links and self.link:
             target = urljoin(path, self.link)
         connection.request("GET", target, headers=headers)
@@ -99,7 +102,8 @@ class Client:
                 self.cookies[name] = morsel.value
                 self.issued += name == self.cookie
         answer = json.loads(body)
-        self.lost += answer["visits"] <= self.visits or answer.get("name", self.name) != self.name
+        self.known = answer.get("name", self.name) == self.name
+        self.lost += answer["visits"] <= self.visits or not self.known
         self.visits = answer["visits"]
         self.link = answer.get("next", "")
         node = response.headers["X-Served-By"]
