@@ -47,7 +47,9 @@ def visit(client: Client, url: str, host: str) -> str:
     return " ".join(went)
 
 
-def begin(url: str, host: str, new: list[str], about: str, least: int) -> tuple[list[str], list[Client]]:
+def begin(
+    url: str, host: str, new: list[str], about: str, least: int
+) -> tuple[list[str], list[Client]]:
     """Begin sessions until each of `new` has got one, and the node `about` has `least`; return where they are,
     and those of that node."""
     deadline = time.monotonic() + PATIENCE
