@@ -1,7 +1,9 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clients with a cookie jar each, all at the same time, and where their requests went, as JSON.
+"""Clients with a cookie jar each, and where their requests went, as JSON.
+
+They begin one after the other, so that each node gets its share of them, and go on all at the same time.
 
 ``requests``: how many were made. ``failed``: what went wrong, one text each. ``paths``: the nodes
 a client met, in their order, with the number of clients: ``{"node1": 25, "node2 node1": 25}`` are
@@ -131,8 +133,13 @@ def main() -> None:
     for client, resumed in zip(clients, kept):
         client.resume(resumed)
 
+    left = {client: options.requests for client in clients}
+    for client in clients:
+        if not client.nodes:
+            client.run(options.url, options.host, 1)
+            left[client] -= 1
     threads = [
-        threading.Thread(target=client.run, args=(options.url, options.host, options.requests))
+        threading.Thread(target=client.run, args=(options.url, options.host, left[client]))
         for client in clients
     ]
     for thread in threads:
