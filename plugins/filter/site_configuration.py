@@ -22,13 +22,12 @@ def site_configuration(
     main_file: str,
     server_name: str = "",
     existing_listen: Sequence[Any] = (),
-    existing_files: Sequence[str] = (),
     member_defaults: Mapping[str, Any] | None = None,
     modules: Iterable[str] = (),
     manager_address: str = "",
     manager_port: int = 8406,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return ``modules``, ``files`` and ``balancers`` as the module ``configuration`` takes them."""
+    """Return ``modules``, ``files``, ``balancers`` and ``purge`` as the module ``configuration`` takes them."""
     manager = Manager(manager_address, manager_port) if manager_address else None
     read_sites = read_all(sites, member_defaults or {}, manager)
     found = problems(read_sites, manager)
@@ -46,14 +45,11 @@ def site_configuration(
     ]
     texts = {main_file: needs.main_text(read_sites, folder, server_name, existing_listen)}
     texts.update((needs.site_file(folder, s), needs.site_text(s, folder)) for s in read_sites)
-    kept = {*texts, *(balancer["path"] for balancer in balancers)}
     return {
         "modules": [{"name": name} for name in sorted({*needs.modules(read_sites), *modules})],
-        "files": [
-            *({"path": path, "content": text, "mode": "0644"} for path, text in texts.items()),
-            *({"path": path, "state": "absent"} for path in existing_files if path not in kept),
-        ],
+        "files": [{"path": path, "content": text, "mode": "0644"} for path, text in texts.items()],
         "balancers": balancers,
+        "purge": needs.purge(folder),
     }
 
 

@@ -194,6 +194,16 @@ def configuration_options() -> Spec:
             "default": [],
             "options": {**balancer_options(), **manager_options()},
         },
+        "purge": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "folder": {"type": "path", "required": True},
+                "patterns": {"type": "list", "elements": "str", "default": ["*.conf"]},
+                "contains": {"type": "str", "required": True},
+            },
+        },
     }
 
 

@@ -8,6 +8,10 @@ Private to this collection. Reads files and asks httpd; writes nothing.
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
+import os
+import re
 from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, Sequence
 
 from ._balancer import codec
@@ -44,6 +48,15 @@ class FileWish(NamedTuple):
     mode: int | None = None
 
 
+class PurgeWish(NamedTuple):
+    """Files to remove: those in *folder*, not below it, whose name matches one of *patterns* (fnmatch) and in which
+    *contains*, a regular expression, is found, as far as nothing else is declared about them."""
+
+    folder: str
+    patterns: Sequence[str]
+    contains: str
+
+
 class BalancerWish(NamedTuple):
     """One balancer as declared, and where it belongs: *vhosts* are exactly those of these labels. With *access* the
     running httpd is changed as well."""
@@ -78,6 +91,7 @@ class Request(NamedTuple):
     files: Sequence[FileWish] = ()
     modules: Sequence[ModuleWish] = ()
     balancers: Sequence[BalancerWish] = ()
+    purge: Sequence[PurgeWish] = ()
     select: Callable[[Configuration], Sequence[BalancerWish]] | None = None
     guard: Callable[[Plan, Layer], None] | None = None
 
@@ -110,6 +124,7 @@ def prepare(instance: Instance, request: Request) -> Plan:
     _check_once(fileset, request)
     for file in request.files:
         _put(fileset, file)
+    _purge(fileset, request)
     view, refusal = _view(instance, fileset, request) if instance.installed else (None, None)
     root = view.root if view else _documents(fileset, request)
     configuration = codec.read(root)
@@ -202,6 +217,34 @@ def _put(fileset: FileSet, wish: FileWish) -> None:
         fileset.write(wish.path, wish.content, wish.owner, wish.group, wish.mode)
     else:
         fileset.remove(wish.path)
+
+
+def _purge(fileset: FileSet, request: Request) -> None:
+    declared = {wish.path for wish in request.files}
+    declared |= {wish.path for wish in request.balancers if wish.path}
+    kept = {fileset.real(path) for path in declared}
+    for wish in request.purge:
+        contains = _pattern(wish.contains)
+        if not os.path.isabs(wish.folder):
+            raise ConfigurationError(f"purge: {wish.folder} is no absolute path")
+        with contextlib.suppress(FileNotFoundError):
+            for name in sorted(os.listdir(wish.folder)):
+                path = os.path.join(wish.folder, name)
+                if not any(fnmatch.fnmatchcase(name, pattern) for pattern in wish.patterns):
+                    continue
+                if os.path.isfile(path) and fileset.real(path) not in kept:
+                    content = fileset.read(path)
+                    if content is not None and contains.search(decode(content)):
+                        fileset.remove(path)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text, re.MULTILINE)
+    except re.error as problem:
+        raise ConfigurationError(
+            f"purge: contains: {text!r} is no regular expression: {problem}"
+        ) from None
 
 
 def _own(fileset: FileSet, wish: BalancerWish) -> None:

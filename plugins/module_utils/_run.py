@@ -25,6 +25,7 @@ from ._configuration import (
     BalancerWish,
     ConfigurationError,
     FileWish,
+    PurgeWish,
     Request,
     server,
 )
@@ -154,11 +155,14 @@ def _configuration(module: AnsibleModule) -> dict[str, Any]:
         files=[_file_wish(options) for options in params["files"]],
         modules=[ModuleWish(m["name"], m["state"] == "present") for m in params["modules"]],
         balancers=[_balancer_wish(options) for options in params["balancers"]],
+        purge=[PurgeWish(p["folder"], p["patterns"], p["contains"]) for p in params["purge"]],
     )
     instance = _instance(params)
     if params["state"] == "rolled_back":
-        if request != Request([], [], []):
-            raise ConfigurationError("state rolled_back takes no files, modules or balancers")
+        if any(request):
+            raise ConfigurationError(
+                "state rolled_back takes no files, modules, balancers or purge"
+            )
         outcome = _warned(module, roll_back(instance, **_how(module)))
     else:
         outcome = _warned(module, carry_out(instance, request, **_how(module)))

@@ -89,6 +89,30 @@ options:
         type: str
         choices: [present, absent]
         default: present
+  purge:
+    description:
+      - Files to remove that an earlier task has made and that this one no longer declares.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      folder:
+        description:
+          - Absolute path of the folder that they are in. The folders in it are left alone.
+        type: path
+        required: true
+      patterns:
+        description:
+          - What their names look like, one of these is enough; V(*) and V(?) stand for other characters.
+        type: list
+        elements: str
+        default: ["*.conf"]
+      contains:
+        description:
+          - A regular expression by which the files are known that may be removed, such as a comment that says who
+            has made them. C(^) is the begin of each line.
+        type: str
+        required: true
 seealso:
   - module: webtier.apache_balancer.balancer
   - module: webtier.apache_balancer.graceful_reload
@@ -130,6 +154,17 @@ EXAMPLES = r"""
 
 - name: Let httpd load what has changed, if anything has
   webtier.apache_balancer.graceful_reload:
+
+- name: These balancers and no others that a play has made
+  webtier.apache_balancer.configuration:
+    files:
+      - path: /etc/apache2/load_balancer/shop.conf
+        content: |
+          # Made by Ansible
+          ProxyPass "/" "balancer://shop/"
+    purge:
+      - folder: /etc/apache2/load_balancer
+        contains: ^# Made by Ansible
 
 - name: Go back to what was loaded last
   webtier.apache_balancer.configuration:

@@ -33,6 +33,15 @@ SCHEME_MODULES = {
 _TLS_SCHEMES = {"https", "wss", "h2"}
 
 
+def purge(folder: str) -> list[dict[str, Any]]:
+    """Return how the files of sites and balancers in *folder* are known, as the module ``configuration`` takes it.
+    Whatever else lies there was made by somebody else."""
+    return [
+        {"folder": folder, "contains": f"^{re.escape(_MADE_BY.partition(';')[0])}"},
+        {"folder": folder, "patterns": ["*+*.conf"], "contains": "^<Proxy "},
+    ]
+
+
 def balancer_file(folder: str, site: Site, balancer: Mapping[str, Any]) -> str:
     """Return the path of a balancer's file. No name contains a ``+``, so each path is unique."""
     return f"{folder}/{site.name}+{balancer['name']}.conf"

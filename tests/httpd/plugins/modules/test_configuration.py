@@ -218,6 +218,44 @@ def test_rolling_back_restores_what_was_loaded_last(
     assert "takes no files" in configuration(state="rolled_back", files=new)["msg"]
 
 
+def test_files_that_are_declared_no_more_are_purged_and_no_others(running, configuration):
+    made = "# Made by us\n"
+    for name in ("kept.conf", "gone.conf", "gone.txt", "sub/kept.conf"):
+        running.write(f"conf/{name}", made)
+    running.write("conf/foreign.conf", "# By hand. # Made by us\n")
+    purge = [{"folder": str(running.root / "conf"), "contains": "^# Made by us"}]
+    options = {"files": [file(running, "conf/kept.conf", made)], "purge": purge}
+    foretold = configuration(**options, check=True, diff=True)
+    assert foretold["changed"] is True
+    assert [d["before_header"] for d in foretold["diff"]] == [f"{running.root}/conf/gone.conf"]
+    assert (running.root / "conf/gone.conf").exists()
+    assert configuration(**options)["changed"] is True
+    left = sorted(path.name for path in (running.root / "conf").rglob("*") if path.is_file())
+    assert left == ["app.conf", "foreign.conf", "gone.txt", "kept.conf", "kept.conf"]
+    assert configuration(**options)["changed"] is False
+
+
+def test_a_file_that_is_still_included_is_not_purged_away(running, configuration):
+    running.write("conf/site.conf", f"Include {running.root}/made/app.conf\n")
+    running.write("made/app.conf", "# Made by us\n")
+    purge = [{"folder": str(running.root / "made"), "contains": "Made by us"}]
+    result = configuration(purge=purge)
+    assert result["failed"] and "conf/site.conf:1" in result["msg"]
+    assert (running.root / "made/app.conf").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"folder": "conf", "contains": ""}, "no absolute path"),
+        ({"folder": "/x", "contains": "("}, "no regular expression"),
+    ],
+)
+def test_a_purge_that_cannot_be_meant_is_refused(running, configuration, options, message):
+    result = configuration(purge=[options])
+    assert result.get("failed") is True and message in result["msg"]
+
+
 def test_backups_lie_where_httpd_does_not_read(running, configuration):
     before = (running.root / "conf/app.conf").read_text()
     result = configuration(files=[file(running, "conf/app.conf", GOOD)], backup=True)

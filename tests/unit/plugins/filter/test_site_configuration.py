@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
+
 import pytest
 from ansible.errors import AnsibleFilterError
 
@@ -58,11 +61,14 @@ def test_everything_a_site_needs_comes_back_for_one_call():
     ]
 
 
-def test_files_of_earlier_runs_that_are_needed_no_more_are_removed_and_no_others():
-    earlier = ["/etc/lb/shop.conf", "/etc/lb/shop+app.conf", "/etc/lb/old.conf"]
-    declared = site_configuration(SITES, **PLACES, existing_files=earlier)
-    absent = [file for file in declared["files"] if file.get("state") == "absent"]
-    assert absent == [{"path": "/etc/lb/old.conf", "state": "absent"}]
+def test_files_of_sites_and_balancers_are_known_by_what_stands_in_them():
+    made, balancers = site_configuration(SITES, **PLACES)["purge"]
+    texts = {file["path"]: file["content"] for file in site_configuration(SITES, **PLACES)["files"]}
+    assert made["folder"] == balancers["folder"] == "/etc/lb"
+    assert re.match(made["contains"], texts["/etc/lb/shop.conf"])
+    assert not re.search(made["contains"], "# Made by hand")
+    assert fnmatch.fnmatch("shop+app.conf", balancers["patterns"][0])
+    assert set(made) | set(balancers) == set(configuration_options()["purge"]["options"])
 
 
 def test_modules_come_beside_those_that_are_needed_and_once():
