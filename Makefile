@@ -11,7 +11,7 @@ export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
 lint := ruff types yamllint ansible-lint reuse changelog
-tests := $(lint) units httpd load browser demo-check sanity integration
+tests := $(lint) units httpd load many browser demo-check sanity integration
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -69,6 +69,10 @@ httpd: setup ## tests on a real, private httpd
 load: setup ## changes of a httpd that many sessions use all the while
 	@tools/debian-packages apache2-bin procps
 	pytest tests/httpd/load $(ARGS)
+
+many: setup ## many proxies in one play
+	@tools/debian-packages apache2-bin procps
+	pytest tests/many $(ARGS)
 
 browser: setup ## the report and the demo's page in a real browser, without a screen
 	@tools/debian-packages chromium fonts-dejavu-core apache2-bin procps

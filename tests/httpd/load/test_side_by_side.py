@@ -11,17 +11,13 @@ does wrong is asserted too: should a newer release do it right, then what is sai
 from __future__ import annotations
 
 import html
-import json
-import os
 import re
-import subprocess
-import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.tests.support import playbook
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
     BINARY,
@@ -53,39 +49,11 @@ class Done(NamedTuple):
 
 def play(folder: Path, tasks: list[dict[str, Any]]) -> list[Done]:
     """Run *tasks* by ansible-playbook on this machine, and go on where one fails."""
-    book = folder / "playbook.json"
     tasks = [{**task, "ignore_errors": True} for task in tasks]
-    book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-    collections = next(p for p in Path(__file__).parents if (p / "galaxy.yml").exists())
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(collections / ".build" / "collections"),
-        "ANSIBLE_HOME": str(folder / "ansible"),
-        "ANSIBLE_PIPELINING": "1",
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-    }
-    program = Path(sys.executable).with_name("ansible-playbook")
-    host = f"here ansible_connection=local ansible_python_interpreter={sys.executable}\n"
-    inventory = folder / "inventory"
-    inventory.write_text(host)
-    done = subprocess.run(
-        [str(program), "--inventory", str(inventory), str(book)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    found = []
-    for task in json.loads(done.stdout[done.stdout.index("{") :])["plays"][0]["tasks"]:
-        begin, end = (
-            datetime.fromisoformat(task["task"]["duration"][key].rstrip("Z"))
-            for key in ("start", "end")
-        )
-        seconds = (end - begin).total_seconds()
-        found.append(Done(task["task"]["name"], seconds, task["hosts"]["here"]))
-    return found
+    plays = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
+    played = playbook.play(folder, plays, {"here": {}})
+    assert played.status == 0, played
+    return [Done(task.name, task.seconds, task.results["here"]) for task in played.tasks]
 
 
 def statuses(httpd: PrivateHttpd, port: int, host: str = "") -> dict[str, list[str]]:

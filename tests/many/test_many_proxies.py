@@ -1,0 +1,189 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many proxies in one play: all of them become what is declared, and one that cannot stays as it was and stops none of
+the others."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from pathlib import Path
+from typing import Any, Dict, Iterator
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.tests.support import playbook
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    BINARY,
+    PrivateHttpd,
+)
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import MANAGER
+
+Proxies = Dict[str, PrivateHttpd]
+
+HTTPD = {
+    "binary": BINARY,
+    "server_root": "{{ root }}",
+    "config_file": "{{ root }}/httpd.conf",
+}
+BALANCER_OF_ALL = {
+    "name": "app",
+    "path": "{{ root }}/load_balancer/app.conf",
+    "members": [
+        {"url": "http://127.0.0.1:1", "route": "n1", "loadfactor": "{{ weight }}"},
+        {"url": "http://127.0.0.1:2", "route": "n2"},
+    ],
+    "proxy_set": {"stickysession": "SID", "growth": 5},
+    "manager_url": ["{{ manager_url }}"],
+}
+SITE = MANAGER + (
+    "Include {{ root }}/load_balancer/app.conf\n"
+    "ProxyPass / balancer://app/\n"
+    "{% if listen is defined %}Listen 127.0.0.1:{{ listen }}\n{% endif %}"
+)
+CONVERGE = [
+    {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [
+            {
+                "name": "Configure",
+                "webtier.apache_balancer.configuration": {
+                    "httpd": HTTPD,
+                    "files": [{"path": "{{ root }}/conf/site.conf", "content": SITE}],
+                    "balancers": [BALANCER_OF_ALL],
+                },
+            },
+            {
+                "name": "Reload",
+                "webtier.apache_balancer.graceful_reload": {
+                    "httpd": HTTPD,
+                    "manager_url": ["{{ manager_url }}"],
+                },
+            },
+        ],
+    }
+]
+ROLL_BACK = [
+    {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [
+            {
+                "name": "Roll back",
+                "webtier.apache_balancer.configuration": {"httpd": HTTPD, "state": "rolled_back"},
+            }
+        ],
+    }
+]
+
+
+@pytest.fixture(
+    scope="module", params=[8, pytest.param(50, marks=pytest.mark.long)], ids="{} proxies".format
+)
+def proxies(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[Proxies]:
+    """Running proxies, by host name, that balance nothing yet."""
+    folder = tmp_path_factory.mktemp("proxies")
+    with contextlib.ExitStack() as stack:
+        found = {}
+        for number in range(request.param):
+            httpd = stack.enter_context(
+                PrivateHttpd(folder / f"p{number}", *BALANCER, "authz_host", "alias")
+            )
+            httpd.write("conf/site.conf", MANAGER)
+            found[f"proxy{number:02}"] = httpd.start()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def hosts(proxies: Proxies) -> dict[str, dict[str, Any]]:
+    """The variables of each host."""
+    return {
+        name: {
+            "root": str(httpd.root),
+            "manager_url": f"http://127.0.0.1:{httpd.port}/balancer-manager",
+            "weight": 1,
+        }
+        for name, httpd in proxies.items()
+    }
+
+
+def weight_of(httpd: PrivateHttpd) -> str:
+    """What the running httpd says of the first member: its weight."""
+    page = httpd.get("/balancer-manager", {"Host": "localhost"}).body
+    row = page[page.index(">http://127.0.0.1:1<") :]
+    return row.split("<td>")[3].partition("<")[0]
+
+
+def picture(httpd: PrivateHttpd) -> dict[str, bytes]:
+    """Every file of its configuration."""
+    found = [httpd.config_file]
+    for folder in ("conf", "load_balancer"):
+        found += sorted((httpd.root / folder).glob("*"))
+    return {str(path): path.read_bytes() for path in found}
+
+
+def test_all_of_them_become_what_is_declared_and_then_nothing_changes(
+    proxies: Proxies, hosts, tmp_path: Path
+) -> None:
+    first = playbook.play(tmp_path, CONVERGE, hosts, "--forks=10")
+    assert first.status == 0, first
+    configured = first.of("Configure")
+    assert set(configured) == set(proxies)
+    for result in configured.values():
+        assert result["changed"] and result["validated"] == "rehearsed", result
+    assert {weight_of(httpd) for httpd in proxies.values()} == {"1.00"}
+    again = playbook.play(tmp_path, CONVERGE, hosts, "--forks=10")
+    assert {name: stats["changed"] for name, stats in again.stats.items()} == dict.fromkeys(
+        proxies, 0
+    )
+
+
+def test_one_that_fails_its_preflight_stays_as_it_was_and_stops_none_of_the_others(
+    proxies: Proxies, hosts, tmp_path: Path
+) -> None:
+    bad, *good = proxies
+    before, generation = picture(proxies[bad]), proxies[bad].pid_file.stat().st_mtime_ns
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        changed = {name: {**variables, "weight": 7} for name, variables in hosts.items()}
+        changed[bad]["listen"] = holder.getsockname()[1]
+        played = playbook.play(tmp_path, CONVERGE, changed, "--forks=10")
+    assert played.status != 0
+    result = played.of("Configure")[bad]
+    assert result["failed"] and "the port is held by" in result["msg"], result
+    assert {name for name, stats in played.stats.items() if stats["failures"]} == {bad}
+    assert {weight_of(proxies[name]) for name in good} == {"7.00"}
+    assert picture(proxies[bad]) == before
+    assert weight_of(proxies[bad]) == "1.00"
+    assert proxies[bad].pid_file.stat().st_mtime_ns == generation
+    # Weights are changed live, so nobody had to load anything.
+    assert not any(result["changed"] for result in played.of("Reload").values())
+
+
+def test_one_of_them_is_rolled_back_to_what_it_had_loaded_last(
+    proxies: Proxies, hosts, tmp_path: Path
+) -> None:
+    name, httpd = next(iter(proxies.items()))
+    only = {name: hosts[name]}
+    assert playbook.play(tmp_path, CONVERGE, only).status == 0
+    proven = picture(httpd)
+    site = httpd.root / "conf/site.conf"
+    tasks = [
+        {
+            "name": "Configure",
+            "webtier.apache_balancer.configuration": {
+                "httpd": HTTPD,
+                "files": [{"path": str(site), "content": MANAGER + "# all gone\n"}],
+            },
+        }
+    ]
+    changed = playbook.play(
+        tmp_path, [{"hosts": "all", "gather_facts": False, "tasks": tasks}], only
+    )
+    assert changed.of("Configure")[name]["reload_required"], changed
+    rolled_back = playbook.play(tmp_path, ROLL_BACK, only).of("Roll back")[name]
+    assert rolled_back["changed"] is True, rolled_back
+    assert picture(httpd) == proven
+    assert playbook.play(tmp_path, CONVERGE, only).stats[name]["failures"] == 0
