@@ -20,6 +20,7 @@ def site_configuration(
     *,
     folder: str,
     main_file: str,
+    log_folder: str = "",
     server_name: str = "",
     existing_listen: Sequence[Any] = (),
     member_defaults: Mapping[str, Any] | None = None,
@@ -43,8 +44,10 @@ def site_configuration(
         for site in read_sites
         for balancer in site.balancers
     ]
-    texts = {main_file: needs.main_text(read_sites, folder, server_name, existing_listen)}
-    texts.update((needs.site_file(folder, s), needs.site_text(s, folder)) for s in read_sites)
+    main = needs.main_text(read_sites, folder, server_name, existing_listen, log_folder)
+    texts = {main_file: main}
+    for site in read_sites:
+        texts[needs.site_file(folder, site)] = needs.site_text(site, folder, log_folder)
     return {
         "modules": [{"name": name} for name in sorted({*needs.modules(read_sites), *modules})],
         "files": [{"path": path, "content": text, "mode": "0644"} for path, text in texts.items()],

@@ -17,10 +17,19 @@ SITE: dict[str, Any] = {
     "server_aliases": [],
     "listen": ["80"],
     "preserve_host": True,
+    "trusted_proxies": [],
+    "error_pages": {},
+    "access_log": True,
     "extra": "",
 }
 TLS: dict[str, Any] = {"listen": ["443"], "redirect": True}
-BALANCER: dict[str, Any] = {"proxy_set": {}, "purge": ["members", "parameters"]}
+BACKEND_TLS: dict[str, Any] = {"check_name": True}
+BALANCER: dict[str, Any] = {
+    "members": [],
+    "member_defaults": {},
+    "proxy_set": {},
+    "purge": ["members", "parameters"],
+}
 #: httpd's own default leaves no room for members that are added while it runs.
 PROXY_SET: dict[str, Any] = {"growth": 10}
 #: By what the sessions of an application are told: servlet containers put the route into their own cookie, or into the
@@ -52,6 +61,15 @@ class Tls(NamedTuple):
     listen: list[str]
 
 
+class BackendTls(NamedTuple):
+    """How backends are asked over TLS: by which *ca_certificate* theirs are signed, whether these have to be for the
+    host names of the members, and the *certificate* with its key that httpd shows them; empty: none."""
+
+    ca_certificate: str
+    check_name: bool
+    certificate: str
+
+
 class Session(NamedTuple):
     """The session that mod_session keeps in a *cookie* of the client, for *max_age* seconds (0: no limit), encrypted by
     what is in the *passphrase_file*; empty: not encrypted."""
@@ -72,7 +90,9 @@ class Manager(NamedTuple):
 class Site(NamedTuple):
     """One site. *listen* is where plain HTTP is spoken: by the site itself, or where it has *tls*, by a
     redirect. *balancers* are dicts as the module ``configuration`` takes them, without a path. *manager* is
-    the ``address:port`` at which its balancer-manager answers under its *server_name*; empty if it has none."""
+    the ``address:port`` at which its balancer-manager answers under its *server_name*; empty if it has none.
+    *timeout*: seconds, 0 for httpd's own. *trusted_proxies*: addresses and networks whose ``X-Forwarded-*`` are
+    believed. *error_pages*: a file by HTTP status."""
 
     name: str
     server_name: str
@@ -85,6 +105,11 @@ class Site(NamedTuple):
     extra: str
     manager: str = ""
     session: Session | None = None
+    timeout: int = 0
+    backend_tls: BackendTls | None = None
+    trusted_proxies: Sequence[str] = ()
+    error_pages: Mapping[str, str] = {}
+    access_log: bool = True
 
     @property
     def served_on(self) -> list[str]:
@@ -164,6 +189,11 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
         balancers=balancers,
         extra=given["extra"],
         session=_session(_given(given["session"])) if "session" in given else None,
+        timeout=int(given.get("timeout", 0)),
+        backend_tls=_backend_tls(_given(given["backend_tls"])) if "backend_tls" in given else None,
+        trusted_proxies=[str(network) for network in given["trusted_proxies"]],
+        error_pages={str(status): str(file) for status, file in given["error_pages"].items()},
+        access_log=_truth(given["access_log"]),
     )
     for balancer in balancers if site.issues_cookies else ():
         balancer["reset"] = [name for name in balancer.get("reset", ()) if name != "sticky_cookie"]
@@ -191,6 +221,8 @@ def _balancer(
     given = {**BALANCER, **_given(declared)}
     given["name"] = str(given["name"])
     application = given.pop("application", None)
+    given.pop("members_from", None)  # what it says is in members
+    defaults = {**_given(member_defaults), **_given(given.pop("member_defaults"))}
     proxy_set = _given(given["proxy_set"])
     sticky = dict(APPLICATIONS.get(application or "", {}))
     if "sticky_cookie" in given or (application is not None and not sticky):
@@ -199,9 +231,7 @@ def _balancer(
     if "health_check" in given:
         given["health_check"] = _given(given["health_check"])
     given["proxy_set"] = {**PROXY_SET, **sticky, **proxy_set}
-    given["members"] = [
-        {**_given(member_defaults), **_given(member)} for member in given["members"]
-    ]
+    given["members"] = [{**defaults, **_given(member)} for member in given["members"]]
     if "parameters" in given["purge"]:
         given["reset"] = [name for name in ("sticky_cookie", "health_check") if name not in given]
     return given
@@ -221,6 +251,14 @@ def _cookie(
 
 def _tls(given: Mapping[str, Any]) -> Tls:
     return Tls(given["certificate"], given.get("key", ""), addresses(given["listen"]))
+
+
+def _backend_tls(given: Mapping[str, Any]) -> BackendTls:
+    given = {**BACKEND_TLS, **given}
+    ca_certificate, certificate = (
+        str(given.get(name, "")) for name in ("ca_certificate", "certificate")
+    )
+    return BackendTls(ca_certificate, _truth(given["check_name"]), certificate)
 
 
 def _session(given: Mapping[str, Any]) -> Session:

@@ -32,6 +32,26 @@ SCHEME_MODULES = {
 }
 _TLS_SCHEMES = {"https", "wss", "h2"}
 
+#: What tells backends about the client and the way it came, and what a client can just as well write itself.
+FORWARDED = (
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Server",
+    "X-Forwarded-Ssl",
+    "X-Real-IP",
+)
+#: Below it the error pages of a site are served, and nothing else.
+ERROR_PAGES = "/.load_balancer/error/"
+_LOG_FORMAT = (
+    r'"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" ms=%{ms}T balancer=%{BALANCER_NAME}e'
+    r" member=%{BALANCER_WORKER_NAME}e route=%{BALANCER_WORKER_ROUTE}e session_route=%{BALANCER_SESSION_ROUTE}e"
+    r' route_changed=%{BALANCER_ROUTE_CHANGED}e"'
+)
+
 
 def purge(folder: str) -> list[dict[str, Any]]:
     """Return how the files of sites and balancers in *folder* are known, as the module ``configuration`` takes it.
@@ -62,9 +82,10 @@ def modules(sites: Iterable[Site]) -> list[str]:
     for site in sites:
         if site.manager:
             found |= {"setenvif", "authz_core"}
-        if site.tls:
-            found |= {"ssl", "headers"}
-        if site.redirected_on:
+        found.add("headers")
+        found |= {"ssl"} if site.tls else set()
+        found |= {"remoteip"} if site.trusted_proxies else set()
+        if site.redirected_on or site.error_pages:
             found.add("alias")
         if site.session:
             found |= {"request", "session", "session_cookie"}
@@ -79,8 +100,6 @@ def _balancer_modules(balancer: Mapping[str, Any]) -> set[str]:
     found = {*_BALANCER_MODULES, f"lbmethod_{method}"}
     if method == "heartbeat":
         found.add("heartmonitor")
-    if balancer.get("sticky_cookie") is not None:
-        found.add("headers")
     check = balancer.get("health_check")
     if check is not None:
         # The watchdog it needs is compiled in on Debian.
@@ -135,13 +154,20 @@ def _managers(sites: Iterable[Site]) -> list[str]:
 
 
 def main_text(
-    sites: Sequence[Site], folder: str, server_name: str, existing_listen: Iterable[Any]
+    sites: Sequence[Site],
+    folder: str,
+    server_name: str,
+    existing_listen: Iterable[Any],
+    log_folder: str = "",
 ) -> str:
-    """Return the text of the file through which httpd reads all of *sites*, in their order."""
+    """Return the text of the file through which httpd reads all of *sites*, in their order. Their requests are logged
+    in *log_folder*; empty: nowhere."""
     lines = [_line("ServerName", server_name)] if server_name else []
     for address, tls in listens(sites, existing_listen):
         protocol = ["https"] if tls and not address.endswith(":443") else []
         lines.append(_line("Listen", address.removeprefix("*:"), *protocol))
+    if any(_log(site, log_folder) for site in sites):
+        lines.append(_line("LogFormat", _LOG_FORMAT, "load_balancer"))
     lines += _manager_host(sites)
     lines += [_line("Include", _in_quotes(site_file(folder, site))) for site in sites]
     return _MADE_BY + "".join(lines)
@@ -168,22 +194,22 @@ def _manager_host(sites: Sequence[Site]) -> list[str]:
     ]
 
 
-def site_text(site: Site, folder: str) -> str:
+def site_text(site: Site, folder: str, log_folder: str = "") -> str:
     """Return the text of a site's file: its virtual host, and the one that redirects to it."""
-    return _MADE_BY + "\n".join([_virtual_host(site, folder), *_redirects(site)])
+    return _MADE_BY + "\n".join([_virtual_host(site, folder, log_folder), *_redirects(site)])
 
 
-def _virtual_host(site: Site, folder: str) -> str:
-    lines = [*_tls(site), _line("ProxyRequests", "Off")]
+def _virtual_host(site: Site, folder: str, log_folder: str) -> str:
+    lines = [*_log(site, log_folder), *_tls(site), *_forwarded(site), "\n"]
+    lines.append(_line("ProxyRequests", "Off"))
     lines.append(_line("ProxyPreserveHost", "On" if site.preserve_host else "Off"))
-    members = (member for balancer in site.balancers for member in balancer["members"])
-    if _TLS_SCHEMES & set(map(_scheme, members)):
-        lines.append(_line("SSLProxyEngine", "On"))
+    lines += [_line("ProxyTimeout", str(site.timeout))] if site.timeout else []
+    lines += _backend_tls(site)
     lines += _session(site)
     lines += ['<Directory "/">\n', "    AllowOverride None\n", "</Directory>\n"]
     if site.extra.strip():
         lines += ["\n", *_no_rewriting(site), *_lines(site.extra)]
-    lines += ["\n", *_manager(site)]
+    lines += ["\n", *_manager(site), *_error_pages(site)]
     for balancer in site.balancers:
         lines.append(_line("Include", _in_quotes(balancer_file(folder, site, balancer))))
     for forward in site.proxy_pass:
@@ -250,7 +276,59 @@ def _tls(site: Site) -> list[str]:
     lines.append(_line("SSLCertificateFile", _in_quotes(site.tls.certificate)))
     if site.tls.key:
         lines.append(_line("SSLCertificateKeyFile", _in_quotes(site.tls.key)))
-    return [*lines, _line("RequestHeader", "set", "X-Forwarded-Proto", "https"), "\n"]
+    return [*lines, "\n"]
+
+
+def _forwarded(site: Site) -> list[str]:
+    """Return what makes backends hear of the client from httpd and from *trusted_proxies* only.
+
+    mod_proxy adds to the headers that are there already (proxy_util.c ``ap_proxy_create_hdrbrgd``). Who is asked is the
+    other end of the connection, whatever mod_remoteip has made of the client.
+    """
+    lines = [_line("RemoteIPHeader", "X-Forwarded-For")] if site.trusted_proxies else []
+    lines += [_line("RemoteIPInternalProxy", network) for network in site.trusted_proxies]
+    trusted = " || ".join(
+        f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in site.trusted_proxies
+    )
+    unless = [f'"expr=!({trusted})"'] if trusted else []
+    lines += [_line("RequestHeader", "unset", name, *unless) for name in FORWARDED]
+    scheme = "https" if site.tls else "http"
+    return [*lines, _line("RequestHeader", "setifempty", "X-Forwarded-Proto", scheme)]
+
+
+def _log(site: Site, log_folder: str) -> list[str]:
+    if not site.access_log or not log_folder:
+        return []
+    return [_line("CustomLog", _in_quotes(f"{log_folder}/{site.name}_access.log"), "load_balancer")]
+
+
+def _backend_tls(site: Site) -> list[str]:
+    members = (member for balancer in site.balancers for member in balancer["members"])
+    if not _TLS_SCHEMES & set(map(_scheme, members)):
+        return []
+    lines = [_line("SSLProxyEngine", "On")]
+    if site.backend_tls:
+        ca_certificate, check_name, certificate = site.backend_tls
+        if ca_certificate:
+            lines.append(_line("SSLProxyCACertificateFile", _in_quotes(ca_certificate)))
+            lines.append(_line("SSLProxyVerify", "require"))
+        lines.append(_line("SSLProxyCheckPeerName", "On" if check_name else "Off"))
+        if certificate:
+            lines.append(_line("SSLProxyMachineCertificateFile", _in_quotes(certificate)))
+    return lines
+
+
+def _error_pages(site: Site) -> list[str]:
+    """Return what lets httpd itself answer with the files, which lie where it may not serve anything else."""
+    if not site.error_pages:
+        return []
+    lines = []
+    for status, file in site.error_pages.items():
+        path = ERROR_PAGES + status
+        lines += [_line("ErrorDocument", status, path), _line("Alias", path, _in_quotes(file))]
+    lines.append(_line("ProxyPass", ERROR_PAGES, '"!"'))
+    lines += [f'<Location "{ERROR_PAGES}">\n', "    Require all granted\n", "</Location>\n"]
+    return [*lines, "\n"]
 
 
 def _forward(forward: Forward) -> list[str]:

@@ -117,6 +117,21 @@ def _of_one(site: Site) -> Iterator[str]:
             yield f"listen: {address} is in tls.listen too"
     if site.session:
         yield from _session(site.session)
+    if site.timeout < 0:
+        yield f"timeout: {site.timeout} is less than 0"
+    if site.backend_tls:
+        for option in ("ca_certificate", "certificate"):
+            path = getattr(site.backend_tls, option)
+            yield from _file(f"backend_tls.{option}", path) if path else ()
+    for network in site.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as problem:
+            yield f"trusted_proxies: {network!r} is no address and no network: {problem}"
+    for status, path in site.error_pages.items():
+        if not re.fullmatch("[45][0-9][0-9]", status):
+            yield f"error_pages: {status!r} is no HTTP status of an error"
+        yield from _file(f"error_pages: {status}", path)
     yield from _balancers(site)
     yield from _forwards(site)
     cookies = [b["name"] for b in site.balancers if b.get("sticky_cookie") is not None]

@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import ssl
 import subprocess
+import tempfile
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -32,11 +36,13 @@ MANAGER = "127.0.0.2"
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with the path it was asked for and the host names it was told."""
+    """Answers with the path it was asked for and the host names it was told; at /headers with all it was told."""
 
     def do_GET(self):
         told = [self.headers.get(name, "-") for name in ("Host", "X-Forwarded-Proto")]
         body = " ".join([self.server.name, self.path, *told]).encode()
+        if self.path == "/headers":
+            body = json.dumps({key.lower(): value for key, value in self.headers.items()}).encode()
         self.send_response(302 if "moved" in self.path else 200)
         self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/b/there")
         self.send_header("Set-Cookie", "SID=1; Path=/b/")
@@ -53,12 +59,16 @@ def backend():
     """Start a backend of a given name; return its URL."""
     servers = []
 
-    def start(name):
+    def start(name, certificate=None):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
         server.name = name
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}"
+        return f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}"
 
     yield start
     for server in servers:
@@ -80,6 +90,7 @@ class Setup:
             sites,
             folder=str(root / "sites"),
             main_file=str(root / "conf" / "load_balancer.conf"),
+            log_folder=str(root / "logs"),
             existing_listen=[f"127.0.0.1:{self.httpd.port}"],
             manager_address=MANAGER if manager else "",
             manager_port=self.manager_port,
@@ -169,8 +180,8 @@ def test_each_path_reaches_its_balancer_whatever_the_order(bring_up, backend):
     httpd = bring_up(site(f"127.0.0.1:{port}", balancers=balancers, proxy_pass=forwards))
     httpd.port = port
     host = {"Host": "shop.example.com"}
-    assert httpd.get("/x?y=1", host).body == "a-1 /x?y=1 shop.example.com -"
-    assert httpd.get("/my(shop)/x", host).body == "b.2 /b/x shop.example.com -"
+    assert httpd.get("/x?y=1", host).body == "a-1 /x?y=1 shop.example.com http"
+    assert httpd.get("/my(shop)/x", host).body == "b.2 /b/x shop.example.com http"
     assert httpd.get("/my(shop)/static", host).status == 404
     moved = httpd.get("/my(shop)/moved", host)
     assert moved.headers["Location"].endswith("/my(shop)/there"), moved
@@ -222,6 +233,102 @@ def test_a_site_with_tls_redirects_to_it_and_tells_the_backends(bring_up, backen
         check=True,
     )
     assert answer.stdout.endswith("app /a shop.example.com https")
+
+
+FORGED = {
+    "X-Forwarded-For": "192.0.2.66",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "gopher",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Real-IP": "192.0.2.66",
+    "Forwarded": "for=192.0.2.66",
+}
+
+
+@pytest.mark.parametrize("networks", [[], ["192.0.2.0/24"]])
+def test_what_a_client_says_of_itself_does_not_reach_the_backends(bring_up, backend, networks):
+    port = free_port()
+    options = {"balancers": app(backend("app")), "trusted_proxies": networks}
+    httpd = bring_up(site(f"127.0.0.1:{port}", **options))
+    httpd.port = port
+    told = json.loads(httpd.get("/headers", {"Host": "shop.example.com", **FORGED}).body)
+    assert told["x-forwarded-for"] == "127.0.0.1"
+    assert told["x-forwarded-host"] == "shop.example.com"
+    assert told["x-forwarded-proto"] == "http"
+    assert not {"x-forwarded-prefix", "x-real-ip", "forwarded"} & set(told)
+
+
+def test_what_a_trusted_proxy_says_of_the_client_is_believed(bring_up, backend):
+    port = free_port()
+    options = {"balancers": app(backend("app")), "trusted_proxies": ["127.0.0.0/8", "fd00::/8"]}
+    httpd = bring_up(site(f"127.0.0.1:{port}", **options))
+    httpd.port = port
+    told = json.loads(httpd.get("/headers", {"Host": "shop.example.com", **FORGED}).body)
+    assert told["x-forwarded-for"] == "192.0.2.66"
+    assert told["x-forwarded-proto"] == "gopher"
+    assert told["x-real-ip"] == "192.0.2.66"
+    assert (httpd.root / "logs" / "shop_access.log").read_text().startswith("192.0.2.66 ")
+
+
+@pytest.fixture()
+def page():
+    """A file that the user of httpd can read, as the folders of pytest cannot be."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "my busy page.html"
+        path.write_text("<p>Back soon</p>")
+        yield path
+
+
+def test_httpd_answers_with_a_page_of_the_site_when_no_backend_does(bring_up, page):
+    port = free_port()
+    gone = f"http://127.0.0.1:{free_port()}"
+    httpd = bring_up(
+        site(f"127.0.0.1:{port}", balancers=app(gone), error_pages={503: str(page)}),
+        more="<Directory />\n    Require all denied\n</Directory>\n",
+    )
+    httpd.port = port
+    answer = httpd.get("/shop/basket", {"Host": "shop.example.com"})
+    assert (answer.status, answer.body) == (503, "<p>Back soon</p>")
+    assert httpd.get("/.load_balancer/error/../../etc/passwd").status != 200
+
+
+def test_a_request_is_logged_with_its_member_and_what_became_of_its_session(bring_up, backend):
+    port = free_port()
+    members = [{"url": backend(name), "route": name} for name in ("n1", "n2")]
+    balancers = [{"name": "app", "application": "php", "members": members}]
+    httpd = bring_up(site(f"127.0.0.1:{port}", balancers=balancers))
+    httpd.port = port
+    cookie = {"Host": "shop.example.com", "Cookie": "ROUTEID_APP=.n2"}
+    httpd.get("/first", cookie)
+    httpd.get("/second", {**cookie, "Cookie": "ROUTEID_APP=.n9"})
+    log = httpd.root / "logs" / "shop_access.log"
+    first, second = wait_for(
+        lambda: log.read_text().splitlines()[1:] and log.read_text(), "lines"
+    ).splitlines()
+    url = members[1]["url"]
+    assert '"GET /first HTTP/1.1" 200' in first
+    assert (
+        f" balancer=balancer://app member={url} route=n2 session_route=n2 route_changed=-" in first
+    )
+    assert " session_route=n9 route_changed=1" in second
+
+
+def test_a_backend_is_asked_over_tls_if_its_certificate_is_signed_by_whom_it_should_be(
+    setup, bring_up, backend, certificate, tmp_path
+):
+    port = free_port()
+    options = {"balancers": app(backend("app", certificate)), "timeout": 5}
+    tls = {"ca_certificate": certificate, "check_name": False}
+    httpd = bring_up(site(f"127.0.0.1:{port}", backend_tls=tls, **options))
+    own, httpd.port = httpd.port, port
+    host = {"Host": "shop.example.com"}
+    assert httpd.get("/", host).body.startswith("app / ")
+    # The same certificate is for another name than that of the member.
+    httpd.port = own
+    setup.declare(site(f"127.0.0.1:{port}", backend_tls={**tls, "check_name": True}, **options))
+    httpd.reload().port = port
+    assert httpd.get("/", host).status >= 500
 
 
 def app(*urls):

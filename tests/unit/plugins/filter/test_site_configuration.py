@@ -41,6 +41,7 @@ def paths(declared):
 def test_everything_a_site_needs_comes_back_for_one_call():
     declared = site_configuration(SITES, **PLACES)
     assert [module["name"] for module in declared["modules"]] == [
+        "headers",
         "lbmethod_byrequests",
         "proxy",
         "proxy_balancer",

@@ -13,6 +13,8 @@ from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.mod
     read_all,
 )
 from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.needs import (
+    ERROR_PAGES,
+    FORWARDED,
     listens,
     main_text,
     modules,
@@ -21,7 +23,8 @@ from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.nee
 
 SITE = {"name": "shop", "server_name": "shop.example.com"}
 TLS = {"certificate": "/etc/ssl/shop.pem"}
-HTTP = {"lbmethod_byrequests", "proxy", "proxy_balancer", "proxy_http", "slotmem_shm"}
+HTTP = {"headers", "lbmethod_byrequests", "proxy", "proxy_balancer", "proxy_http", "slotmem_shm"}
+UNSET = "".join(f"    RequestHeader unset {name}\n" for name in FORWARDED)
 
 
 def managed(*sites):
@@ -38,7 +41,7 @@ def site(*members, proxy_set=None, **options):
     return read({**SITE, "balancers": [balancer], **options}, {})
 
 
-def test_a_balancer_over_http_needs_five_modules():
+def test_a_balancer_over_http_needs_six_modules():
     assert set(modules([site()])) == HTTP
 
 
@@ -90,9 +93,9 @@ def test_a_health_check_needs_the_module_that_knows_its_parameters():
 
 
 def test_tls_needs_ssl_and_a_header_for_the_backends_and_a_redirect():
-    assert set(modules([site(tls=TLS)])) == HTTP | {"ssl", "headers", "alias"}
+    assert set(modules([site(tls=TLS)])) == HTTP | {"ssl", "alias"}
     silent = {**TLS, "redirect": False}
-    assert set(modules([site(tls=silent)])) == HTTP | {"ssl", "headers"}
+    assert set(modules([site(tls=silent)])) == HTTP | {"ssl"}
 
 
 def test_a_manager_needs_to_know_at_which_address_it_is_asked():
@@ -164,6 +167,7 @@ def test_a_site_answers_with_its_manager_at_one_address_and_rules_of_its_own_do_
     assert site_text(plain, "/etc/httpd/lb").partition("\n")[2] == (
         "<VirtualHost *:80 127.0.0.2:8406>\n"
         "    ServerName shop.example.com\n"
+        "\n" + UNSET + "    RequestHeader setifempty X-Forwarded-Proto http\n"
         "\n"
         "    ProxyRequests Off\n"
         "    ProxyPreserveHost On\n"
@@ -202,6 +206,7 @@ def test_a_plain_site_is_one_virtual_host():
         "# Made by the role webtier.apache_balancer.load_balancer; changes to this file are lost.\n"
         "<VirtualHost *:80>\n"
         "    ServerName shop.example.com\n"
+        "\n" + UNSET + "    RequestHeader setifempty X-Forwarded-Proto http\n"
         "\n"
         "    ProxyRequests Off\n"
         "    ProxyPreserveHost On\n"
@@ -241,7 +246,7 @@ def test_a_site_with_tls_is_two_virtual_hosts():
         "    SSLEngine On\n"
         '    SSLCertificateFile "/etc/ssl/shop.pem"\n'
         '    SSLCertificateKeyFile "/etc/ssl/my key.pem"\n'
-        "    RequestHeader set X-Forwarded-Proto https\n"
+        "\n" + UNSET + "    RequestHeader setifempty X-Forwarded-Proto https\n"
         "\n"
         "    ProxyRequests Off\n"
         "    ProxyPreserveHost Off\n"
@@ -279,9 +284,58 @@ def test_a_cookie_of_httpd_and_health_checks_need_their_modules():
         return set(modules([read({**SITE, "balancers": [app]}, {})])) - HTTP
 
     assert needed(application="tomcat") == set()
-    assert needed(application="php") == needed(sticky_cookie={}) == {"headers"}
+    assert needed(application="php") == needed(sticky_cookie={}) == set()
     assert needed(health_check={"uri": "/up"}) == {"proxy_hcheck"}
     assert needed(health_check={"method": "CPING"}) == {"proxy_hcheck", "proxy_ajp"}
+
+
+def test_backends_hear_of_the_client_from_httpd_and_trusted_proxies_only():
+    networks = ["10.0.0.0/8", "192.0.2.1"]
+    trusting = site(trusted_proxies=networks)
+    text = site_text(trusting, "/etc/lb")
+    assert set(modules([trusting])) - HTTP == {"remoteip"}
+    assert [line.split()[-1] for line in text.splitlines() if "InternalProxy" in line] == networks
+    condition = "expr=!(%{CONN_REMOTE_ADDR} -ipmatch '10.0.0.0/8' || %{CONN_REMOTE_ADDR} -ipmatch '192.0.2.1')"
+    assert f'RequestHeader unset X-Real-IP "{condition}"\n' in text
+
+
+def test_an_error_page_is_served_by_httpd_whatever_goes_to_the_backends():
+    paged = site(error_pages={503: "/srv/pages/busy.html"})
+    assert set(modules([paged])) - HTTP == {"alias"}
+    lines = [line.strip() for line in site_text(paged, "/etc/lb").splitlines()]
+    assert f"ErrorDocument 503 {ERROR_PAGES}503" in lines
+    assert f'Alias {ERROR_PAGES}503 "/srv/pages/busy.html"' in lines
+    assert lines.index(f'ProxyPass {ERROR_PAGES} "!"') < lines.index(
+        'ProxyPass "/" "balancer://app/"'
+    )
+
+
+def test_requests_are_logged_where_there_is_a_folder_for_it():
+    assert "LogFormat" in main_text([site()], "/etc/lb", "", [], "/var/log/httpd")
+    assert 'CustomLog "/var/log/httpd/shop_access.log" load_balancer\n' in site_text(
+        site(), "/etc/lb", "/var/log/httpd"
+    )
+    assert "Log" not in main_text([site()], "/etc/lb", "", [])
+    silent = site(access_log=False)
+    assert "Log" not in main_text([silent], "/etc/lb", "", [], "/var/log/httpd")
+    assert "Log" not in site_text(silent, "/etc/lb", "/var/log/httpd")
+
+
+def test_certificates_of_backends_are_verified_where_it_is_known_who_signs_them():
+    def said(url="https://n1", **options):
+        text = site_text(site({"url": url}, **options), "/etc/lb")
+        return [line.strip() for line in text.splitlines() if "SSLProxy" in line]
+
+    assert said() == ["SSLProxyEngine On"]
+    tls = {"ca_certificate": "/etc/ca.pem", "certificate": "/etc/me.pem", "check_name": False}
+    assert said(backend_tls=tls) == [
+        "SSLProxyEngine On",
+        'SSLProxyCACertificateFile "/etc/ca.pem"',
+        "SSLProxyVerify require",
+        "SSLProxyCheckPeerName Off",
+        'SSLProxyMachineCertificateFile "/etc/me.pem"',
+    ]
+    assert said("http://n1", backend_tls=tls) == []
 
 
 def test_a_session_of_httpd_itself_needs_its_modules():
