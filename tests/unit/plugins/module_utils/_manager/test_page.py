@@ -418,7 +418,8 @@ def test_twice_the_members_take_twice_the_calls():
         return calls(lambda: parse(whole))
 
     needed(1)  # compiles the expressions
-    assert needed(1000) - needed(0) <= 2 * (needed(500) - needed(0))
+    # Now and then a few more, when the cache of expressions is emptied meanwhile.
+    assert needed(1000) - needed(0) <= 2.01 * (needed(500) - needed(0))
 
 
 def test_twice_the_members_in_xml_take_twice_the_calls():
