@@ -226,6 +226,7 @@ def reload_options() -> Spec:
     """Return the options of a graceful reload."""
     return {
         "only_if_needed": {"type": "bool", "default": True},
+        "restart": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 30},
     }
 

@@ -76,6 +76,15 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def mapped(pid: int) -> set[str]:
+    """Return the names of the files that ``pid`` has mapped, such as shared objects; none if that may not be read."""
+    try:
+        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as stream:
+            return {os.path.basename(line.rstrip("\n").partition("/")[2]) for line in stream}
+    except OSError:
+        return set()
+
+
 def started(pid: int) -> int | None:
     """Return when ``pid`` was started, in clock ticks since boot; None if it is no more."""
     fields = _stat(pid)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _SYSTEMD = "/run/systemd/system"
 _LOG_LINES = 10
+_MPM = re.compile(r"mod_mpm_\w+\.so").fullmatch
 # The clock of files may lag behind the other by a tick, in nanoseconds.
 _CLOCKS_DIFFER = 20_000_000
 
@@ -80,10 +82,12 @@ def graceful_reload(
     timeout: float,
     check_mode: bool,
     access: Access | None = None,
+    restart: bool = False,
 ) -> Reload:
     """Reload httpd, unless it has loaded everything and *only_if_needed*.
 
-    *timeout*: seconds to wait for the new generation. With *access* to balancer-manager, members that only the
+    *timeout*: seconds to wait for the new generation. *restart*: whether httpd may be restarted where no reload is
+    possible. With *access* to balancer-manager, members that only the
     running httpd keeps out are kept out by the files first. Raises :class:`ReloadFailed`, and what the preflight
     raises; a running httpd is then left as it is.
     """
@@ -94,6 +98,12 @@ def graceful_reload(
     parent = state.to_reload(only_if_needed)
     if parent is None:
         return Reload(False, state.parent is not None, [], warnings=warnings)
+    hindrance = _hindrance(state.view, parent)
+    if hindrance and not restart:
+        raise ReloadFailed(
+            f"{hindrance}; nothing was done. Restart httpd, which breaks off the requests in flight, or let this"
+            " module do it (restart: true)"
+        )
     changes: list[Done] = []
     if access is not None:
         changes, said = _keep_out(instance, state.view, access, check_mode)
@@ -103,7 +113,7 @@ def graceful_reload(
     state = _look(instance) if changes and not check_mode else state
     validated = proven(instance, FileSet()).validated
     if check_mode:
-        method = _method(instance, parent)
+        method = _method(instance, parent, bool(hindrance))
         return Reload(True, True, reasons, validated, method, 0, warnings, changes)
     proved = stamp(state.view)
     with Transaction(state_folder(instance)) as transaction:
@@ -115,7 +125,7 @@ def graceful_reload(
             return Reload(bool(changes), running, [], warnings=warnings, changes=changes)
         if stamp(state.view) != proved:
             validated = proven(instance, FileSet()).validated
-        method, seconds = _reload(instance, parent, state, transaction, timeout)
+        method, seconds = _reload(instance, parent, state, transaction, timeout, bool(hindrance))
         # Whether httpd read a file that was changed meanwhile is not known.
         includes = state.view.includes
         known = [path for path in includes if _unchanged_since(path, state.begun)]
@@ -254,13 +264,37 @@ def _look(instance: Instance) -> _State:
     return _State(begun, view, instance.parent(), memory.generation, loaded.reasons)
 
 
+def _hindrance(view: View, parent: Parent) -> str:
+    """Return why httpd cannot load what *view* shows without a restart: it ends when it is told to go on with another
+    MPM (AH00534, seen on 2.4.71), which no test of the configuration tells. Empty if nothing is known against it."""
+    runs = {name[len("mod_") : -len(".so")] for name in process.mapped(parent.pid) if _MPM(name)}
+    wanted = {name[: -len("_module")] for name in view.modules if name.startswith("mpm_")}
+    if len(runs) != 1 or len(wanted) != 1 or runs == wanted:
+        return ""
+    return (
+        f"httpd runs with {runs.pop()}, and would end if it were told to go on with {wanted.pop()}"
+    )
+
+
 def _reload(
-    instance: Instance, parent: Parent, state: _State, transaction: Transaction, timeout: float
+    instance: Instance,
+    parent: Parent,
+    state: _State,
+    transaction: Transaction,
+    timeout: float,
+    restart: bool,
 ) -> tuple[str, float]:
     """Tell httpd and wait until it serves; return how it was told and the seconds it took."""
     view = state.view
     started = time.monotonic()
     said = _log_position(view)
+    if restart:
+        method = _method(instance, parent, restart)
+        if not _restart(instance, parent, timeout):
+            raise ReloadFailed(
+                _restore(instance, transaction, view, timeout) + _log_since(view, said)
+            )
+        return method, time.monotonic() - started
     method = _tell(instance, parent)
     if not _wait(lambda: _serves(instance, parent, state.generation), instance, parent, timeout):
         reason = _log_since(view, said)
@@ -292,12 +326,26 @@ def _unit(parent: Parent) -> str:
     return next((name for name in names if name.endswith(".service")), "")
 
 
-def _method(instance: Instance, parent: Parent) -> str:
+def _method(instance: Instance, parent: Parent, restart: bool = False) -> str:
     unit = _unit(parent)
     # A private httpd that somebody started from a service of another kind is none of that service's business.
     if unit and unit == f"{instance.layout.service}.service":
-        return f"systemctl reload {unit}"
-    return f"SIGUSR1 to process {parent.pid}"
+        return f"systemctl {'restart' if restart else 'reload'} {unit}"
+    return f"restart of process {parent.pid}" if restart else f"SIGUSR1 to process {parent.pid}"
+
+
+def _restart(instance: Instance, parent: Parent, timeout: float) -> bool:
+    """End httpd and start it again; whether it then serves."""
+    method = _method(instance, parent, restart=True)
+    if method.startswith("systemctl"):
+        status, dummy, err = process.run(method.split(), process.CLEAN, timeout)
+    else:
+        instance.signal(parent, signal.SIGTERM)
+        deadline = time.monotonic() + timeout
+        while process.started(parent.pid) == parent.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+        status, err = _start(instance, timeout)
+    return _comes_up(instance, status, timeout)
 
 
 def _tell(instance: Instance, parent: Parent) -> str:
@@ -369,25 +417,35 @@ def _restore(instance: Instance, transaction: Transaction, view: View, timeout: 
         # The PidFile of what is put back counts.
         with contextlib.suppress(InstanceError):
             instance.view()
+    status, err = _start(instance, timeout)
+    serves = _comes_up(instance, status, timeout)
+    what = f"put back {', '.join(restored)}" if restored else "there was nothing to put back"
+    if not serves:
+        return f"httpd ended when it was told to reload; {what}; it could not be started again: {decode(err).strip()}"
+    return f"httpd ended when it was told to reload; {what}, and started it again"
+
+
+def _start(instance: Instance, timeout: float) -> tuple[int | None, bytes]:
+    """Start httpd, which does not run; return the exit status and what was said about it."""
     if _unit_installed(instance):
         command = ["systemctl", "start", f"{instance.layout.service}.service"]
         status, dummy, err = process.run(command, process.CLEAN, 60.0)
-    else:
-        # It names a process that is gone; httpd would take a zombie of it for a httpd that runs.
-        with contextlib.suppress(OSError):
-            os.unlink(instance.pid_file)
-        status, dummy, err = process.run(
-            instance.command("-k", "start"), instance.environment, timeout
-        )
+        return status, err
+    # It names a process that is gone; httpd would take a zombie of it for a httpd that runs.
+    with contextlib.suppress(OSError):
+        os.unlink(instance.pid_file)
+    status, dummy, err = process.run(instance.command("-k", "start"), instance.environment, timeout)
+    return status, err
+
+
+def _comes_up(instance: Instance, status: int | None, timeout: float) -> bool:
+    """Wait until httpd serves, whose start came to *status*; whether it does."""
     deadline = time.monotonic() + timeout
     serves = False
     while status == 0 and not serves and time.monotonic() < deadline:
         time.sleep(0.05)
         serves = _started(instance)
-    what = f"put back {', '.join(restored)}" if restored else "there was nothing to put back"
-    if not serves:
-        return f"httpd ended when it was told to reload; {what}; it could not be started again: {decode(err).strip()}"
-    return f"httpd ended when it was told to reload; {what}, and started it again"
+    return serves
 
 
 def _started(instance: Instance) -> bool:

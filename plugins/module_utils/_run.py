@@ -579,6 +579,7 @@ def _graceful_reload(module: AnsibleModule) -> dict[str, Any]:
         timeout=max(1.0, float(module.params["timeout"])),
         check_mode=module.check_mode,
         access=_access(module.params),
+        restart=module.params["restart"],
     )
     for warning in done.warnings:
         module.warn(masked(display(warning)))

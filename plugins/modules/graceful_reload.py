@@ -29,6 +29,13 @@ options:
       - With V(false), reload although httpd has loaded everything.
     type: bool
     default: true
+  restart:
+    description:
+      - Whether to restart httpd, which breaks off the requests in flight, where it cannot load its configuration
+        otherwise. That is so after a change of its MPM; httpd would end if it were told to reload then. With V(false)
+        the task fails and httpd goes on with what it has loaded.
+    type: bool
+    default: false
   timeout:
     description:
       - Seconds to wait for the new generation, V(1) or more.

@@ -195,3 +195,42 @@ def test_if_it_cannot_be_started_again_that_is_said(
     failure = fatal_reload(running, graceful_reload, configuration, monkeypatch)
     assert "could not be started again: not today" in str(failure.value)
     assert not running.pid_file.exists()
+
+
+@pytest.fixture()
+def other_mpm(running):
+    """A running httpd whose main file has another MPM than it was started with."""
+    text = running.config_file.read_text().replace("mpm_event", "mpm_worker")
+    running.config_file.write_text(text)
+    return running
+
+
+def test_another_mpm_is_not_loaded_because_httpd_would_end(other_mpm, graceful_reload):
+    before, pid = other_mpm.pid_file.stat().st_mtime_ns, other_mpm.pid
+    for check in (True, False):
+        result = graceful_reload(check=check)
+        assert result["failed"] and "restart: true" in result["msg"], result
+        assert (
+            "runs with mpm_event, and would end if it were told to go on with mpm_worker"
+            in result["msg"]
+        )
+    assert other_mpm.pid == pid and other_mpm.pid_file.stat().st_mtime_ns == before
+
+
+def test_another_mpm_is_loaded_by_a_restart_if_that_is_allowed(other_mpm, graceful_reload):
+    pid = other_mpm.pid
+    foretold = graceful_reload(restart=True, check=True)
+    assert foretold["changed"] is True and other_mpm.pid == pid
+    result = graceful_reload(restart=True)
+    assert result["changed"] is True and result["method"] == f"restart of process {pid}", result
+    assert other_mpm.pid != pid
+    assert "mod_mpm_worker.so" in _process.mapped(other_mpm.pid)
+    assert other_mpm.get("/").status == 503
+    again = graceful_reload(restart=True)
+    assert (again["changed"], again["reload_reasons"]) == (False, [])
+
+
+def test_a_httpd_that_may_be_restarted_is_reloaded_where_that_is_enough(running, graceful_reload):
+    pid = running.pid
+    result = graceful_reload(restart=True, only_if_needed=False)
+    assert result["method"] == f"SIGUSR1 to process {pid}" and running.pid == pid
