@@ -213,6 +213,7 @@ def info_options() -> Spec:
     return {
         "name": {"type": "str"},
         "vhost": {"type": "str"},
+        "directives": {"type": "bool", "default": False},
         "declared": {
             "type": "list",
             "elements": "dict",

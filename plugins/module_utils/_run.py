@@ -566,6 +566,14 @@ def _balancer_info(module: AnsibleModule) -> dict[str, Any]:
         not_reached=described.missed,
         problems=[problem.result() for problem in lint(configuration, view)],
     )
+    if module.params["directives"]:
+        from ._balancer.outline import listens, virtual_hosts
+
+        result.update(
+            vhosts=virtual_hosts(view.root, configuration),
+            listen=listens(view.root),
+            config_files=view.includes,
+        )
     return result
 
 

@@ -30,6 +30,12 @@ options:
       - Only balancers of this virtual host. Its C(ServerName), C(ServerName:port), C(address:port) or C(file:line),
         or V(_main) for those outside of all virtual hosts.
     type: str
+  directives:
+    description:
+      - Whether to return all virtual hosts with every directive in them as well, and where httpd listens. The playbook
+        C(webtier.apache_balancer.adopt) makes the variables of a role out of that.
+    type: bool
+    default: false
 seealso:
   - module: webtier.apache_balancer.balancer
 author:
@@ -199,6 +205,60 @@ problems:
       file: /etc/apache2/sites-enabled/shop.conf
       line: 5
       fix: Give it a route.
+vhosts:
+  description:
+    - All virtual hosts, in the order httpd reads them, after includes, macros and conditions.
+  returned: when O(directives=true)
+  type: list
+  elements: dict
+  contains:
+    vhost:
+      description: The name by which it can be told from all others.
+      type: str
+      sample: shop.example.com
+    file:
+      description: File where it begins.
+      type: str
+    line:
+      description: Line where it begins.
+      type: int
+    addresses:
+      description: Its addresses, as they are written.
+      type: list
+      elements: str
+      sample: ["*:80"]
+    server_name:
+      description: Its C(ServerName); empty if it has none.
+      type: str
+    server_aliases:
+      description: Its aliases.
+      type: list
+      elements: str
+    inherited:
+      description:
+        - The balancers outside of all virtual hosts that it uses, by name, each with the parameters it has here.
+      type: dict
+      sample: {"shop": {"stickysession": "JSESSIONID"}}
+    directives:
+      description:
+        - Each directive with C(name), C(text) (what follows the name; secrets are masked), C(file) and C(line), and
+          where it is a section the C(directives) in it.
+      type: list
+      elements: dict
+      sample: [{"name": "ProxyPass", "text": "/ balancer://shop/", "file": "/etc/httpd/shop.conf", "line": 3}]
+listen:
+  description:
+    - Where httpd listens, with C(address), C(file) and C(line).
+  returned: when O(directives=true)
+  type: list
+  elements: dict
+  sample: [{"address": "80", "file": "/etc/apache2/ports.conf", "line": 5}]
+config_files:
+  description:
+    - The files httpd reads, in their order.
+  returned: when O(directives=true)
+  type: list
+  elements: str
 running:
   description:
     - Whether this httpd runs.

@@ -22,6 +22,8 @@ SITE: dict[str, Any] = {
     "access_log": True,
     "extra": "",
 }
+#: Of ``trusted_proxies``: what clients say of themselves is passed on as it comes.
+EVERYBODY = "*"
 TLS: dict[str, Any] = {"listen": ["443"], "redirect": True}
 BACKEND_TLS: dict[str, Any] = {"check_name": True}
 BALANCER: dict[str, Any] = {
@@ -231,6 +233,9 @@ def _balancer(
     if "health_check" in given:
         given["health_check"] = _given(given["health_check"])
     given["proxy_set"] = {**PROXY_SET, **sticky, **proxy_set}
+    if str(given["proxy_set"]["growth"]) == "0":
+        # httpd has no word for its own default.
+        del given["proxy_set"]["growth"]
     given["members"] = [{**defaults, **_given(member)} for member in given["members"]]
     if "parameters" in given["purge"]:
         given["reset"] = [name for name in ("sticky_cookie", "health_check") if name not in given]

@@ -15,7 +15,7 @@ from typing import Any
 from ...module_utils._balancer.model import canonical_url, identity
 from ...module_utils._balancer.parameters import MEMBER
 from ...module_utils._httpd.lexer import quoted
-from .model import Forward, Site, addresses
+from .model import EVERYBODY, Forward, Site, addresses
 
 _MADE_BY = (
     "# Made by the role webtier.apache_balancer.load_balancer; changes to this file are lost.\n"
@@ -84,7 +84,8 @@ def modules(sites: Iterable[Site]) -> list[str]:
             found |= {"setenvif", "authz_core"}
         found.add("headers")
         found |= {"ssl"} if site.tls else set()
-        found |= {"remoteip"} if site.trusted_proxies else set()
+        if site.trusted_proxies and EVERYBODY not in site.trusted_proxies:
+            found.add("remoteip")
         if site.redirected_on or site.error_pages:
             found.add("alias")
         if site.session:
@@ -200,7 +201,8 @@ def site_text(site: Site, folder: str, log_folder: str = "") -> str:
 
 
 def _virtual_host(site: Site, folder: str, log_folder: str) -> str:
-    lines = [*_log(site, log_folder), *_tls(site), *_forwarded(site), "\n"]
+    lines = [*_log(site, log_folder), *_tls(site), *_forwarded(site)]
+    lines += ["\n"] if lines else []
     lines.append(_line("ProxyRequests", "Off"))
     lines.append(_line("ProxyPreserveHost", "On" if site.preserve_host else "Off"))
     lines += [_line("ProxyTimeout", str(site.timeout))] if site.timeout else []
@@ -285,6 +287,8 @@ def _forwarded(site: Site) -> list[str]:
     mod_proxy adds to the headers that are there already (proxy_util.c ``ap_proxy_create_hdrbrgd``). Who is asked is the
     other end of the connection, whatever mod_remoteip has made of the client.
     """
+    if EVERYBODY in site.trusted_proxies:
+        return []
     lines = [_line("RemoteIPHeader", "X-Forwarded-For")] if site.trusted_proxies else []
     lines += [_line("RemoteIPInternalProxy", network) for network in site.trusted_proxies]
     trusted = " || ".join(

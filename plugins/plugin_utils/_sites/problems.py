@@ -15,7 +15,7 @@ from typing import Any
 
 from ...module_utils._balancer.parameters import masked
 from ...module_utils._balancer.plan import Declaration, DeclarationError
-from .model import Manager, Session, Site
+from .model import EVERYBODY, Manager, Session, Site
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -124,6 +124,8 @@ def _of_one(site: Site) -> Iterator[str]:
             path = getattr(site.backend_tls, option)
             yield from _file(f"backend_tls.{option}", path) if path else ()
     for network in site.trusted_proxies:
+        if network == EVERYBODY:
+            continue
         try:
             ipaddress.ip_network(network)
         except ValueError as problem:

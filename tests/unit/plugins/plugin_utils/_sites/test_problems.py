@@ -114,8 +114,8 @@ def test_a_site_with_everything_has_no_problems():
             "balancer app: member http://n1: timeout: '500ms' is not possible",
         ),
         (
-            {"balancers": [{**APP, "proxy_set": {"growth": 0}}]},
-            "balancer app: growth: 0 is not possible: it must be 1 to 100",
+            {"balancers": [{**APP, "proxy_set": {"growth": 101}}]},
+            "balancer app: growth: 101 is not possible: it must be 1 to 100",
         ),
         ({"extra": "ProxyTimeout 5 \\\n"}, "extra: the backslash at its end would swallow"),
     ],

@@ -1,0 +1,24 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter adopted; its documentation is in adopted.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..plugin_utils._adopt.sites import adopt
+
+
+def adopted(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ``variables`` of the role for the configuration that *info* tells of, and ``notes``."""
+    return adopt(info)._asdict()
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"adopted": adopted}

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Virtual hosts as plain data, with every directive in them: for whoever writes them anew in another form.
+
+Private to this collection. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._httpd.tree import Node
+from .live import effective
+from .model import Configuration, Vhost
+from .parameters import BALANCER, masked, shown
+
+
+def virtual_hosts(root: Node, configuration: Configuration) -> list[dict[str, Any]]:
+    """Return each virtual host of *root*, with the label that *configuration* has for it, as the module
+    ``balancer_info`` shows it."""
+    vhosts = {vhost.place: vhost for vhost in configuration.vhosts if vhost.place is not None}
+    sections = {(node.file, node.line): node for node in root.find("VirtualHost")}
+    return [
+        _virtual_host(configuration, vhost, sections[place])
+        for place, vhost in vhosts.items()
+        if place in sections
+    ]
+
+
+def listens(root: Node) -> list[dict[str, Any]]:
+    """Return each address that httpd listens on (directive docs: Listen), in order."""
+    return [
+        {"address": node.words[0], "file": node.file, "line": node.line}
+        for node in root.find("Listen")
+        if node.words
+    ]
+
+
+def _virtual_host(configuration: Configuration, vhost: Vhost, node: Node) -> dict[str, Any]:
+    inherited = {
+        name: effective(configuration, vhost, name)
+        for name, balancer in vhost.balancers.items()
+        if not balancer.defined
+    }
+    return {
+        "vhost": configuration.label(vhost),
+        "file": node.file,
+        "line": node.line,
+        "addresses": list(vhost.addresses),
+        "server_name": vhost.server_name,
+        "server_aliases": list(vhost.aliases),
+        "inherited": {
+            name: shown(BALANCER, values)
+            for name, values in inherited.items()
+            if values is not None
+        },
+        "directives": [_directive(child) for child in node.children],
+    }
+
+
+def _directive(node: Node) -> dict[str, Any]:
+    found = {"name": node.name, "text": masked(node.args), "file": node.file, "line": node.line}
+    if node.is_section:
+        found["directives"] = [_directive(child) for child in node.children]
+    return found

@@ -1,0 +1,274 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What somebody has written, adopted: httpd reads the same balancers, requests go the same ways."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.filter.adopted import adopted
+from ansible_collections.webtier.apache_balancer.plugins.filter.site_configuration import (
+    site_configuration,
+)
+from ansible_collections.webtier.apache_balancer.plugins.filter.site_problems import site_problems
+from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    PrivateHttpd,
+    free_port,
+)
+
+MODULES = (
+    "headers",
+    "alias",
+    "rewrite",
+    "ssl",
+    "socache_shmcb",
+    "setenvif",
+    "macro",
+    "proxy_hcheck",
+    "lbmethod_bytraffic",
+    "authz_host",
+)
+
+
+class Host:
+    """A httpd that is configured by hand, in files of sites."""
+
+    def __init__(self, root):
+        first = ("proxy", "slotmem_shm", "proxy_balancer")
+        rest = [name for name in (*BALANCER, *MODULES) if name not in first]
+        self.httpd = PrivateHttpd(root, *first, *rest)
+        self.root = root
+
+    def info(self, **options):
+        result = module_for(self.httpd, "balancer_info")(**options)
+        assert result.get("failed") is not True, result
+        return result
+
+    def adopt(self):
+        """Put the role's files there instead; return what was adopted, the balancers before and after."""
+        before = self.info(directives=True)
+        found = adopted(before)
+        sites = found["variables"]["load_balancer_sites"]
+        assert site_problems(sites) == []
+        declared = site_configuration(
+            sites,
+            folder=str(self.root / "sites"),
+            main_file=str(self.root / "conf" / "load_balancer.conf"),
+            existing_listen=found["variables"]["load_balancer_existing_listen"],
+        )
+        gone = [
+            {"path": path, "state": "absent"}
+            for path in found["variables"]["load_balancer_replaces"]
+        ]
+        result = module_for(self.httpd, "configuration")(
+            files=declared["files"] + gone, balancers=declared["balancers"]
+        )
+        assert result.get("failed") is not True, result
+        return found, balancers(before), balancers(self.info())
+
+    def routed(self):
+        """Which balancer each request goes to, by what httpd says of its own mapping."""
+        found = []
+        for vhost in self.info(directives=True)["vhosts"]:
+            for each in vhost["directives"]:
+                if each["name"].lower() == "proxypass":
+                    words = each["text"].replace('"', "").split()
+                    found.append((vhost["server_name"], words[0], words[1].lower().rstrip("/")))
+        return sorted(found)
+
+
+def balancers(info):
+    return {
+        (each["vhost"], each["name"]): (
+            each["parameters"],
+            {member["url"]: member["config"] for member in each["members"]},
+            each["sticky_cookie"],
+        )
+        for each in info["balancers"]
+    }
+
+
+@pytest.fixture()
+def host(tmp_path):
+    made = Host(tmp_path / "httpd")
+    yield made
+    made.httpd.stop()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=x"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run(["openssl", *request, *files], check=True, capture_output=True)
+    return folder
+
+
+# What people write, and what has become of it in other tools.
+BY_A_TEMPLATE = """
+<VirtualHost *:{port}>
+    ServerName shop.example.com
+    ServerAlias www.shop.example.com
+    <Proxy balancer://shop>
+        BalancerMember http://10.0.0.11:8080 route=n1 loadfactor=3 retry=5 timeout=20
+        BalancerMember "http://10.0.0.12:8080" "route=n2" status=+N
+        ProxySet lbmethod=bytraffic stickysession=JSESSIONID|jsessionid scolonpathdelim=On
+    </Proxy>
+    ProxyPreserveHost On
+    ProxyPass /static !
+    ProxyPass / balancer://shop/
+    ProxyPassReverse / balancer://shop/
+</VirtualHost>
+"""
+OUTSIDE = """
+<Proxy balancer://shop>
+    BalancerMember http://10.0.0.11 route=n1
+    Require all granted
+</Proxy>
+<VirtualHost *:{port}>
+    ServerName shop.example.com
+    BalancerMember balancer://own http://10.0.0.13 route=n3 min=2
+    ProxySet balancer://own nofailover=On growth=4
+    ProxyPass /own/ balancer://own/app/ maxattempts=2
+    ProxyPassReverse /own/ balancer://own/app/
+    ProxyPassReverseCookiePath /app/ /own/
+    ProxyPass / balancer://shop/ stickysession=SID
+</VirtualHost>
+"""
+A_COOKIE_OF_HTTPD = """
+<VirtualHost *:{port}>
+    ServerName shop.example.com
+    Header add Set-Cookie "ROUTEID=.%{{BALANCER_WORKER_ROUTE}}e; path=/" env=BALANCER_ROUTE_CHANGED
+    <Proxy "balancer://shop">
+        BalancerMember "http://10.0.0.11" route=1
+        BalancerMember "http://10.0.0.12" route=2
+        ProxySet stickysession=ROUTEID
+    </Proxy>
+    ProxyPass "/" "balancer://shop/"
+    ProxyPassReverse "/" "balancer://shop/"
+    ErrorDocument 503 "Please come back"
+    <Location "/status">
+        Require local
+    </Location>
+</VirtualHost>
+"""
+WRAPPED = """
+<Macro Pool $name>
+    <Proxy balancer://$name>
+        BalancerMember http://10.0.0.11 route=$name-1
+        <IfModule mod_headers.c>
+            ProxySet stickysession=X
+        </IfModule>
+    </Proxy>
+</Macro>
+Define SHOP shop
+<VirtualHost *:{port}>
+    ServerName one.example.com
+    Use Pool one
+    ProxyPass / balancer://one/
+    ProxyPassReverse / balancer://one/
+</VirtualHost>
+<VirtualHost *:{port}>
+    ServerName ${{SHOP}}.example.com
+    Use Pool ${{SHOP}}
+    ProxyPass / balancer://${{SHOP}}/
+    ProxyPassReverse / balancer://${{SHOP}}/
+</VirtualHost>
+"""
+HEALTH = """
+<VirtualHost *:{port}>
+    ServerName shop.example.com
+    ProxyHCExpr ok {{%{{REQUEST_STATUS}} =~ /^[23]/}}
+    <Proxy balancer://shop>
+        BalancerMember http://10.0.0.11 hcmethod=GET hcuri=/up hcexpr=ok hcinterval=5
+    </Proxy>
+    ProxyPass / balancer://shop/
+    ProxyPassReverse / balancer://shop/
+</VirtualHost>
+"""
+STYLES = {
+    "by a template": BY_A_TEMPLATE,
+    "a cookie of httpd": A_COOKIE_OF_HTTPD,
+    "wrapped": WRAPPED,
+    "health checks": HEALTH,
+}
+
+
+@pytest.mark.parametrize("text", STYLES.values(), ids=STYLES)
+def test_the_same_balancers_are_read_and_requests_go_the_same_ways(host, text):
+    host.httpd.write("conf/site.conf", text.format(port=free_port()))
+    ways = host.routed()
+    found, before, after = host.adopt()
+    assert found["notes"] == []
+    assert after == before and len(before) >= 1
+    assert host.routed() == ways
+    assert found["variables"]["load_balancer_replaces"] == [str(host.root / "conf" / "site.conf")]
+    assert not (host.root / "conf" / "site.conf").exists()
+
+
+def test_balancers_outside_of_virtual_hosts_go_where_they_are_used_and_that_is_said(host):
+    host.httpd.write("conf/site.conf", OUTSIDE.format(port=free_port()))
+    ways = host.routed()
+    found, before, after = host.adopt()
+    parameters, members, cookie = before["_main", "shop"]
+    shop = after["shop.example.com", "shop"]
+    assert shop == ({**parameters, "stickysession": "SID"}, members, cookie)
+    assert after["shop.example.com", "own"] == before["shop.example.com", "own"]
+    assert host.routed() == ways
+    said = " ".join(found["notes"])
+    assert "balancer://shop stands outside of the virtual host that uses it" in said
+    assert "/ has no ProxyPassReverse" in said
+
+
+def test_a_site_with_tls_takes_the_virtual_host_that_redirects_to_it_along(host, certificate):
+    port, tls_port = free_port(), free_port()
+    host.httpd.write(
+        "conf/site.conf",
+        f"Listen 127.0.0.1:{port}\nListen 127.0.0.1:{tls_port} https\n"
+        f"<VirtualHost *:{port}>\n    ServerName shop.example.com\n"
+        f"    Redirect permanent / https://shop.example.com:{tls_port}/\n</VirtualHost>\n"
+        f"<VirtualHost *:{tls_port}>\n    ServerName shop.example.com:{tls_port}\n    SSLEngine on\n"
+        f"    SSLCertificateFile {certificate}/cert.pem\n    SSLCertificateKeyFile {certificate}/key.pem\n"
+        "    RequestHeader set X-Forwarded-Proto https\n"
+        "    <Proxy balancer://shop>\n        BalancerMember https://10.0.0.11\n    </Proxy>\n"
+        "    SSLProxyEngine On\n    ProxyPass / balancer://shop/\n    ProxyPassReverse / balancer://shop/\n"
+        "</VirtualHost>\n",
+    )
+    found, before, after = host.adopt()
+    assert found["notes"] == []
+    (site,) = found["variables"]["load_balancer_sites"]
+    assert site["tls"]["redirect"] is True and site["listen"] == [f"127.0.0.1:{port}"]
+    assert site["extra"] == "RequestHeader set X-Forwarded-Proto https\n"
+    assert list(after.values()) == list(before.values())
+    listen = [each["address"] for each in host.info(directives=True)["listen"]]
+    assert listen == [f"127.0.0.1:{number}" for number in (host.httpd.port, port, tls_port)]
+
+
+def test_what_cannot_be_taken_over_is_named_and_its_file_stays(host):
+    other = "<VirtualHost *:80>\n    ServerName static.example.com\n    DocumentRoot /srv\n</VirtualHost>\n"
+    text = BY_A_TEMPLATE.format(port=free_port()).replace("=+N", "=+N secret=hunter2")
+    host.httpd.write("conf/site.conf", text + other)
+    found = adopted(host.info(directives=True))
+    assert found["variables"]["load_balancer_replaces"] == []
+    assert "hunter2" not in str(found)
+    said = "\n".join(found["notes"])
+    assert (
+        "the virtual host static.example.com forwards to no balancer and is not taken over" in said
+    )
+    assert (
+        "secret of http://10.0.0.12:8080 of balancer://shop is a secret and not shown here" in said
+    )
+
+
+def test_a_path_that_an_earlier_line_took_is_told_of(host):
+    text = BY_A_TEMPLATE.format(port=free_port()).replace(
+        "ProxyPassReverse", "ProxyPass /never balancer://shop/never\n    ProxyPassReverse", 1
+    )
+    host.httpd.write("conf/site.conf", text)
+    (note, *dummy) = adopted(host.info(directives=True))["notes"]
+    assert "ProxyPass / comes first and took these requests" in note
