@@ -25,7 +25,7 @@ from ._httpd.dump import View
 from ._httpd.text import decode, encode
 from ._httpd.tree import Node, from_document
 from ._instance import ConfigurationRefused, Instance
-from ._modules import ModuleWish, switch_modules
+from ._modules import ModuleWish, check_switched, switch_modules
 from ._preflight import candidate_view
 
 if TYPE_CHECKING:
@@ -287,7 +287,11 @@ def _view(
             return view, None
         before = instance.view()
         switch_modules(instance, fileset, request.modules, before.modules)
-        return (candidate_view(instance, fileset) if fileset.changed() else before), None
+        if not fileset.changed():
+            return before, None
+        view = candidate_view(instance, fileset)
+        check_switched(instance, fileset, view.modules)
+        return view, None
     except ConfigurationRefused as refusal:
         # A broken configuration must not keep anyone from mending it. The files alone have to do for
         # planning; the proof before the commit decides.

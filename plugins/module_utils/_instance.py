@@ -27,6 +27,7 @@ TEST_TIMEOUT = 20.0
 _DUMPS = ("DUMP_CONFIG", "DUMP_RUN_CFG", "DUMP_INCLUDES", "DUMP_MODULES")
 # "Configuration check failed", and that the host has no full name: not what is wrong.
 _ASIDE = frozenset(("AH00014", "AH00557", "AH00558"))
+_COMPILED_IN = re.compile(r'^ -D ([A-Z_]+)="(.*)"', re.M)
 _PATH = re.compile(r"/[^\s'\",:;()<>]+")
 
 
@@ -199,6 +200,11 @@ class Instance:
             view = dump.parse(decode(stdout), errors)
             for name in _DUMPS:
                 view.defines.pop(name, None)
+            theirs = [warning for warning in view.warnings if _loads_info_too(warning)]
+            if theirs:
+                view = view._replace(warnings=[w for w in view.warnings if w not in theirs])
+            else:
+                view.modules.discard("info_module")
             self._pid_file = view.pid_file
             return view
         messages = dump.messages(errors)
@@ -262,19 +268,53 @@ class Instance:
 
 
 def _layout_of(binary: str | None) -> layout.Layout:
-    """Return the layout of ``binary``, or of this host; of a binary elsewhere a source build's."""
-    if binary is None:
-        return layout.pick(os.path.exists) or layout.DEBIAN
-    known = layout.of_binary(binary)
-    if known is not None:
+    """Return the layout of ``binary``, or of this host.
+
+    A distribution's is known. Of any other, httpd itself says what it was built with.
+    """
+    known = layout.of_binary(binary) if binary else layout.pick(os.path.exists) or layout.DEBIAN
+    if known is layout.DEBIAN:
         return known
-    old, new = layout.SOURCE.server_root, os.path.dirname(os.path.dirname(binary))
-    moved = {
-        field: new + value[len(old) :]
-        for field, value in layout.SOURCE._asdict().items()
-        if isinstance(value, str) and value.startswith(old)
-    }
-    return layout.SOURCE._replace(**moved)
+    # Others put their httpd at the same path.
+    if known is layout.REDHAT and os.path.exists(known.config_file):
+        return known
+    path = binary or (known or layout.SOURCE).binary
+    if not os.access(path, os.X_OK):
+        return known or _as_built(path, "")
+    # What is compiled in; the configuration has no part in it and is not read.
+    answer = process.run([path, "-V", "-f", "/dev/null"], process.CLEAN, TEST_TIMEOUT)
+    return _as_built(path, decode(answer[1]))
+
+
+def _as_built(binary: str, settings: str) -> layout.Layout:
+    """Return the layout of a build from source, whose ``httpd -V`` says ``settings`` (server/main.c
+    ``show_compile_settings``). That leaves out where the modules are: below the prefix, or else the ServerRoot."""
+    built = dict(_COMPILED_IN.findall(settings))
+    prefix = os.path.dirname(os.path.dirname(binary))
+    root = built.get("HTTPD_ROOT") or prefix
+
+    def path(name: str, default: str) -> str:
+        return os.path.normpath(os.path.join(root, built.get(name) or default))
+
+    config_file = path("SERVER_CONFIG_FILE", "conf/httpd.conf")
+    pid_file = path("DEFAULT_PIDLOG", "logs/httpd.pid")
+    folders = [os.path.join(base, "modules") for base in (prefix, root)]
+    return layout.SOURCE._replace(
+        binary=binary,
+        server_root=root,
+        config_file=config_file,
+        envvars=os.path.join(os.path.dirname(binary), "envvars"),
+        modules_dir=next(filter(os.path.exists, folders), folders[0]),
+        ports_file=config_file,
+        pid_file=pid_file,
+        runtime_dir=os.path.dirname(pid_file),
+        log_dir=os.path.dirname(path("DEFAULT_ERRORLOG", "logs/error_log")),
+    )
+
+
+def _loads_info_too(warning: Message) -> bool:
+    """Whether it says that the configuration itself loads mod_info, as ``dump_command`` does before."""
+    return warning.code == "AH01574" and "info_module" in warning.text
 
 
 def out_of_reach(text: str) -> list[str]:

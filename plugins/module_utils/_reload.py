@@ -458,7 +458,9 @@ def _started(instance: Instance) -> bool:
 
 def _unit_installed(instance: Instance) -> bool:
     """Whether this httpd is the one of the distribution's service."""
-    return os.path.isdir(_SYSTEMD) and instance.main_file() == instance.layout.config_file
+    layout = instance.layout
+    own = layout.service is not None and instance.main_file() == layout.config_file
+    return own and os.path.isdir(_SYSTEMD)
 
 
 def _log_position(view: View) -> int:

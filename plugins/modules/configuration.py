@@ -73,14 +73,16 @@ options:
         type: raw
   modules:
     description:
-      - Modules of httpd, with what they depend on.
+      - Modules of httpd, with what they depend on. On Debian they are enabled as C(a2enmod) does it. On the RedHat
+        family those that no other file loads are loaded by C(conf.modules.d/99-apache_balancer.conf). For a httpd from
+        source, and for a private one, what is missing is refused with the C(LoadModule) lines to write.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
         description:
-          - Name as C(a2enmod) takes it, such as V(proxy_balancer).
+          - Name without C(mod_) and C(_module), such as V(proxy_balancer).
         type: str
         required: true
       state:

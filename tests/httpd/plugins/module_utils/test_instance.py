@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -23,6 +24,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._process import Parent
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BINARY,
+    MODULES,
     PrivateHttpd,
     wait_for,
 )
@@ -58,6 +60,14 @@ class TestTheView:
         assert view.defines["NAME"] == "value"
         assert "EXTRA" in view.defines
         assert not [name for name in view.defines if name.startswith("DUMP_")]
+
+    def test_has_mod_info_only_where_the_configuration_loads_it(self, httpd: PrivateHttpd) -> None:
+        view = find(httpd).view()
+        assert "info_module" not in view.modules
+        httpd.write("conf/info.conf", f"LoadModule info_module {MODULES}/mod_info.so\n")
+        view = find(httpd).view()
+        assert "info_module" in view.modules
+        assert view.warnings == []
 
     def test_of_a_broken_configuration_is_its_message(self, httpd: PrivateHttpd) -> None:
         broken = httpd.write("conf/app.conf", "\n\nNonsense on\n")
@@ -191,3 +201,53 @@ class TestTheStart:
     def test_arguments_are_those_that_decide_the_configuration(self) -> None:
         given = ["-k", "start", "-DONE", "-D", "TWO", "-f", "x.conf", "-X", "-e", "debug"]
         assert _process.kept_arguments(given) == ["-D", "ONE", "-D", "TWO", "-f", "x.conf"]
+
+
+class TestABuildFromSource:
+    """A copy of Debian's binary with other words of the same length compiled in, so that it reads what a build with
+    that prefix would."""
+
+    @pytest.fixture
+    def prefix(self) -> Iterator[Path]:
+        # As long as "/etc/apache2".
+        folder = Path("/tmp") / f"h{os.getpid() % 1000000:06d}"
+        (folder / "bin").mkdir(parents=True)
+        (folder / "modules").symlink_to(MODULES)
+        content = Path(BINARY).read_bytes()
+        assert b'HTTPD_ROOT="/etc/apache2"' in content
+        for old, new in ((b"/etc/apache2", bytes(folder)), (b"apache2.conf", b"conf/ht.conf")):
+            assert len(old) == len(new)
+            content = content.replace(old, new)
+        (folder / "bin" / "httpd").write_bytes(content)
+        (folder / "bin" / "httpd").chmod(0o755)
+        yield folder
+        shutil.rmtree(folder)
+
+    def test_says_itself_where_its_files_are(self, prefix: Path) -> None:
+        instance = Instance.find(binary=str(prefix / "bin" / "httpd"))
+        assert instance.main_file() == str(prefix / "conf" / "ht.conf")
+        assert instance.root() == str(prefix)
+        assert instance.layout.modules_dir == str(prefix / "modules")
+        assert instance.layout.service is None
+        # That of Debian, which is still compiled in.
+        assert instance.layout.pid_file == "/run/apache2.pid"
+
+    def test_is_asked_without_more_ado(self, prefix: Path) -> None:
+        with PrivateHttpd(prefix) as httpd:
+            httpd.write("conf/ht.conf", httpd.base().replace("IncludeOptional", "# "))
+            view = Instance.find(binary=str(prefix / "bin" / "httpd")).view()
+            assert view.includes == [str(prefix / "conf" / "ht.conf")]
+            assert view.server_root == str(prefix)
+
+    def test_keeps_its_modules_below_its_root_where_they_are_not_beside_it(
+        self, prefix: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "sbin").mkdir()
+        binary = shutil.copy(prefix / "bin" / "httpd", tmp_path / "sbin" / "httpd")
+        assert Instance.find(binary=str(binary)).layout.modules_dir == str(prefix / "modules")
+
+    def test_that_is_missing_is_not_installed(self, tmp_path: Path) -> None:
+        instance = Instance.find(binary=str(tmp_path / "bin" / "httpd"))
+        assert instance.main_file() == str(tmp_path / "conf" / "httpd.conf")
+        with pytest.raises(NotInstalled):
+            instance.view()
