@@ -28,6 +28,7 @@ from ._httpd.dump import View
 from ._httpd.tree import Node
 from ._instance import ConfigurationRefused, Instance, NotInstalled, said
 from ._layer import Done, Layer, check_persist, look
+from ._selinux import problems as selinux_problems
 
 if TYPE_CHECKING:
     from ._live import Missed, Running
@@ -149,7 +150,7 @@ class _Work(NamedTuple):
 
     def prove(self, plan: Plan) -> _Proof:
         if not plan.fileset.changed():
-            return _unchanged(plan)
+            return _unchanged(self.instance, plan)
         return _prove(self.instance, plan, self.validate)
 
     def write(self, plan: Plan, live: Layer, transaction: Transaction) -> dict[str, str]:
@@ -199,14 +200,15 @@ def _transaction(folder: str) -> Transaction:
     return Transaction(folder)
 
 
-def _unchanged(plan: Plan) -> _Proof:
+def _unchanged(instance: Instance, plan: Plan) -> _Proof:
     problems = lint(plan.configuration, plan.view) if plan.view else []
+    problems += selinux_problems(instance, plan.configuration)
     return _Proof(UNCHANGED, problems, plan.configuration, [])
 
 
 def _nothing(instance: Instance, plan: Plan, live: Layer, warnings: list[str]) -> Outcome:
     loaded = _state(instance, plan)
-    return _outcome(plan, _unchanged(plan), live, loaded, warnings=warnings)
+    return _outcome(plan, _unchanged(instance, plan), live, loaded, warnings=warnings)
 
 
 def _state(instance: Instance, plan: Plan) -> Loaded:
@@ -270,7 +272,9 @@ def _prove(instance: Instance, plan: Plan, validate: bool) -> _Proof:
     proof = proven(instance, plan.fileset)
     problems = verify(plan, proof.view)
     warnings = [said(warning) for warning in proof.warnings]
-    return _Proof(proof.validated, problems, codec.read(proof.view.root), warnings)
+    configuration = codec.read(proof.view.root)
+    problems += selinux_problems(instance, configuration)
+    return _Proof(proof.validated, problems, configuration, warnings)
 
 
 def proven(instance: Instance, fileset: FileSet) -> Proof:

@@ -36,6 +36,7 @@ from ._httpd.text import display, encode
 from ._instance import Instance, InstanceError
 from ._layer import Done
 from ._modules import ModuleError, ModuleWish
+from ._selinux import problems as selinux_problems
 
 if TYPE_CHECKING:
     from ._balancer.live import LivePlan
@@ -560,11 +561,12 @@ def _balancer_info(module: AnsibleModule) -> dict[str, Any]:
     memory = Memory(instance)
     result = _loaded(module, memory.state(dict.fromkeys([*view.includes, *memory.files])))
     described = _Described(module.params, configuration, result["running"])
+    problems = [*lint(configuration, view), *selinux_problems(instance, configuration)]
     result.update(
         changed=False,
         balancers=[each for b in balancers for each in described.all(b)],
         not_reached=described.missed,
-        problems=[problem.result() for problem in lint(configuration, view)],
+        problems=[problem.result() for problem in problems],
     )
     if module.params["directives"]:
         from ._balancer.outline import listens, virtual_hosts
