@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils._sites import needs
+from ..plugin_utils._sites import needs, ports
 from ..plugin_utils._sites.model import Manager, Site, read_all
 from ..plugin_utils._sites.problems import problems
 
@@ -27,8 +27,9 @@ def site_configuration(
     modules: Iterable[str] = (),
     manager_address: str = "",
     manager_port: int = 8406,
-) -> dict[str, list[dict[str, Any]]]:
-    """Return ``modules``, ``files``, ``balancers`` and ``purge`` as the module ``configuration`` takes them."""
+) -> dict[str, list[Any]]:
+    """Return ``modules``, ``files``, ``balancers`` and ``purge`` as the module ``configuration`` takes them, and the
+    ``ports`` that httpd listens on for the sites."""
     manager = Manager(manager_address, manager_port) if manager_address else None
     read_sites = read_all(sites, member_defaults or {}, manager)
     found = problems(read_sites, manager)
@@ -53,6 +54,7 @@ def site_configuration(
         "files": [{"path": path, "content": text, "mode": "0644"} for path, text in texts.items()],
         "balancers": balancers,
         "purge": needs.purge(folder),
+        "ports": ports.listened(read_sites),
     }
 
 

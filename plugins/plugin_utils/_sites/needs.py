@@ -76,7 +76,7 @@ def site_file(folder: str, site: Site) -> str:
 
 
 def modules(sites: Iterable[Site]) -> list[str]:
-    """Return the names, as ``a2enmod`` takes them, of the modules that *sites* need; those that one of
+    """Return the names, without ``mod_`` and ``_module``, of the modules that *sites* need; those that one of
     them depends on are left to it."""
     found: set[str] = set()
     for site in sites:
@@ -103,7 +103,7 @@ def _balancer_modules(balancer: Mapping[str, Any]) -> set[str]:
         found.add("heartmonitor")
     check = balancer.get("health_check")
     if check is not None:
-        # The watchdog it needs is compiled in on Debian.
+        # The watchdog it needs is compiled in on Debian, and loaded on the RedHat family.
         found.add("proxy_hcheck")
         found |= {"proxy_ajp"} if check.get("method") == "CPING" else set()
     for member in balancer["members"]:

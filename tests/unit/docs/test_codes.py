@@ -28,3 +28,7 @@ def codes(path: Path) -> set[str]:
 def test_what_is_found_about_sticky_sessions_is_in_the_page_about_them(source, first, last):
     known = {code for code in codes(source) if first <= code <= last}
     assert known and known <= codes(ROOT / "docs" / "sticky.md")
+
+
+def test_what_selinux_forbids_is_in_the_page_about_it():
+    assert codes(UTILS / "_selinux.py") == codes(ROOT / "docs" / "redhat.md") == {"AB207"}

@@ -17,6 +17,9 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
     MEMBER,
     argument_spec,
 )
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.modules import (
+    PACKAGES,
+)
 from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites import model
 
 ROLE = Path(__file__).parents[3] / "roles" / "load_balancer"
@@ -122,3 +125,12 @@ def test_every_name_inside_the_role_says_whose_it_is(path):
         registered = [task["register"]] if "register" in task else []
         for name in [*registered, *task.get("vars", {})]:
             assert name.startswith("__load_balancer_"), name
+
+
+def test_every_platform_says_the_same_things():
+    platforms = [load(f"vars/{name}.yml") for name in ("Debian", "RedHat")]
+    assert set(platforms[0]) == set(platforms[1])
+
+
+def test_the_packages_of_modules_are_those_that_the_modules_name():
+    assert load("vars/RedHat.yml")["__load_balancer_packages_of_modules"] == PACKAGES
