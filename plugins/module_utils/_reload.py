@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 _SYSTEMD = "/run/systemd/system"
 _LOG_LINES = 10
 _MPM = re.compile(r"mod_mpm_\w+\.so").fullmatch
+# What httpd says at a reload about ServerLimit and ThreadLimit, whatever the MPM (server/mpm: *_check_config).
+_NOT_TAKEN = re.compile(r"AH\d+: (changing \w+ to \d+ from original value of \d+) not allowed")
 # The clock of files may lag behind the other by a tick, in nanoseconds.
 _CLOCKS_DIFFER = 20_000_000
 
@@ -52,7 +54,7 @@ class ReloadFailed(InstanceError):
 
 
 class Reload(NamedTuple):
-    """What a graceful reload did; *seconds* until the new generation served."""
+    """What a graceful reload did; *seconds* until the new generation served. *restarted*: it was not enough."""
 
     changed: bool
     running: bool
@@ -62,6 +64,7 @@ class Reload(NamedTuple):
     seconds: float = 0.0
     warnings: Sequence[str] = ()
     changes: Sequence[Done] = ()
+    restarted: bool = False
 
     def result(self) -> dict[str, Any]:
         """Return it as it appears in the result of the module."""
@@ -70,6 +73,7 @@ class Reload(NamedTuple):
             "running": self.running,
             "reload_reasons": self.reasons,
             "validated": self.validated,
+            "restarted": self.restarted,
         }
         if self.changed:
             result.update(method=self.method, seconds=round(self.seconds, 3))
@@ -114,7 +118,7 @@ def graceful_reload(
     validated = proven(instance, FileSet()).validated
     if check_mode:
         method = _method(instance, parent, bool(hindrance))
-        return Reload(True, True, reasons, validated, method, 0, warnings, changes)
+        return Reload(True, True, reasons, validated, method, 0, warnings, changes, bool(hindrance))
     proved = stamp(state.view)
     with Transaction(state_folder(instance)) as transaction:
         # Somebody else may have done it, or changed something, while we waited for the lock.
@@ -125,14 +129,23 @@ def graceful_reload(
             return Reload(bool(changes), running, [], warnings=warnings, changes=changes)
         if stamp(state.view) != proved:
             validated = proven(instance, FileSet()).validated
-        method, seconds = _reload(instance, parent, state, transaction, timeout, bool(hindrance))
+        method, seconds, left = _reload(
+            instance, parent, state, transaction, timeout, bool(hindrance)
+        )
+        if left and restart:
+            method, seconds, left = _reload(instance, parent, state, transaction, timeout, True)
+            hindrance = "limits"
+        elif left:
+            warnings = [*warnings, f"httpd has to be restarted for this: {left}"]
         # Whether httpd read a file that was changed meanwhile is not known.
         includes = state.view.includes
         known = [path for path in includes if _unchanged_since(path, state.begun)]
         Memory(instance).note_loaded(known)
         if known == includes:
             transaction.keep_proven(includes)
-    return Reload(True, True, reasons, validated, method, seconds, warnings, changes)
+    return Reload(
+        True, True, reasons, validated, method, seconds, warnings, changes, bool(hindrance)
+    )
 
 
 def _keep_out(
@@ -283,8 +296,8 @@ def _reload(
     transaction: Transaction,
     timeout: float,
     restart: bool,
-) -> tuple[str, float]:
-    """Tell httpd and wait until it serves; return how it was told and the seconds it took."""
+) -> tuple[str, float, str]:
+    """Tell httpd and wait until it serves; return how it was told, the seconds it took, and what it did not take."""
     view = state.view
     started = time.monotonic()
     said = _log_position(view)
@@ -294,7 +307,7 @@ def _reload(
             raise ReloadFailed(
                 _restore(instance, transaction, view, timeout) + _log_since(view, said)
             )
-        return method, time.monotonic() - started
+        return method, time.monotonic() - started, ""
     method = _tell(instance, parent)
     if not _wait(lambda: _serves(instance, parent, state.generation), instance, parent, timeout):
         reason = _log_since(view, said)
@@ -304,7 +317,8 @@ def _reload(
                 f" loaded{reason}"
             )
         raise ReloadFailed(_restore(instance, transaction, view, timeout) + reason)
-    return method, time.monotonic() - started
+    left = ", ".join(dict.fromkeys(_NOT_TAKEN.findall(_said_since(view, said))))
+    return method, time.monotonic() - started, left
 
 
 def _unchanged_since(path: str, begun: int) -> bool:
@@ -471,12 +485,16 @@ def _log_position(view: View) -> int:
 
 
 def _log_since(view: View, position: int) -> str:
-    """Return what httpd wrote to its error log since *position*."""
+    """Return the last of what httpd wrote to its error log since *position*, as the end of a message."""
+    lines = _said_since(view, position).strip().split("\n")
+    said = [line for line in lines if line][-_LOG_LINES:]
+    return "\nIts error log says:\n" + "\n".join(said) if said else ""
+
+
+def _said_since(view: View, position: int) -> str:
     try:
         with open(view.error_log, "rb") as stream:
             stream.seek(position)
-            lines = decode(stream.read(65536)).strip().split("\n")
+            return decode(stream.read(65536))
     except OSError:
         return ""
-    said = [line for line in lines if line][-_LOG_LINES:]
-    return "\nIts error log says:\n" + "\n".join(said) if said else ""

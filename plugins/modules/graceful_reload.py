@@ -34,6 +34,8 @@ options:
       - Whether to restart httpd, which breaks off the requests in flight, where it cannot load its configuration
         otherwise. That is so after a change of its MPM; httpd would end if it were told to reload then. With V(false)
         the task fails and httpd goes on with what it has loaded.
+      - C(ServerLimit) and C(ThreadLimit) are left as they were by a reload. With V(true) httpd is restarted for them as
+        well, with V(false) the task warns.
     type: bool
     default: false
   timeout:
@@ -94,6 +96,11 @@ validated:
   returned: success
   type: str
   sample: rehearsed
+restarted:
+  description:
+    - Whether httpd was restarted, see O(restart).
+  returned: success
+  type: bool
 method:
   description:
     - How httpd was told, by the service manager or by a signal.

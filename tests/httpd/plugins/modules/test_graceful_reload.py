@@ -234,3 +234,16 @@ def test_a_httpd_that_may_be_restarted_is_reloaded_where_that_is_enough(running,
     pid = running.pid
     result = graceful_reload(restart=True, only_if_needed=False)
     assert result["method"] == f"SIGUSR1 to process {pid}" and running.pid == pid
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_limits_that_a_reload_leaves_as_they_were_need_a_restart(running, graceful_reload, restart):
+    pid = running.pid
+    text = running.config_file.read_text()
+    running.write("httpd.conf", text.replace("ServerLimit 1\n", "ServerLimit 3\n"))
+    result = graceful_reload(restart=restart)
+    told = "changing ServerLimit to 3 from original value of 1"
+    assert (told in str(result.get("warnings"))) is not restart, result
+    assert (running.pid != pid) is restart is result["restarted"]
+    assert running.get("/").status == 503
+    assert graceful_reload(restart=restart)["changed"] is False
