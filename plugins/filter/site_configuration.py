@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._sites import needs, ports
+from ..plugin_utils._sites.host import host_modules, host_problems, read_host
 from ..plugin_utils._sites.model import Manager, Site, read_all
 from ..plugin_utils._sites.problems import problems
 
@@ -25,6 +26,7 @@ def site_configuration(
     existing_listen: Sequence[Any] = (),
     member_defaults: Mapping[str, Any] | None = None,
     modules: Iterable[str] = (),
+    httpd: Mapping[str, Any] | None = None,
     manager_address: str = "",
     manager_port: int = 8406,
 ) -> dict[str, list[Any]]:
@@ -32,7 +34,8 @@ def site_configuration(
     ``ports`` that httpd listens on for the sites."""
     manager = Manager(manager_address, manager_port) if manager_address else None
     read_sites = read_all(sites, member_defaults or {}, manager)
-    found = problems(read_sites, manager)
+    host = read_host(httpd or {})
+    found = [*host_problems(host), *problems(read_sites, manager)]
     if found:
         raise AnsibleFilterError("; ".join(found))
     balancers = [
@@ -45,12 +48,15 @@ def site_configuration(
         for site in read_sites
         for balancer in site.balancers
     ]
-    main = needs.main_text(read_sites, folder, server_name, existing_listen, log_folder)
+    main = needs.main_text(read_sites, folder, server_name, existing_listen, log_folder, host)
     texts = {main_file: main}
     for site in read_sites:
         texts[needs.site_file(folder, site)] = needs.site_text(site, folder, log_folder)
     return {
-        "modules": [{"name": name} for name in sorted({*needs.modules(read_sites), *modules})],
+        "modules": [
+            *({"name": name} for name in sorted({*needs.modules(read_sites), *modules})),
+            *host_modules(host),
+        ],
         "files": [{"path": path, "content": text, "mode": "0644"} for path, text in texts.items()],
         "balancers": balancers,
         "purge": needs.purge(folder),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..plugin_utils._sites.host import host_problems, read_host
 from ..plugin_utils._sites.model import Manager, read_all
 from ..plugin_utils._sites.problems import problems
 
@@ -18,10 +19,12 @@ def site_problems(
     *,
     manager_address: str = "",
     manager_port: int = 8406,
+    httpd: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Return a sentence for each thing that is wrong with *sites*."""
+    """Return a sentence for each thing that is wrong with *sites*, or with *httpd* itself."""
     manager = Manager(manager_address, manager_port) if manager_address else None
-    return problems(read_all(sites, member_defaults or {}, manager), manager)
+    found = problems(read_all(sites, member_defaults or {}, manager), manager)
+    return [*host_problems(read_host(httpd or {})), *found]
 
 
 class FilterModule:

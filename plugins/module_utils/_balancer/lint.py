@@ -84,7 +84,7 @@ class Problem(NamedTuple):
 
 
 # Findings that say something may be wrong, but leave what was declared in force.
-_ADVICE = ("AB308", "AB309", "AB311", "AB316", "AB317", "AB326", "AB327")
+_ADVICE = ("AB308", "AB309", "AB311", "AB316", "AB317", "AB326", "AB327", "AB328")
 # Members that answer no request.
 _INEFFECTIVE = ("AB201", "AB202", "AB204", "AB205")
 
@@ -98,6 +98,7 @@ def lint(configuration: Configuration, view: View) -> list[Problem]:
         found += _shared_cookies(vhost)
     for balancer in configuration.balancers:
         found += _modules(balancer, view.modules)
+        found += _pools(balancer, view.modules)
         found += _members(balancer)
         found += _values(balancer)
         found += _routes(balancer)
@@ -233,6 +234,23 @@ def _modules(balancer: Balancer, modules: set[str]) -> Iterator[Problem]:
                     f"member {member.url}: {missing} is not loaded; requests to {scheme} members fail.",
                     member.place,
                     f"Enable the module {missing[: -len('_module')]}.",
+                    balancer,
+                )
+
+
+def _pools(balancer: Balancer, modules: set[str]) -> Iterator[Problem]:
+    """With prefork each process has one connection to a member (proxy_util.c ap_proxy_initialize_worker)."""
+    if "mpm_prefork_module" not in modules:
+        return
+    for member in balancer.members.values():
+        for name in ("max", "smax", "min"):
+            if name in member.settings:
+                yield Problem(
+                    "AB328",
+                    f"member {masked(member.url)}: {name} has no effect with the MPM prefork, where each process has"
+                    " one connection to a member.",
+                    member.settings[name].place,
+                    "Use the MPM event, or limit MaxRequestWorkers.",
                     balancer,
                 )
 

@@ -183,9 +183,9 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
         name=str(given["name"]),
         server_name=str(given["server_name"]),
         server_aliases=[str(alias) for alias in given["server_aliases"]],
-        listen=addresses(given["listen"]) if _truth(tls.get("redirect", True)) else [],
+        listen=addresses(given["listen"]) if truth(tls.get("redirect", True)) else [],
         tls=_tls(tls) if tls else None,
-        preserve_host=_truth(given["preserve_host"]),
+        preserve_host=truth(given["preserve_host"]),
         # httpd takes the first match; the longest path shall win.
         proxy_pass=sorted(map(_forward, forwards), key=lambda forward: -len(forward.path)),
         balancers=balancers,
@@ -195,7 +195,7 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
         backend_tls=_backend_tls(_given(given["backend_tls"])) if "backend_tls" in given else None,
         trusted_proxies=[str(network) for network in given["trusted_proxies"]],
         error_pages={str(status): str(file) for status, file in given["error_pages"].items()},
-        access_log=_truth(given["access_log"]),
+        access_log=truth(given["access_log"]),
     )
     for balancer in balancers if site.issues_cookies else ():
         balancer["reset"] = [name for name in balancer.get("reset", ()) if name != "sticky_cookie"]
@@ -212,7 +212,7 @@ def _given(declared: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in declared.items() if value is not None}
 
 
-def _truth(value: Any) -> bool:
+def truth(value: Any) -> bool:
     """Return the boolean that a role variable means, which may be a text."""
     return str(value).lower() in ("true", "yes", "on", "1", "y", "t")
 
@@ -247,7 +247,7 @@ def _cookie(
 ) -> dict[str, Any]:
     """Return the cookie that httpd issues, which has the name that stickysession may give it."""
     given = {"secure": tls_only, **_given(declared)}
-    given.update({key: _truth(given[key]) for key in ("secure", "httponly") if key in given})
+    given.update({key: truth(given[key]) for key in ("secure", "httponly") if key in given})
     given.update({key: int(given[key]) for key in ("max_age",) if key in given})
     if "stickysession" in proxy_set:
         given.setdefault("name", str(proxy_set["stickysession"]).partition("|")[0])
@@ -263,7 +263,7 @@ def _backend_tls(given: Mapping[str, Any]) -> BackendTls:
     ca_certificate, certificate = (
         str(given.get(name, "")) for name in ("ca_certificate", "certificate")
     )
-    return BackendTls(ca_certificate, _truth(given["check_name"]), certificate)
+    return BackendTls(ca_certificate, truth(given["check_name"]), certificate)
 
 
 def _session(given: Mapping[str, Any]) -> Session:

@@ -15,6 +15,7 @@ from typing import Any
 from ...module_utils._balancer.model import canonical_url, identity
 from ...module_utils._balancer.parameters import MEMBER
 from ...module_utils._httpd.lexer import quoted
+from .host import Host, host_text
 from .model import EVERYBODY, Forward, Site, addresses
 
 _MADE_BY = (
@@ -46,6 +47,9 @@ FORWARDED = (
 )
 #: Below it the error pages of a site are served, and nothing else.
 ERROR_PAGES = "/.load_balancer/error/"
+#: Where mod_status answers, at the address of balancer-manager.
+SERVER_STATUS = "/server-status"
+_FROM_LOOPBACK = "Require expr \"%{CONN_REMOTE_ADDR} -ipmatch '127.0.0.0/8'\"\n"
 _LOG_FORMAT = (
     r'"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" ms=%{ms}T balancer=%{BALANCER_NAME}e'
     r" member=%{BALANCER_WORKER_NAME}e route=%{BALANCER_WORKER_ROUTE}e session_route=%{BALANCER_SESSION_ROUTE}e"
@@ -81,7 +85,7 @@ def modules(sites: Iterable[Site]) -> list[str]:
     found: set[str] = set()
     for site in sites:
         if site.manager:
-            found |= {"setenvif", "authz_core"}
+            found |= {"setenvif", "authz_core", "status"}
         found.add("headers")
         found |= {"ssl"} if site.tls else set()
         if site.trusted_proxies and EVERYBODY not in site.trusted_proxies:
@@ -160,10 +164,12 @@ def main_text(
     server_name: str,
     existing_listen: Iterable[Any],
     log_folder: str = "",
+    host: Host | None = None,
 ) -> str:
-    """Return the text of the file through which httpd reads all of *sites*, in their order. Their requests are logged
-    in *log_folder*; empty: nowhere."""
+    """Return the text of the file through which httpd reads all of *sites*, in their order, and what is declared of the
+    *host*. Requests are logged in *log_folder*; empty: nowhere."""
     lines = [_line("ServerName", server_name)] if server_name else []
+    lines += [host_text(host)] if host else []
     for address, tls in listens(sites, existing_listen):
         protocol = ["https"] if tls and not address.endswith(":443") else []
         lines.append(_line("Listen", address.removeprefix("*:"), *protocol))
@@ -184,12 +190,17 @@ def _manager_host(sites: Sequence[Site]) -> list[str]:
     if not managers:
         return []
     return [
+        _line("ProxyStatus", "On"),
         "\n# The first virtual host here: sites with TLS answer here without it, other names are refused.\n",
         f"<VirtualHost {' '.join(managers)}>\n",
         "    ServerName balancer-manager.invalid\n",
         *(["    SSLEngine Off\n"] if any(site.tls for site in sites) else []),
         '    <Location "/">\n',
         "        Require all denied\n",
+        "    </Location>\n",
+        f'    <Location "{SERVER_STATUS}">\n',
+        "        SetHandler server-status\n",
+        f"        {_FROM_LOOPBACK}",
         "    </Location>\n",
         "</VirtualHost>\n\n",
     ]
@@ -248,7 +259,11 @@ def _manager(site: Site) -> list[str]:
         _line("SetEnvIf", "Server_Addr", f'"^{address}$"', "no-proxy", "balancer_manager"),
         "<If \"-T reqenv('balancer_manager')\">\n",
         "    SetHandler balancer-manager\n",
-        "    Require expr \"%{CONN_REMOTE_ADDR} -ipmatch '127.0.0.0/8'\"\n",
+        f"    {_FROM_LOOPBACK}",
+        "</If>\n",
+        # It shows the balancers of the virtual host that answers (mod_proxy.c proxy_status_hook).
+        f"<If \"-T reqenv('balancer_manager') && %{{REQUEST_URI}} == '{SERVER_STATUS}'\">\n",
+        "    SetHandler server-status\n",
         "</If>\n",
         "\n",
     ]

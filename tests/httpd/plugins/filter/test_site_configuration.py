@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -83,7 +84,7 @@ class Setup:
         self.httpd = PrivateHttpd(root)
         self.manager_port = free_port()
 
-    def declare(self, *sites, manager=True, more="", other_modules=(), **options):
+    def declare(self, *sites, manager=True, more="", other_modules=(), httpd=None, **options):
         """Write what the sites need; return what the module said."""
         root = self.httpd.root
         declared = site_configuration(
@@ -94,7 +95,10 @@ class Setup:
             existing_listen=[f"127.0.0.1:{self.httpd.port}"],
             manager_address=MANAGER if manager else "",
             manager_port=self.manager_port,
+            httpd=httpd,
         )
+        # Which MPM is loaded is a matter of the main file here.
+        declared["modules"] = [m for m in declared["modules"] if not m["name"].startswith("mpm_")]
         names = {module["name"] for module in declared["modules"]} | set(other_modules)
         # What Debian's links bring into order, LoadModule lines must have: what others need first.
         first = [name for name in ("proxy", "slotmem_shm", "proxy_balancer") if name in names]
@@ -462,6 +466,60 @@ def test_what_a_site_says_itself_does_not_get_in_the_way_of_its_manager(
     options = {"extra": extra, "balancers": app(url)}
     bring_up(site(f"127.0.0.1:{free_port()}", **options), other_modules=other_modules)
     assert setup.balancers("shop.example.com") == {"app": [url]}
+
+
+def test_what_httpd_does_is_told_at_the_address_of_the_manager_and_nowhere_else(
+    setup, bring_up, backend
+):
+    port = free_port()
+    url = backend("app")
+    # What Debian enables by itself.
+    more = '<Location "/server-status">\n    SetHandler server-status\n    Require local\n</Location>\n'
+    bring_up(
+        site(port, balancers=app(url), trusted_proxies=["127.0.0.0/8"]),
+        more=more,
+        other_modules=["authz_host"],
+    )
+
+    def status(host, address, at, *more):
+        lines = ["GET /server-status?auto HTTP/1.1", f"Host: {host}", *more, "Connection: close"]
+        return said("\r\n".join([*lines, "", ""]), address, at)
+
+    shown = status("shop.example.com", MANAGER, setup.manager_port)
+    assert "BusyWorkers: " in shown and "ProxyBalancer[0]Name: balancer://app" in shown
+    assert f"Worker[0]Name: {url}" in shown
+    assert "BusyWorkers: " in status("monitor", MANAGER, setup.manager_port)
+    outside = status("shop.example.com", "127.0.0.1", port, "X-Forwarded-For: 192.0.2.1")
+    assert "BusyWorkers" not in outside and "ProxyBalancer" not in outside, outside
+
+
+@pytest.mark.parametrize("mpm", ["event", "worker", "prefork"])
+def test_httpd_takes_the_limits_that_are_declared(setup, backend, mpm):
+    numbers = {"mpm": mpm, "max_request_workers": 120}
+    if mpm != "prefork":
+        numbers["threads_per_child"] = 60
+    wanted = {**numbers, "keepalive": True, "keepalive_timeout": 1, "max_keepalive_requests": 2}
+    base = setup.httpd.base
+
+    def as_the_distribution_has_it(*names):
+        """Another MPM, and no limits."""
+        text = base(*names).replace("mpm_event", f"mpm_{mpm}")
+        return re.sub(
+            r"(?m)^(ServerLimit|ThreadsPerChild|MaxRequestWorkers|M..SpareThreads) .*\n", "", text
+        )
+
+    setup.httpd.base = as_the_distribution_has_it
+    port = free_port()
+    setup.declare(site(f"127.0.0.1:{port}", balancers=app(backend("app"))), httpd=wanted)
+    httpd = setup.httpd.start()
+    assert "exceed" not in httpd.log() and "multiple" not in httpd.log(), httpd.log()
+    httpd.port = port
+    answer = httpd.get("/", {"Host": "shop.example.com", "Connection": "Keep-Alive"})
+    assert answer.headers["Keep-Alive"] == "timeout=1, max=2"
+    request = "GET /server-status?auto HTTP/1.0\r\n\r\n"
+    page = said(request, MANAGER, setup.manager_port)
+    assert len(page.partition("Scoreboard: ")[2].splitlines()[0]) >= 120, page
+    assert f"ServerMPM: {mpm}" in page
 
 
 def test_without_a_manager_there_is_none(setup, bring_up, backend):

@@ -199,6 +199,14 @@ def test_a_missing_module_is_named(code, missing):
     assert missing.replace("_module", "") in problem.fix
 
 
+def test_pools_mean_nothing_where_each_process_has_one_connection():
+    text = GOOD.replace("route=a", "route=a max=5 ttl=9", 1)
+    assert found(text, ALL | {"mpm_event_module"}) == []
+    (problem,) = found(text, ALL | {"mpm_prefork_module"})
+    assert (problem.code, problem.place.line, problem.ineffective) == ("AB328", 2, False)
+    assert "max has no effect" in problem.message
+
+
 def test_health_checks_without_a_watchdog_are_fatal():
     (problem,) = found(GOOD, (ALL | {"proxy_hcheck_module"}) - {"watchdog_module"})
     assert problem.code == "AB103" and problem.fatal

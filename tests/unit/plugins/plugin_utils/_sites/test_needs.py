@@ -99,7 +99,7 @@ def test_tls_needs_ssl_and_a_header_for_the_backends_and_a_redirect():
 
 
 def test_a_manager_needs_to_know_at_which_address_it_is_asked():
-    assert set(modules(managed({}))) == HTTP | {"authz_core", "setenvif"}
+    assert set(modules(managed({}))) == HTTP | {"authz_core", "setenvif", "status"}
 
 
 def test_the_address_of_the_managers_is_listened_on_once():
@@ -146,6 +146,7 @@ def test_managers_answer_without_tls_and_to_no_other_name():
     assert main_text(sites, "/etc/httpd/lb", "", [80, 443, 8080]).partition("\n")[2] == (
         "Listen 127.0.0.2:8406\n"
         "Listen 127.0.0.2:8407\n"
+        "ProxyStatus On\n"
         "\n"
         "# The first virtual host here: sites with TLS answer here without it, other names are refused.\n"
         "<VirtualHost 127.0.0.2:8406 127.0.0.2:8407>\n"
@@ -153,6 +154,10 @@ def test_managers_answer_without_tls_and_to_no_other_name():
         "    SSLEngine Off\n"
         '    <Location "/">\n'
         "        Require all denied\n"
+        "    </Location>\n"
+        '    <Location "/server-status">\n'
+        "        SetHandler server-status\n"
+        "        Require expr \"%{CONN_REMOTE_ADDR} -ipmatch '127.0.0.0/8'\"\n"
         "    </Location>\n"
         "</VirtualHost>\n"
         "\n"
@@ -185,6 +190,9 @@ def test_a_site_answers_with_its_manager_at_one_address_and_rules_of_its_own_do_
         "    <If \"-T reqenv('balancer_manager')\">\n"
         "        SetHandler balancer-manager\n"
         "        Require expr \"%{CONN_REMOTE_ADDR} -ipmatch '127.0.0.0/8'\"\n"
+        "    </If>\n"
+        "    <If \"-T reqenv('balancer_manager') && %{REQUEST_URI} == '/server-status'\">\n"
+        "        SetHandler server-status\n"
         "    </If>\n"
         "\n"
         '    Include "/etc/httpd/lb/shop+app.conf"\n'
