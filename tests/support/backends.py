@@ -154,7 +154,7 @@ class Backend:
         else:
             self.server = socketserver.ThreadingUnixStreamServer(str(path), handler)
             path.chmod(0o666)
-        self.server.daemon_threads = True  # type: ignore[attr-defined]
+        self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
 
     @property

@@ -28,7 +28,6 @@ TLS: dict[str, Any] = {"listen": ["443"], "redirect": True}
 BACKEND_TLS: dict[str, Any] = {"check_name": True}
 BALANCER: dict[str, Any] = {
     "members": [],
-    "member_defaults": {},
     "proxy_set": {},
     "purge": ["members", "parameters"],
 }
@@ -224,7 +223,7 @@ def _balancer(
     given["name"] = str(given["name"])
     application = given.pop("application", None)
     given.pop("members_from", None)  # what it says is in members
-    defaults = {**_given(member_defaults), **_given(given.pop("member_defaults"))}
+    defaults = {**_given(member_defaults), **_given(given.pop("member_defaults", {}))}
     proxy_set = _given(given["proxy_set"])
     sticky = dict(APPLICATIONS.get(application or "", {}))
     if "sticky_cookie" in given or (application is not None and not sticky):

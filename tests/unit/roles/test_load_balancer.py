@@ -4,11 +4,18 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.webtier.apache_balancer.plugins.filter.members_from_groups import (
+    members_from_groups,
+)
+from ansible_collections.webtier.apache_balancer.plugins.filter.site_problems import site_problems
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     balancer_options,
 )
@@ -117,6 +124,49 @@ def test_every_variable_is_typed_and_described(name, option):
 @pytest.mark.parametrize("name", list(SPEC))
 def test_every_variable_is_in_the_readme(name):
     assert f"| `{name}` |" in (ROLE / "README.md").read_text()
+
+
+def refused(variables):
+    """Return what ansible-core says against *variables*; it writes into the specification."""
+    return ArgumentSpecValidator(copy.deepcopy(SPEC)).validate(variables).error_messages
+
+
+def test_two_balancers_may_both_do_without_an_option():
+    balancers = [{"name": name, "members": [{"url": f"http://{name}"}]} for name in "ab"]
+    site = {"name": "shop", "server_name": "shop.example.com", "balancers": balancers}
+    assert refused({"load_balancer_sites": [site]}) == []
+
+
+def examples():
+    """The variables of the role in each example of its README."""
+    for text in re.findall(r"(?s)```yaml\n(.*?)```", (ROLE / "README.md").read_text()):
+        # A template stands for some word.
+        example = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "word", text))
+        if isinstance(example, dict):
+            yield example
+            continue
+        for play in example:
+            for role in play.get("roles", ()):
+                yield role["vars"]
+
+
+@pytest.mark.parametrize("variables", list(examples()))
+def test_every_example_of_the_readme_is_one(variables):
+    groups = {"shop_servers": ["app1.example.com", "app3.example.com"]}
+    hosts = {"app1.example.com": {}, "app3.example.com": {}}
+    # What a host says of itself is an option of members_from, and so of its members.
+    own = variables.pop("load_balancer_member", None)
+    if own is not None:
+        hosts["app3.example.com"]["load_balancer_member"] = own
+        source = {"group": "shop_servers"}
+        app = {"name": "app", "members_from": source}
+        site = {"name": "shop", "server_name": "shop.example.com", "balancers": [app]}
+        variables["load_balancer_sites"] = [site]
+    assert refused(variables) == []
+    sites = members_from_groups(variables["load_balancer_sites"], groups, hosts)
+    # With the members that come from groups, too.
+    assert refused({**variables, "load_balancer_sites": sites}) == []
+    assert site_problems(sites, variables.get("load_balancer_member_defaults", {})) == []
 
 
 @pytest.mark.parametrize("path", sorted((ROLE / "tasks").iterdir()))
