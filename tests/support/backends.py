@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import json
 import socketserver
+import ssl
 import struct
 import threading
 from pathlib import Path
@@ -60,6 +61,30 @@ def _variables(pairs: bytes) -> dict[str, str]:
         found[name.decode()] = value.decode()
         pairs = pairs[sum(sizes) :]
     return found
+
+
+class Scgi(socketserver.StreamRequestHandler):
+    """SCGI: answers with the variables of the request, as JSON."""
+
+    def handle(self) -> None:
+        size = b"".join(iter(lambda: self.rfile.read(1), b":"))
+        words = self.rfile.read(int(size)).decode().split("\0")
+        body = json.dumps(dict(zip(words[::2], words[1::2])))
+        self.wfile.write(f"Status: 200 OK\r\n\r\n{body}".encode())
+
+
+class Uwsgi(socketserver.StreamRequestHandler):
+    """The protocol of uWSGI: answers with the variables of the request, as JSON."""
+
+    def handle(self) -> None:
+        _modifier, size, _second = struct.unpack("<BHB", self.rfile.read(4))
+        rest, words = self.rfile.read(size), []
+        while rest:
+            (length,) = struct.unpack("<H", rest[:2])
+            words.append(rest[2 : 2 + length].decode())
+            rest = rest[2 + length :]
+        body = json.dumps(dict(zip(words[::2], words[1::2])))
+        self.wfile.write(f"HTTP/1.0 200 OK\r\n\r\n{body}".encode())
 
 
 class Ajp(socketserver.StreamRequestHandler):
@@ -143,10 +168,14 @@ class WebSocket(socketserver.StreamRequestHandler):
 
 
 class Backend:
-    """A server with one of the handlers above, on a port of 127.0.0.1, or on the socket *path*."""
+    """A server with one of the handlers above, on a port of 127.0.0.1, or on the socket *path*; it speaks TLS with the
+    *certificate*, a file with its key."""
 
     def __init__(
-        self, handler: type[socketserver.StreamRequestHandler], path: Path | None = None
+        self,
+        handler: type[socketserver.StreamRequestHandler],
+        path: Path | None = None,
+        certificate: str = "",
     ) -> None:
         self.server: socketserver.BaseServer
         if path is None:
@@ -154,6 +183,10 @@ class Backend:
         else:
             self.server = socketserver.ThreadingUnixStreamServer(str(path), handler)
             path.chmod(0o666)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
 

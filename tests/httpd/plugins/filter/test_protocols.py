@@ -20,12 +20,17 @@ from ansible_collections.webtier.apache_balancer.tests.support.backends import (
     Ajp,
     Backend,
     Fcgi,
+    Scgi,
+    Uwsgi,
     WebSocket,
 )
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     PrivateHttpd,
     free_port,
 )
+
+# The certificate of these tests is not for 127.0.0.1.
+OTHER_NAME = {"check_name": False}
 
 
 @pytest.fixture()
@@ -98,6 +103,40 @@ def test_http_2_without_tls(answer, tmp_path):
     assert (found.status, found.headers["X-Spoken"]) == (404, "HTTP/2.0")
 
 
+def test_http_2_with_tls(answer, tmp_path, certificate):
+    with PrivateHttpd(tmp_path / "h2", "http2", "headers", "ssl", "socache_shmcb") as backend:
+        tls_port = free_port()
+        backend.write(
+            "conf/h2.conf",
+            f"Listen 127.0.0.1:{tls_port}\nProtocols h2 http/1.1\n"
+            f"<VirtualHost 127.0.0.1:{tls_port}>\n"
+            f'SSLEngine On\nSSLCertificateFile "{certificate}"\n'
+            'Header always set X-Spoken "expr=%{SERVER_PROTOCOL} %{HTTPS}"\n'
+            "</VirtualHost>\n",
+        )
+        backend.start()
+        found = answer({"url": f"h2://127.0.0.1:{tls_port}"}, "/", backend_tls=OTHER_NAME)
+    assert (found.status, found.headers["X-Spoken"]) == (404, "HTTP/2.0 on")
+
+
+@pytest.mark.parametrize(("backend_tls", "status"), [(None, 500), (OTHER_NAME, 200)])
+def test_httpd_looks_at_the_name_in_a_certificate_although_anybody_may_have_signed_it(
+    answer, certificate, backend_tls, status
+):
+    with Backend(WebSocket, certificate=certificate) as backend:
+        member = {"url": f"https://127.0.0.1:{backend.port}"}
+        assert answer(member, "/", backend_tls=backend_tls).status == status
+
+
+@pytest.mark.parametrize(("scheme", "handler"), [("scgi", Scgi), ("uwsgi", Uwsgi)])
+def test_applications_of_python_and_others_are_told_path_and_host_name(answer, scheme, handler):
+    with Backend(handler) as backend:
+        member = {"url": f"{scheme}://127.0.0.1:{backend.port}"}
+        told = json.loads(answer(member, "/shop?q=1").body)
+    assert told["REQUEST_URI"] == "/shop?q=1"
+    assert told["HTTP_HOST"] == "shop.example.com"
+
+
 def test_http_on_a_socket(answer, folder):
     path = folder / "app.sock"
     with Backend(WebSocket, path):
@@ -106,14 +145,26 @@ def test_http_on_a_socket(answer, folder):
 
 
 @pytest.mark.parametrize(
-    "member", [{"url": "http://127.0.0.1:{}", "upgrade": "websocket"}, {"url": "ws://127.0.0.1:{}"}]
+    "member",
+    [
+        {"url": "http://127.0.0.1:{}", "upgrade": "websocket"},
+        {"url": "https://127.0.0.1:{}", "upgrade": "websocket"},
+        {"url": "ws://127.0.0.1:{}"},
+        {"url": "wss://127.0.0.1:{}"},
+    ],
 )
-def test_a_websocket_goes_through(bring_up, member):
+def test_a_websocket_goes_through(bring_up, certificate, member):
     port = free_port()
-    with Backend(WebSocket) as backend:
+    tls = member["url"].partition("://")[0] in ("https", "wss")
+    with Backend(WebSocket, certificate=certificate if tls else "") as backend:
         member = {**member, "url": member["url"].format(backend.port)}
         bring_up(
-            site(f"127.0.0.1:{port}", balancers=[{"name": "app", "members": [member]}], timeout=5)
+            site(
+                f"127.0.0.1:{port}",
+                balancers=[{"name": "app", "members": [member]}],
+                timeout=5,
+                backend_tls=OTHER_NAME if tls else None,
+            )
         )
         with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
             head, said = talk(client, b"hello")
