@@ -378,7 +378,11 @@ def test_httpd_takes_the_limits_that_are_declared(setup, backend, mpm):
 
     setup.httpd.base = as_the_distribution_has_it
     port = free_port()
-    setup.declare(site(f"127.0.0.1:{port}", balancers=app(backend("app"))), httpd=wanted)
+    balancers = [{"name": "app", "members": [{"url": backend("app"), "max": 5}]}]
+    told = setup.declare(site(f"127.0.0.1:{port}", balancers=balancers), httpd=wanted)
+    # What a limit of connections is worth where each process has one.
+    codes = [problem["code"] for problem in told["problems"]]
+    assert codes == (["AB328"] if mpm == "prefork" else [])
     httpd = setup.httpd.start()
     assert "exceed" not in httpd.log() and "multiple" not in httpd.log(), httpd.log()
     httpd.port = port
