@@ -145,7 +145,7 @@ class Instance:
     @property
     def installed(self) -> bool:
         """Whether there is a binary that may be run."""
-        return os.path.isfile(self.binary) and os.access(self.binary, os.X_OK)
+        return _may_run(self.binary)
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command that runs this httpd as it is started, then ``arguments``."""
@@ -279,11 +279,15 @@ def _layout_of(binary: str | None) -> layout.Layout:
     if known is layout.REDHAT and os.path.exists(known.config_file):
         return known
     path = binary or (known or layout.SOURCE).binary
-    if not os.access(path, os.X_OK):
+    if not _may_run(path):
         return known or _as_built(path, "")
     # What is compiled in; the configuration has no part in it and is not read.
     answer = process.run([path, "-V", "-f", "/dev/null"], process.CLEAN, TEST_TIMEOUT)
     return _as_built(path, decode(answer[1]))
+
+
+def _may_run(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def _as_built(binary: str, settings: str) -> layout.Layout:
