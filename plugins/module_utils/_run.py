@@ -569,10 +569,11 @@ def _balancer_info(module: AnsibleModule) -> dict[str, Any]:
         problems=[problem.result() for problem in problems],
     )
     if module.params["directives"]:
-        from ._balancer.outline import listens, virtual_hosts
+        from ._balancer.outline import listens, server_directives, virtual_hosts
 
         result.update(
             vhosts=virtual_hosts(view.root, configuration),
+            server_directives=server_directives(view.root),
             listen=listens(view.root),
             config_files=view.includes,
         )

@@ -246,6 +246,12 @@ vhosts:
       type: list
       elements: dict
       sample: [{"name": "ProxyPass", "text": "/ balancer://shop/", "file": "/etc/httpd/shop.conf", "line": 3}]
+server_directives:
+  description:
+    - What stands outside of all virtual hosts in the files that have one, as in RV(vhosts[].directives).
+  returned: when O(directives=true)
+  type: list
+  elements: dict
 listen:
   description:
     - Where httpd listens, with C(address), C(file) and C(line).

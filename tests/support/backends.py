@@ -169,13 +169,14 @@ class WebSocket(socketserver.StreamRequestHandler):
 
 class Backend:
     """A server with one of the handlers above, on a port of 127.0.0.1, or on the socket *path*; it speaks TLS with the
-    *certificate*, a file with its key."""
+    *certificate*, a file with its key, and at most the *newest* version."""
 
     def __init__(
         self,
         handler: type[socketserver.StreamRequestHandler],
         path: Path | None = None,
         certificate: str = "",
+        newest: ssl.TLSVersion | None = None,
     ) -> None:
         self.server: socketserver.BaseServer
         if path is None:
@@ -186,6 +187,7 @@ class Backend:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
+            context.maximum_version = newest or context.maximum_version
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)

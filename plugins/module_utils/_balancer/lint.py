@@ -84,7 +84,7 @@ class Problem(NamedTuple):
 
 
 # Findings that say something may be wrong, but leave what was declared in force.
-_ADVICE = ("AB308", "AB309", "AB311", "AB316", "AB317", "AB326", "AB327", "AB328")
+_ADVICE = ("AB308", "AB309", "AB311", "AB316", "AB317", "AB326", "AB327", "AB328", "AB329")
 # Members that answer no request.
 _INEFFECTIVE = ("AB201", "AB202", "AB204", "AB205")
 
@@ -99,6 +99,7 @@ def lint(configuration: Configuration, view: View) -> list[Problem]:
     for balancer in configuration.balancers:
         found += _modules(balancer, view.modules)
         found += _pools(balancer, view.modules)
+        found += _old_websockets(balancer)
         found += _members(balancer)
         found += _values(balancer)
         found += _routes(balancer)
@@ -253,6 +254,19 @@ def _pools(balancer: Balancer, modules: set[str]) -> Iterator[Problem]:
                     "Use the MPM event, or limit MaxRequestWorkers.",
                     balancer,
                 )
+
+
+def _old_websockets(balancer: Balancer) -> Iterator[Problem]:
+    """mod_proxy_wstunnel waits for data that it has got already (seen on 2.4.71, in most connections)."""
+    for member in balancer.members.values():
+        if identity(member.url).startswith("wss://"):
+            yield Problem(
+                "AB329",
+                f"member {masked(member.url)}: websockets by wss:// hang where the backend speaks TLS 1.3.",
+                member.place,
+                "Write https:// and upgrade=websocket, which needs httpd 2.4.47.",
+                balancer,
+            )
 
 
 def _members(balancer: Balancer) -> Iterator[Problem]:

@@ -28,6 +28,16 @@ def virtual_hosts(root: Node, configuration: Configuration) -> list[dict[str, An
     ]
 
 
+def server_directives(root: Node) -> list[dict[str, Any]]:
+    """Return what stands outside of all virtual hosts in the files that have one."""
+    files = {node.file for node in root.find("VirtualHost")}
+    return [
+        _directive(node)
+        for node in root.children
+        if node.file in files and node.name.lower() != "virtualhost"
+    ]
+
+
 def listens(root: Node) -> list[dict[str, Any]]:
     """Return each address that httpd listens on (directive docs: Listen), in order."""
     return [

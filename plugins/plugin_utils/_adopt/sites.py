@@ -18,7 +18,7 @@ Directive = Mapping[str, Any]
 Data = dict[str, Any]
 
 # What the role writes itself, whatever the sites say.
-_WRITTEN = {"servername", "serveralias", "sslengine", "proxyrequests", "sslproxyengine"}
+_WRITTEN = {"servername", "serveralias", "sslengine", "proxyrequests"}
 # Words of ProxyPass that are no parameters of a balancer (directive docs: ProxyPass).
 _OWN_WORDS = {"nocanon", "interpolate", "noquery"}
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
@@ -111,6 +111,13 @@ class _Adoption:
                     f"the virtual host {vhost['vhost']} forwards to no balancer and is not taken over; move it to a"
                     " file of its own, then its neighbours' file can be replaced",
                 )
+        for each in self._left_outside(files):
+            kept.append(each["file"])
+            self._note(
+                each,
+                f"{each['name']} stands outside of the virtual hosts and holds for all of httpd; it is not taken over."
+                " Move it to a file of its own, then this one can be replaced",
+            )
         main = self._info["config_files"][:1]
         for file in files:
             if file in main:
@@ -123,6 +130,15 @@ class _Adoption:
                 )
         return [file for file in files if file not in kept]
 
+    def _left_outside(self, files: Iterable[str]) -> Iterable[Directive]:
+        """Return what stands in *files* beside virtual hosts and is not said by the sites."""
+        used = {each["name"] for site in self._sites for each in site["balancers"]}
+        balancers = {name: each for (dummy, name), each in self._balancers.items() if name in used}
+        for directive in self._info["server_directives"]:
+            here = directive["file"] in files and directive["name"].lower() != "listen"
+            if here and _without_balancers(directive, balancers) is not None:
+                yield directive
+
     # One site
 
     def _site(self, vhost: Mapping[str, Any]) -> None:
@@ -133,6 +149,12 @@ class _Adoption:
                 "it has no ServerName, which a site of the role needs; give it one, then adopt it",
             )
             return
+        if "://" in vhost["server_name"]:
+            self._note(
+                vhost,
+                f"its ServerName has a scheme, {vhost['server_name']}, by which httpd names itself in redirects of its"
+                " own; a site of the role has none",
+            )
         redirect = self._redirect_to(vhost, site) if site.tls else None
         self._taken += [vhost, redirect] if redirect is not None else [vhost]
         name = self._name(site.server_name)
@@ -214,9 +236,10 @@ class _Site:
         else:
             found["listen"] = self.listen
         found["preserve_host"] = self._take("ProxyPreserveHost").lower() == "on"
-        timeout = self._take("ProxyTimeout")
-        if timeout.isdigit():
-            found["timeout"] = int(timeout)
+        if self._last("ProxyTimeout").isdigit():
+            found["timeout"] = int(self._take("ProxyTimeout"))
+        if _asked_by_tls(balancers.values()):
+            self._take("SSLProxyEngine")
         # The headers of clients are passed on as they were, the requests logged where they were.
         found.update(trusted_proxies=["*"], access_log=False)
         found["proxy_pass"] = self._forwards(balancers)
@@ -403,6 +426,14 @@ def _without_balancers(
     if not inside:
         return None
     return {**directive, "text": f'"balancer://{to[1]}{to[2] or ""}"', "directives": inside}
+
+
+def _asked_by_tls(balancers: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a balancer has members for which the role switches TLS on by itself."""
+    urls = (
+        each["url"].rpartition("|")[2] for balancer in balancers for each in balancer["members"]
+    )
+    return any(url.partition("://")[0] in ("https", "wss", "h2") for url in urls)
 
 
 def _has_cookie(balancer: Mapping[str, Any]) -> bool:

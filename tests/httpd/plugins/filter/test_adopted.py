@@ -128,7 +128,6 @@ BY_A_TEMPLATE = """
 OUTSIDE = """
 <Proxy balancer://shop>
     BalancerMember http://10.0.0.11 route=n1
-    Require all granted
 </Proxy>
 <VirtualHost *:{port}>
     ServerName shop.example.com

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import socket
+import ssl
 import tempfile
 from pathlib import Path
 
@@ -156,7 +157,9 @@ def test_http_on_a_socket(answer, folder):
 def test_a_websocket_goes_through(bring_up, certificate, member):
     port = free_port()
     tls = member["url"].partition("://")[0] in ("https", "wss")
-    with Backend(WebSocket, certificate=certificate if tls else "") as backend:
+    # By wss:// the old module hangs with TLS 1.3 (AB329).
+    newest = ssl.TLSVersion.TLSv1_2 if member["url"].startswith("wss:") else None
+    with Backend(WebSocket, certificate=certificate if tls else "", newest=newest) as backend:
         member = {**member, "url": member["url"].format(backend.port)}
         bring_up(
             site(

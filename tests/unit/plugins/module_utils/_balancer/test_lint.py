@@ -207,6 +207,13 @@ def test_pools_mean_nothing_where_each_process_has_one_connection():
     assert "max has no effect" in problem.message
 
 
+def test_websockets_by_the_old_way_over_tls_are_warned_of():
+    text = GOOD.replace("http://", "wss://", 1)
+    modules = ALL | {"proxy_wstunnel_module", "ssl_module"}
+    (problem,) = [each for each in found(text, modules) if each.code == "AB329"]
+    assert "upgrade=websocket" in problem.fix and problem.ineffective is False
+
+
 def test_health_checks_without_a_watchdog_are_fatal():
     (problem,) = found(GOOD, (ALL | {"proxy_hcheck_module"}) - {"watchdog_module"})
     assert problem.code == "AB103" and problem.fatal

@@ -44,13 +44,14 @@ def balancer(**options):
     }
 
 
-def adopted(*vhosts, balancers=(), listen=(), files=(MAIN, FILE)):
+def adopted(*vhosts, balancers=(), listen=(), files=(MAIN, FILE), outside=()):
     return adopt(
         {
             "balancers": list(balancers) or [balancer()],
             "vhosts": list(vhosts),
             "listen": [{"address": each, "file": MAIN, "line": 2} for each in listen],
             "config_files": list(files),
+            "server_directives": list(outside),
         }
     )
 
@@ -59,7 +60,15 @@ FORWARD = directive("ProxyPass", "/ balancer://shop/")
 
 
 def test_a_host_without_balancers_has_nothing_to_adopt():
-    found = adopt({"balancers": [], "vhosts": [], "listen": [], "config_files": []})
+    found = adopt(
+        {
+            "balancers": [],
+            "vhosts": [],
+            "listen": [],
+            "config_files": [],
+            "server_directives": [],
+        }
+    )
     assert found.variables == {
         "load_balancer_sites": [],
         "load_balancer_existing_listen": [],
@@ -150,3 +159,34 @@ def test_several_certificates_are_told_of():
     files = [directive("SSLCertificateFile", f"/etc/{kind}.pem") for kind in ("rsa", "ecdsa")]
     found = adopted(vhost(directive("SSLEngine", "On"), *files, FORWARD, addresses=["*:443"]))
     assert any("it has 2 SSLCertificateFile" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("60", {"timeout": 60}), ("60s", {"extra": "ProxyTimeout 60s\n"})]
+)
+def test_a_timeout_with_a_unit_stays_as_it_is(text, said):
+    (site,) = adopted(vhost(directive("ProxyTimeout", text), FORWARD)).variables[
+        "load_balancer_sites"
+    ]
+    assert {key: site[key] for key in ("timeout", "extra") if key in site} == said
+
+
+def test_a_file_with_more_than_virtual_hosts_stays_and_that_is_said():
+    found = adopted(vhost(FORWARD), outside=[directive("LogFormat", '"%h" mine', 2)])
+    assert found.variables["load_balancer_replaces"] == []
+    assert found.notes[-1].startswith(f"{FILE}:2: LogFormat stands outside of the virtual hosts")
+
+
+@pytest.mark.parametrize(("url", "kept"), [("http://n1", True), ("https://n1", False)])
+def test_tls_to_backends_stays_on_where_the_role_does_not_switch_it_on(url, kept):
+    member = {"url": url, "config": {}, "file": FILE, "line": 4}
+    engine = directive("SSLProxyEngine", "On")
+    found = adopted(vhost(engine, FORWARD), balancers=[balancer(members=[member])])
+    (site,) = found.variables["load_balancer_sites"]
+    assert ("SSLProxyEngine On\n" in site.get("extra", "")) is kept
+
+
+def test_a_server_name_with_a_scheme_is_told_of():
+    found = adopted(vhost(FORWARD, server_name="https://shop.example.com"))
+    assert "its ServerName has a scheme" in found.notes[0]
+    assert found.variables["load_balancer_sites"][0]["server_name"] == "shop.example.com"
