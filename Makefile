@@ -11,14 +11,14 @@ export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
 lint := ruff types yamllint ansible-lint reuse changelog
-tests := $(lint) units httpd load many browser demo-check sanity integration
+tests := $(lint) units httpd load many reliability-sample browser demo-check sanity integration
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-stop test test-all lint $(tests) report-image molecule molecule-all format setup clean
+.PHONY: help demo demo-stop test test-all lint $(tests) reliability report-image molecule molecule-all format setup clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## a balancer with backends on this machine, shown at work and left running
 	@tools/demo start $(ARGS)
@@ -73,6 +73,14 @@ load: setup ## changes of a httpd that many sessions use all the while
 many: setup ## many proxies in one play
 	@tools/debian-packages apache2-bin procps
 	pytest tests/many $(ARGS)
+
+reliability-sample: setup ## a sample of what may go wrong: kills, full disks, races, hostile input
+	@tools/debian-packages apache2-bin apache2-utils openssl procps strace
+	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile $(ARGS)
+
+reliability: setup ## all of it, with a table of what was done (some hours)
+	@tools/debian-packages apache2-bin apache2-utils openssl procps strace
+	pytest tests/httpd/reliability --full $(ARGS)
 
 browser: setup ## the report and the demo's page in a real browser, without a screen
 	@tools/debian-packages chromium fonts-dejavu-core apache2-bin procps
