@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from ._manager.page import LiveMember
 
 
-def described(configuration: Configuration, names: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Return the balancers with these *names* (``None``: all) as the files have them."""
+def described(configuration: Configuration, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the balancers with these *names* as the files have them."""
     return [
         description(configuration, balancer)
         for balancer in configuration.balancers
-        if names is None or balancer.name in names
+        if balancer.name in names
     ]
 
 
