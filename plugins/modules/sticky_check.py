@@ -145,12 +145,22 @@ options:
       - Name of the balancer that serves O(url). Needed where O(manager_url) shows several.
     type: str
 notes:
-  - The causes are AB401 a cookie that is never set, AB402 a cookie without a route, AB403 an identifier that holds the
-    separator, AB404 a route that the balancer does not know, AB405 another cookie than C(stickysession), AB406 a path,
-    domain or end that keeps browsers from sending the cookie back, AB407 C(Secure) over http, AB408 a URL parameter
-    that hides the cookie, AB409 a route of several nodes, AB410 two balancers with one cookie, AB411 a member without a
-    route, AB412 a node that sets the route of another one, AB413 a node that was out, AB414 an imbalance above
-    O(max_imbalance), AB415 an expected route that was never seen. AB410 and AB413 need O(manager_url).
+  - The causes are AB401 a cookie that is never set,
+    AB402 a cookie without a route,
+    AB403 an identifier that holds the separator,
+    AB404 a route that the balancer does not know,
+    AB405 another cookie than C(stickysession),
+    AB406 a path, domain, end or C(SameSite) that keeps browsers from sending the cookie back,
+    AB407 C(Secure) over http,
+    AB408 a URL parameter that hides the cookie,
+    AB409 a route of several nodes,
+    AB410 two balancers with one cookie,
+    AB411 a member without a route,
+    AB412 a node that sets the route of another one,
+    AB413 a node that was out,
+    AB414 an imbalance above O(max_imbalance),
+    AB415 an expected route that was never seen.
+    AB410 and AB413 need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.
 seealso:

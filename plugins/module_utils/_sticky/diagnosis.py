@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Sequence
 
-from .cookies import DOMAIN, ENDED, PATH, PREFIX, SECURE, Origin, route_in, url_value
+from .cookies import DOMAIN, ENDED, PATH, PREFIX, SAMESITE, SECURE, Origin, route_in, url_value
 from .visits import Counts, Evidence
 
 if TYPE_CHECKING:
@@ -264,6 +264,7 @@ class _Doctor:
                 DOMAIN: f"with Domain={cookie.domain}, but the host is {origin.host}",
                 PREFIX: "without what the beginning of its name promises (Secure over https, __Host- also Path=/ and no"
                 " Domain)",
+                SAMESITE: "with SameSite=None and without Secure",
                 ENDED: "with an end that has passed (Max-Age or Expires)",
             }[why]
             yield Finding(
@@ -275,6 +276,8 @@ class _Doctor:
                     DOMAIN: "Let it be set without Domain; or let the proxy change it: ProxyPassReverseCookieDomain"
                     f" {cookie.domain} {origin.host}",
                     PREFIX: f"Set it as its name says, or rename it to {cookie.name.split('-')[-1]}.",
+                    SAMESITE: "Let it be set with SameSite=Lax; or, where other sites embed this one, with Secure over"
+                    " https.",
                     ENDED: "Let it be set without Max-Age and Expires.",
                 }[why],
             )

@@ -334,6 +334,7 @@ def test_a_balancer_that_is_not_sticky_is_found(site):
         ("Path=/; Domain=example.org", "Domain=example.org"),
         ("Path=/; Max-Age=0", "an end that has passed"),
         ("Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "an end that has passed"),
+        ("Path=/; SameSite=None", "SameSite=None and without Secure"),
     ],
 )
 def test_an_attribute_that_keeps_the_cookie_from_being_sent_back_is_found(site, attributes, said):
@@ -342,6 +343,15 @@ def test_an_attribute_that_keeps_the_cookie_from_being_sent_back_is_found(site, 
     for manager in (False, True):
         result = site.check(manager=manager)
         assert codes(result) == ["AB406"] and said in message(result, "AB406")
+
+
+def test_a_cookie_of_httpd_that_browsers_drop_is_found(site):
+    a, b = site.node("n1"), site.node("n2")
+    cookie = ROUTEID.replace("path=/", "Path=/; SameSite=None")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", cookie)
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        result = site.check(**options)
+        assert codes(result) == ["AB406"] and "SameSite=None" in message(result, "AB406")
 
 
 def test_a_cookie_without_a_path_belongs_to_its_folder_and_is_well(site):

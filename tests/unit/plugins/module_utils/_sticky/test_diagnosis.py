@@ -15,6 +15,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.co
     ENDED,
     PATH,
     PREFIX,
+    SAMESITE,
     SECURE,
     Origin,
     parse_set_cookie,
@@ -260,6 +261,7 @@ def test_the_whole_value_may_be_the_route():
         (DOMAIN, "SID=a.n1; Domain=example.org", "AB406", "Domain=example.org"),
         (PREFIX, "SID=a.n1", "AB406", "beginning of its name"),
         (ENDED, "SID=a.n1; Max-Age=0", "AB406", "an end that has passed"),
+        (SAMESITE, "SID=a.n1; SameSite=None", "AB406", "SameSite=None"),
         (SECURE, "SID=a.n1; Secure", "AB407", "http"),
     ],
 )
