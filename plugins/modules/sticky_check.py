@@ -54,6 +54,9 @@ options:
     description:
       - How answers tell which node gave them. Omitted, the route in the cookie (or in O(url_parameter)) stands for the
         node, which cannot tell two nodes of one route apart.
+      - That is enough for a cookie of httpd itself, which is set anew as soon as another node answers. The cookie of an
+        application may stay the same while its session moves; RV(remarks) then say that nothing else was seen, unless
+        O(manager_url) shows that the balancer looks at it and knows its routes.
     type: dict
     suboptions:
       header:
@@ -160,6 +163,7 @@ notes:
     AB413 a node that was out,
     AB414 an imbalance above O(max_imbalance),
     AB415 an expected route that was never seen.
+    The remarks are AB416 nodes that were told apart by an unchanged cookie alone.
     AB410 and AB413 need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.
@@ -337,6 +341,26 @@ diagnosis:
         Let httpd set one, inside <Proxy "balancer://shop/">: Header add Set-Cookie
         "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax" env=BALANCER_ROUTE_CHANGED and ProxySet
         stickysession=ROUTEID
+remarks:
+  description: What keeps this check from saying more. They are shown as warnings, and the task does not fail for them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: What it is, see the notes.
+      type: str
+      sample: AB416
+    message:
+      description: A sentence with what was seen.
+      type: str
+      sample: >-
+        nodes were told apart by the cookie JSESSIONID alone, and no answer changed it: a session that moves and keeps
+        it is not seen, nor whether the balancer knows JSESSIONID and the routes node1, node2.
+    fix:
+      description: What to do.
+      type: str
+      sample: Let answers tell their node (served_by), or let the check ask balancer-manager (manager_url).
 requests_per_second:
   description: How many requests there were in a second.
   returned: success

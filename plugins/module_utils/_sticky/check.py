@@ -99,11 +99,14 @@ def _result(
 ) -> dict[str, Any]:
     """Return the result: what was seen, and what it means."""
     answered = evidence.requests > evidence.failed
-    findings = diagnose(evidence, plan.case, live) if answered else []
+    told = diagnose(evidence, plan.case, live) if answered else []
+    findings = [finding for finding in told if not finding.remark]
     result = {
         "changed": False,
         **evidence.result(),
         "diagnosis": [finding.result() for finding in findings],
+        "remarks": [finding.result() for finding in told if finding.remark],
+        "warnings": [str(finding) for finding in told if finding.remark],
         "requests_per_second": round(evidence.requests / max(seconds, 0.001), 1),
         "seconds": round(seconds, 3),
     }
@@ -125,7 +128,7 @@ def _result(
 
 
 def _message(findings: list[Finding], violations: list[Violation], asked: bool) -> str:
-    lines = [f"{each.code}: {each.message} {each.fix}" for each in findings]
+    lines = list(map(str, findings))
     if violations:
         stayed = sum(not each.moved for each in violations)
         told = [f"{stayed} sessions did not move"] if stayed else []

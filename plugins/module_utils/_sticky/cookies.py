@@ -18,14 +18,9 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _NEVER = float("inf")
 
 #: Why a cookie is not sent back to where it came from.
-PATH, DOMAIN, SECURE, PREFIX, SAMESITE, ENDED = (
-    "path",
-    "domain",
-    "secure",
-    "prefix",
-    "samesite",
-    "ended",
-)
+PATH, DOMAIN, SECURE, PREFIX, SAMESITE = "path", "domain", "secure", "prefix", "samesite"
+#: It had ended when it came, or it ended later.
+ENDED, OVER = "ended", "over"
 
 
 class Origin(NamedTuple):

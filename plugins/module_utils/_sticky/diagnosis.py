@@ -5,7 +5,7 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB415``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB416``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
@@ -14,7 +14,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Sequence
 
-from .cookies import DOMAIN, ENDED, PATH, PREFIX, SAMESITE, SECURE, Origin, route_in, url_value
+from .cookies import (
+    DOMAIN,
+    ENDED,
+    OVER,
+    PATH,
+    PREFIX,
+    SAMESITE,
+    SECURE,
+    Origin,
+    SetCookie,
+    route_in,
+    url_value,
+)
 from .visits import Counts, Evidence
 
 if TYPE_CHECKING:
@@ -22,15 +34,20 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """One cause: *message* is a sentence with what was seen, *fix* what to do."""
+    """One cause: *message* is a sentence with what was seen, *fix* what to do. A *remark* is no fault of the site, but
+    a person should know it."""
 
     code: str
     message: str
     fix: str
+    remark: bool = False
 
     def result(self) -> dict[str, Any]:
         """Return it as it appears in the result of the module."""
-        return self._asdict()
+        return {"code": self.code, "message": self.message, "fix": self.fix}
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message} {self.fix}"
 
 
 class Member(NamedTuple):
@@ -161,6 +178,7 @@ class _Doctor:
         yield from self._out()
         yield from self._shares()
         yield from self._expected()
+        yield from self._alone()
 
     def _never(self) -> bool:
         """Whether the cookie in question was never there."""
@@ -248,8 +266,11 @@ class _Doctor:
         """AB406, AB407."""
         seen, origin = self._seen, self._case.origin
         for why, count in sorted(seen.lost.items()):
-            cookie = seen.example[why]
+            cookie = seen.example.get(why) or SetCookie(self._name, "")
             if why == ENDED and seen.held:
+                continue
+            if why == OVER:
+                yield self._over(cookie, count)
                 continue
             was = f"{cookie.name} was set {count} times"
             if why == SECURE:
@@ -281,6 +302,17 @@ class _Doctor:
                     ENDED: "Let it be set without Max-Age and Expires.",
                 }[why],
             )
+
+    @staticmethod
+    def _over(cookie: SetCookie, count: int) -> Finding:
+        end = "Expires" if cookie.max_age is None else f"Max-Age={cookie.max_age}"
+        return Finding(
+            "AB406",
+            f"{cookie.name} ended in mid-session, {count} times ({end}): browsers send it no more, and httpd chooses a"
+            " node anew.",
+            "Let it be set without Max-Age and Expires, or with an end that no session reaches. Use does not make"
+            " httpd's own cookie last: it is set anew only where the node changes.",
+        )
 
     def _carried(self) -> Iterator[Finding]:
         """AB402, AB403, AB408, AB411."""
@@ -550,6 +582,18 @@ class _Doctor:
                 f" {sum(self._seen.new.values())} new sessions.",
                 "See whether these members can be used and get new sessions (module balancer_info); with few clients,"
                 " ask with more.",
+            )
+
+    def _alone(self) -> Iterator[Finding]:
+        """AB416."""
+        seen = self._seen
+        if seen.alone and not self._balancer and seen.nodes:
+            yield Finding(
+                "AB416",
+                f"nodes were told apart by {self._what} alone, and no answer changed it: a session that moves and keeps"
+                f" it is not seen, nor whether the balancer knows {self._name} and the routes {_list(self._routes)}.",
+                "Let answers tell their node (served_by), or let the check ask balancer-manager (manager_url).",
+                remark=True,
             )
 
 

@@ -107,8 +107,17 @@ def message(result: dict[str, Any], code: str) -> str:
     return str(found)
 
 
-def is_well(result: dict[str, Any]) -> bool:
+def remarks(result: dict[str, Any]) -> list[str]:
+    warnings = result.get("warnings", [])
+    assert len(warnings) == len(result["remarks"])
+    for warning, each in zip(warnings, result["remarks"]):
+        assert f"{each['code']}: {each['message']} {each['fix']}" in str(warning)
+    return [each["code"] for each in result["remarks"]]
+
+
+def is_well(result: dict[str, Any], *remarked: str) -> bool:
     assert "msg" not in result, result["msg"]
+    assert remarks(result) == list(remarked)
     assert result["diagnosis"] == [] and result["violations"] == [] and result["failures"] == []
     assert result["sessions"] == 20 and result["requests"] == 200 and result["failed_requests"] == 0
     assert sum(node["requests"] for node in result["distribution"].values()) == 200
@@ -125,14 +134,17 @@ WAYS: dict[str, dict[str, Any]] = {
     "with the manager": {"manager": True, "expected_routes": ["n1", "n2"], "max_imbalance": 3},
     "with the manager, by route": {"manager": True, "served_by": None},
 }
+# Where an unchanged cookie alone tells the node, a remark says so.
+ALONE = {"by route": ["AB416"]}
+REMARKED = [(options, ALONE.get(way, [])) for way, options in WAYS.items()]
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_a_route_that_the_application_appends_is_well(site, options):
+@pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
+def test_a_route_that_the_application_appends_is_well(site, options, remarked):
     a, b = site.nodes("SID={id}.{name}; Path=/; HttpOnly", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
     result = site.check(**options)
-    assert is_well(result)
+    assert is_well(result, *remarked)
     assert set(result["distribution"]) == {"n1", "n2"}
     (cookie,) = result["cookies"]
     assert cookie == {
@@ -160,18 +172,18 @@ def test_a_cookie_that_httpd_sets_is_well(site, options):
     }
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_a_session_in_the_url_is_well(site, options):
+@pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
+def test_a_session_in_the_url_is_well(site, options, remarked):
     links = '<a href="/cart;jsessionid={id}.%s?x=1">cart</a>'
     a, b = (site.node(name, links=links % name) for name in ("n1", "n2"))
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID|jsessionid")
     result = site.check(url_parameter="jsessionid", **options)
-    assert is_well(result)
+    assert is_well(result, *remarked)
     assert re.fullmatch(r"/;jsessionid=id\d{6}\.n[12]", a.paths[-1])
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_https_is_well(site, tmp_path, options):
+@pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
+def test_https_is_well(site, tmp_path, options, remarked):
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
     subprocess.run(
         [
@@ -196,9 +208,9 @@ def test_https_is_well(site, tmp_path, options):
     site.scheme, site.port = "https", port
     named = {"server_name": "shop.example.com", **options}
     result = site.check(ca_path=certificate, **named)
-    assert is_well(result)
+    assert is_well(result, *remarked)
     assert result["cookies"][0]["secure"] is True and result["cookies"][0]["samesite"] == "Lax"
-    assert is_well(site.check(validate_certs=False, **options))
+    assert is_well(site.check(validate_certs=False, **options), *remarked)
     refused = site.check(**named)
     assert refused["failed"] is True and "certificate verify failed" in refused["msg"]
     refused = site.check(ca_path=certificate, **options)
@@ -296,6 +308,46 @@ def test_a_route_that_the_balancer_does_not_know_is_found(site):
         assert set(codes(result)) == {"AB404"} and result["violation_count"] > 0
         assert "the route x1" in result["diagnosis"][0]["message"]
     assert "balancer://app knows n1, n2" in site.check(manager=True)["msg"]
+
+
+def test_a_cookie_that_is_never_set_anew_tells_no_node(site):
+    # All nodes know all sessions, so that none sets the cookie again.
+    a, b = site.node("a", "SID={id}.x1; Path=/"), site.node("b", "SID={id}.x2; Path=/")
+    b.known = a.known
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"cookie": "SID"}):
+        assert is_well(site.check(served_by=None, **options), "AB416")
+    (remark,) = site.check(served_by=None)["remarks"]
+    assert "the cookie SID alone" in remark["message"] and "served_by" in remark["fix"]
+    assert set(codes(site.check())) == {"AB404"}
+    assert set(codes(site.check(manager=True, served_by=None))) == {"AB404"}
+
+
+def test_a_cookie_that_stickysession_does_not_name_tells_no_node(site):
+    a, b = site.nodes("jsessionid={id}.{name}; Path=/", "n1", "n2")
+    b.known = a.known
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID")
+    assert is_well(site.check(served_by=None), "AB416")
+    assert codes(site.check(served_by=None, manager=True)) == ["AB405"]
+    assert site.check()["violation_count"] > 0
+
+
+@pytest.mark.parametrize("options", [{}, {"served_by": None}, {"manager": True}])
+def test_a_cookie_that_ends_in_mid_session_is_found(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/; Max-Age=1", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check(clients=5, requests=3, interval=1.3, **options)
+    assert codes(result) == ["AB406"] and result["failed"] is True
+    assert "Max-Age=1" in message(result, "AB406")
+
+
+def test_a_cookie_of_httpd_that_ends_in_mid_session_is_found(site):
+    a, b = site.node("n1"), site.node("n2")
+    cookie = ROUTEID.replace("path=/", "Path=/; Max-Age=1")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", cookie)
+    # Use does not make it last: the time begins with the first answer.
+    result = site.check(clients=5, requests=8, interval=0.3)
+    assert codes(result) == ["AB406"] and "ROUTEID ended" in message(result, "AB406")
 
 
 def test_quotes_around_the_value_are_found(site):

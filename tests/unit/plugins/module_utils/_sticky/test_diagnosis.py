@@ -94,7 +94,21 @@ def test_each_move_is_one_violation():
 
 def test_without_names_the_route_stands_for_the_node():
     evidence = seen(session(1, ("", "a.n1"), ("", "a.n1"), ("", "b.n2")), named=False)
+    assert not evidence.alone
     assert [(v.request, v.before, v.after) for v in evidence.violations] == [(3, "n1", "n2")]
+
+
+@pytest.mark.parametrize(
+    ("values", "alone"),
+    [(("a.n1", "b.n2"), True), ((".n1", ".n2"), False), (("a.n1", ".n2"), False)],
+)
+def test_what_stays_the_same_tells_a_node_only_where_httpd_set_it(values, alone):
+    sessions = [session(n, *[("", value)] * 3) for n, value in enumerate(values)]
+    assert seen(*sessions, named=False).alone is alone
+    assert not seen(*sessions).alone
+    remarks = diagnose(seen(*sessions, named=False), CASE)
+    assert [(each.code, each.remark) for each in remarks] == [("AB416", True)] * alone
+    assert codes(seen(*sessions, named=False), CASE, app("n1", "n2")) == []
 
 
 def test_a_failed_request_tells_nothing():
@@ -272,6 +286,19 @@ def test_a_cookie_that_is_not_sent_back_says_why(why, text, code, said):
         made.visits = [visit._replace(issues=(issue,)) for visit in made.visits]
     (found,) = diagnose(seen(*sessions, name="SID"), CASE)
     assert found.code == code and said in found.message and "SID was set 6 times" in found.message
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"), [("Max-Age=1", "(Max-Age=1)"), ("Expires=now", "(Expires)")]
+)
+def test_a_cookie_that_ends_while_its_session_goes_on_says_so(attributes, said):
+    # The second request finds it ended; the last answer sets one that nobody asks with.
+    made = session(1, ("n1", ""), ("n2", ""))
+    issue = Issue(parse_set_cookie(f"SID=a.n1; {attributes}"), "")
+    made.visits = [visit._replace(issues=(issue,)) for visit in made.visits]
+    made.held = {"SID": "a.n1"}
+    (found,) = diagnose(seen(made, name="SID"), CASE)
+    assert found.code == "AB406" and said in found.message and "1 times" in found.message
 
 
 def test_a_cookie_that_is_removed_once_is_no_cause():
