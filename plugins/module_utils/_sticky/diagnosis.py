@@ -417,20 +417,22 @@ class _Doctor:
             issued = [node for node in seen.issued.get(route, {}) if node]
             if route not in seen.astray or not issued or (balancer and balancer.is_out(route)):
                 continue
-            alive = [node for node in issued if seen.seen.get(node, -1) >= seen.astray[route]]
+            several = len(issued) > 1
+            alive = any(seen.seen.get(node, -1) >= seen.astray[route] for node in issued)
             strangers = [node for node in landed if node not in issued]
-            if len(issued) > 1 and not strangers:
+            if not several and not alive:
+                # It ended, and its sessions had to go elsewhere.
+                continue
+            if several and not strangers:
                 if len(landed) == 1 and not known or self._is_double(route):
                     yield self._double(route, issued, landed)
                 elif not known:
                     yield self._unknown(route, landed)
                 else:
                     yield self._other(route, issued, landed)
-            elif not alive:
-                continue
             elif len(landed) > 1 and not known:
                 yield self._unknown(route, landed)
-            elif known or not self._stays(strangers):
+            elif known or several or not self._stays(strangers):
                 yield self._other(route, issued, landed)
 
     def _is_double(self, route: str) -> bool:

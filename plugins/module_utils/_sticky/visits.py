@@ -281,10 +281,11 @@ class Evidence:
                 self._fail(session, number, visit)
                 continue
             sent, holds = visit.sent.get(self.name), self._holds(visit, held)
-            self._renewed = self._renewed or (sent is not None and self._is_set(visit, sent, holds))
             self.held = self.held or holds is not None
             route = None if sent is None else route_in(sent, self.separator)
             own = None if holds is None else route_in(holds, self.separator)
+            if sent and holds and (route != own or (sent == holds and self._kept(visit))):
+                self._renewed = True
             node = self._node(visit, held)
             if first and resumed and route is not None:
                 self._count(self.issued, route, before)
@@ -335,14 +336,10 @@ class Evidence:
                 return issue.cookie
         return None
 
-    def _is_set(self, visit: Visit, sent: str, holds: str | None) -> bool:
-        """Whether *visit* gave the client what it has, to which it had *sent* one already."""
-        return self._kept(visit) is not None or (holds is not None and holds != sent)
-
     @property
     def alone(self) -> bool:
-        """Whether nothing but a value that stays the same told the nodes apart. A cookie that is a route and no more is
-        httpd's own, which sets it anew for each other node."""
+        """Whether nothing but a route that stays the same told the nodes apart, while no node sets it again and again.
+        A cookie that is a route and no more is httpd's own, which sets it anew for each other node."""
         carried = self.carried.get(self.name)
         return not (self.named or self._renewed or carried is None or carried.is_bare)
 

@@ -450,6 +450,27 @@ def test_a_route_of_two_nodes_is_found(site):
     assert codes(site.check(manager=True, served_by=None)) == ["AB409"]
 
 
+def test_one_route_that_all_nodes_set_is_found(site):
+    nodes = [site.node(name, "SID={id}.n1; Path=/") for name in "abc"]
+    for node in nodes:
+        node.known = nodes[0].known
+    members = [node.member(f"n{number}") for number, node in enumerate(nodes, 1)]
+    site.start(*members, "ProxySet stickysession=SID")
+    for options in ({}, {"concurrency": 1}, {"clients": 5}, {"manager": True}):
+        # After the first check, n1 has had so many requests that new sessions begin elsewhere.
+        result = site.check(**options)
+        assert result["violation_count"] > 0
+        assert codes(result) in (["AB409"], ["AB412"])
+        assert "the route n1" in result["diagnosis"][0]["message"]
+
+
+def test_one_route_of_all_nodes_is_no_proof_without_their_names(site):
+    nodes = [site.node(name, "SID={id}.n1; Path=/") for name in "ab"]
+    site.start(*[node.member("n1") for node in nodes], "ProxySet stickysession=SID")
+    result = site.check(served_by=None)
+    assert codes(result) == [] and remarks(result) == ["AB416"]
+
+
 def test_two_balancers_with_one_cookie_are_found(site):
     a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
     c, d = site.nodes("PHPSESSID={id}; Path=/", "m1", "m2")

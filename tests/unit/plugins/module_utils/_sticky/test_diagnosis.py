@@ -95,6 +95,8 @@ def test_each_move_is_one_violation():
 def test_without_names_the_route_stands_for_the_node():
     evidence = seen(session(1, ("", "a.n1"), ("", "a.n1"), ("", "b.n2")), named=False)
     assert not evidence.alone
+    # Another identifier with the route of before may be that of another node.
+    assert seen(session(1, ("", "a.n1"), ("", "b.n1"), ("", "b.n1")), named=False).alone
     assert [(v.request, v.before, v.after) for v in evidence.violations] == [(3, "n1", "n2")]
 
 
@@ -237,6 +239,16 @@ def test_a_node_that_ends_is_no_cause_of_its_own():
         made.visits = [v._replace(ms=i * 1000 + at) for i, v in enumerate(made.visits)]
     evidence = seen(*sessions)
     assert len(evidence.violations) == 4 and codes(evidence) == []
+
+
+def test_a_route_that_several_nodes_set_is_a_cause_although_they_answer_no_more():
+    # As after many sticky requests of a: new sessions begin on the others.
+    sessions = [
+        session(n, (f"{'bc'[n % 2]}", f"{n}.n1"), *[("a", f"{n}.n1")] * 2) for n in range(4)
+    ]
+    for at, made in enumerate(sessions):
+        made.visits = [v._replace(ms=i * 1000 + at) for i, v in enumerate(made.visits)]
+    assert codes(seen(*sessions)) == ["AB412"]
 
 
 def test_balancers_with_the_same_routes_may_share_a_cookie():
