@@ -14,9 +14,10 @@ description:
     looks whether each session is always answered by the same node.
   - Where sessions move, or can only stick by chance, it names the cause with what was seen and what to do.
   - With O(manager_url) the routes that were seen are held against those of the running balancer.
-  - The clients share O(concurrency) kept connections and take turns on them, so that what has to stick is the session
-    and not a connection. Redirects are answers and are not followed. A request is sent again, once, where the server
-    had ended a kept connection between two requests.
+  - The clients share O(concurrency) kept connections and take turns on them, each round in another order, so that what
+    has to stick is the session and not a connection.
+  - Redirects are answers and are not followed. A request is sent again, once, where the server had ended a kept
+    connection between two requests.
   - Needs neither httpd nor root, so that it runs on any host that reaches O(url), the controller included
     (C(delegate_to=localhost)).
 extends_documentation_fragment:
@@ -47,7 +48,7 @@ options:
     type: int
   interval:
     description:
-      - How long each client waits between two requests, in seconds.
+      - How long each client waits between two requests, in seconds, give or take a tenth.
     type: float
     default: 0
   served_by:

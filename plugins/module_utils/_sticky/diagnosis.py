@@ -221,10 +221,9 @@ class _Doctor:
                 + (f"{balancer.cookie}|{given}" if case.parameter else given),
             )
         elif self._never() and carriers and not seen.url:
-            who = f"balancer://{balancer.name}" if balancer else "the check"
             yield Finding(
                 "AB405",
-                f"{who} looks at the cookie {self._name}, which was never set in {self._sessions()}; {carrying}.",
+                f"{self._who} looks at the cookie {self._name}, which was never set in {self._sessions()}; {carrying}.",
                 f"ProxySet stickysession={carriers[0]}",
             )
         elif self._never():
@@ -240,14 +239,19 @@ class _Doctor:
                 + route_cookie(self._shown),
             )
         others = sorted(name for name in seen.carried if name != self._name)
-        if self._name or not others:
-            what = f"the cookie {self._name}" if self._name else "a cookie"
-            return Finding(
-                "AB401",
-                f"{what} was never set in {self._sessions()}.",
-                f"Let httpd set one, {route_cookie(self._shown)}",
-            )
-        return self._no_route(_list(others))
+        what = f"the cookie {self._name}" if self._name else "a cookie"
+        if others:
+            looked = f"{self._who} looks at {what}, which was never set; " if self._name else ""
+            return self._no_route(looked + _list(others))
+        return Finding(
+            "AB401",
+            f"{what} was never set in {self._sessions()}.",
+            f"Let httpd set one, {route_cookie(self._shown)}",
+        )
+
+    @property
+    def _who(self) -> str:
+        return f"balancer://{self._balancer.name}" if self._balancer else "the check"
 
     def _no_route(self, names: str, nodes: str = "") -> Finding:
         return Finding(
@@ -379,16 +383,15 @@ class _Doctor:
                 f" the routes {_list(seen.routes(with_route[0]))}.",
                 f"Let the application append its route there as well, or: ProxySet stickysession={with_route[0]}|NONE",
             )
-        if balancer:
-            names = [balancer.parameter]
-        elif seen.violations:
-            names = list(dict.fromkeys([self._name, self._name.lower()]))
-        else:
-            names = []
+        names = [balancer.parameter] if balancer else [self._name, self._name.lower()]
         for name in names:
             value = url_value(case.target, name)
-            if value is not None:
-                route = route_in(value, seen.separator)
+            if value is None:
+                continue
+            route = route_in(value, seen.separator)
+            # Where nobody tells the nodes, sessions are not seen to move.
+            moves = balancer is not None and not seen.named and route not in balancer.routes
+            if seen.violations or moves:
                 return Finding(
                     "AB408",
                     f"the URL holds {name}= "

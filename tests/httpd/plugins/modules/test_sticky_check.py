@@ -274,6 +274,16 @@ def test_a_cookie_without_a_route_is_found(site):
         assert "id00" not in json.dumps({**result, "invocation": None})
 
 
+def test_a_cookie_without_a_route_beside_stickysession_is_found(site):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID")
+    for options in ({"manager": True}, {"cookie": "JSESSIONID"}):
+        result = site.check(**options)
+        assert codes(result) == ["AB402"]
+        said = message(result, "AB402")
+        assert "JSESSIONID, which was never set" in said and "PHPSESSID was set without" in said
+
+
 def test_a_node_that_forgets_its_route_is_found(site):
     a, b = site.node("n1", "SID={id}.n1; Path=/"), site.node("n2", "SID={id}; Path=/")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
@@ -371,6 +381,14 @@ def test_another_cookie_than_stickysession_is_found(site):
         assert result["diagnosis"][0]["fix"] == "ProxySet stickysession=SID"
 
 
+@pytest.mark.parametrize("options", [{"concurrency": 1}, {"interval": 0.05}])
+def test_sessions_do_not_stay_because_clients_and_members_take_turns(site, options):
+    # 20 clients in one order, and two members in turn: each client would always meet the same.
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"))
+    assert site.check(**options)["violation_count"] > 20
+
+
 def test_a_balancer_that_is_not_sticky_is_found(site):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"))
@@ -429,6 +447,15 @@ def test_a_url_parameter_that_hides_the_cookie_is_found(site):
             assert "SID= without a route" in message(result, "AB408")
     assert codes(site.check(path="?sid=abc", manager=True)) == []
     assert codes(site.check(path="?sid=abc")) == []
+
+
+def test_a_route_in_the_url_that_leads_to_one_member_is_well(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    assert codes(site.check(path=";SID=any.n3", manager=True)) == ["AB408"]
+    for options in ({}, {"manager": True}, {"manager": True, "served_by": None}):
+        result = site.check(path=";SID=any.n1", **options)
+        assert result["diagnosis"] == [] and list(result["distribution"]) == ["n1"]
 
 
 def test_links_that_hide_the_cookie_are_found(site):
