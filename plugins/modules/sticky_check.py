@@ -146,7 +146,8 @@ options:
     default: false
   balancer:
     description:
-      - Name of the balancer that serves O(url). Needed where O(manager_url) shows several.
+      - Name of the balancer that serves O(url). Needed where O(manager_url) shows several. One that served none of the
+        requests, while another one did, is an error.
     type: str
 notes:
   - The causes are AB401 a cookie that is never set,

@@ -213,13 +213,7 @@ class _Doctor:
             and given
             and given != (balancer.parameter if case.parameter else balancer.cookie)
         ):
-            yield Finding(
-                "AB405",
-                f"httpd looks at {balancer.sticky} (stickysession of balancer://{balancer.name}), the sessions are in"
-                f" {given}. It tells upper from lower case.",
-                "ProxySet stickysession="
-                + (f"{balancer.cookie}|{given}" if case.parameter else given),
-            )
+            yield self._other_name(given, balancer)
         elif self._never() and carriers and not seen.url:
             yield Finding(
                 "AB405",
@@ -228,6 +222,23 @@ class _Doctor:
             )
         elif self._never():
             yield self._never_set()
+
+    def _other_name(self, given: str, balancer: Balancing) -> Finding:
+        looks = f"httpd looks at {balancer.sticky} (stickysession of balancer://{balancer.name}),"
+        option = "url_parameter" if self._case.parameter else "cookie"
+        name = balancer.parameter if self._case.parameter else balancer.cookie
+        if self._never():
+            return Finding(
+                "AB405",
+                f"{looks} the check at {given} ({option}), which was never there in {self._sessions()}.",
+                f"In the task, write {option}: {name}",
+            )
+        return Finding(
+            "AB405",
+            f"{looks} the sessions are in {given}. It tells upper from lower case.",
+            "ProxySet stickysession="
+            + (f"{balancer.cookie}|{given}" if self._case.parameter else given),
+        )
 
     def _never_set(self) -> Finding:
         case, seen = self._case, self._seen

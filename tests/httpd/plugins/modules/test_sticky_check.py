@@ -381,12 +381,49 @@ def test_another_cookie_than_stickysession_is_found(site):
         assert result["diagnosis"][0]["fix"] == "ProxySet stickysession=SID"
 
 
+def test_a_balancer_that_does_not_serve_the_url_is_an_error(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    c, d = site.nodes("ADMIN={id}.{name}; Path=/", "m1", "m2")
+    second = [c.member("m1"), d.member("m2"), "ProxySet stickysession=ADMIN"]
+    more = "\n".join(["<Proxy balancer://admin/>", *second, "</Proxy>"])
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more=more + "\nProxyPass /admin/ balancer://admin/\n",
+    )
+    result = site.check(manager=True, balancer="admin")
+    assert "balancer://admin chose no member" in result["msg"]
+    assert result["msg"].endswith("write balancer: app")
+    assert "violation_count" not in result
+    assert is_well(site.check(manager=True, balancer="app"))
+    assert is_well(site.check(manager=True, balancer="admin", path="admin/"))
+
+
 @pytest.mark.parametrize("options", [{"concurrency": 1}, {"interval": 0.05}])
 def test_sessions_do_not_stay_because_clients_and_members_take_turns(site, options):
     # 20 clients in one order, and two members in turn: each client would always meet the same.
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"))
     assert site.check(**options)["violation_count"] > 20
+
+
+def test_a_name_that_was_given_wrongly_is_not_one_for_stickysession(site):
+    links = '<a href="/cart;jsessionid={id}.%s">cart</a>'
+    a, b = (site.node(n, f"SID={{id}}.{n}; Path=/", links=links % n) for n in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID|jsessionid")
+    for options, fix in (
+        ({"url_parameter": "jsesionid"}, "write url_parameter: jsessionid"),
+        ({"cookie": "SIID"}, "write cookie: SID"),
+    ):
+        result = site.check(manager=True, **options)
+        assert codes(result) == ["AB405"] and fix in result["diagnosis"][0]["fix"]
+        assert "ProxySet" not in result["diagnosis"][0]["fix"]
+    # In the links it is another one than the balancer looks for.
+    site.httpd.stop()
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID|sessionid")
+    result = site.check(manager=True, url_parameter="jsessionid")
+    assert result["diagnosis"][0]["fix"] == "ProxySet stickysession=SID|jsessionid"
 
 
 def test_a_balancer_that_is_not_sticky_is_found(site):
