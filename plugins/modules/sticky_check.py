@@ -87,6 +87,8 @@ options:
   expected_routes:
     description:
       - Routes (or nodes) that have to be seen.
+      - A member that had many requests of running sessions gets no new ones for a while, since C(lbmethod) counts both.
+        With O(manager_url) that is a remark (AB417); without, it looks like a member that is out.
     type: list
     elements: str
     default: []
@@ -94,6 +96,7 @@ options:
     description:
       - How many times the smallest share of the new sessions the largest may be, V(1) or more. With O(manager_url) and
         O(expected_routes), a route without any session counts as well. Omitted, shares are not judged.
+      - As with O(expected_routes), O(manager_url) tells what C(lbmethod) makes up for from an imbalance.
     type: float
   session_file:
     description:
@@ -165,7 +168,8 @@ notes:
     AB413 a node that was out,
     AB414 an imbalance above O(max_imbalance),
     AB415 an expected route that was never seen.
-    The remarks are AB416 nodes that were told apart by an unchanged cookie alone.
+    The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
+    AB417 new sessions that were kept from a node by the requests it had before.
     AB410 and AB413 need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.

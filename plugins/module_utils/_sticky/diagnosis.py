@@ -5,7 +5,7 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB416``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB417``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
@@ -51,24 +51,30 @@ class Finding(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member as balancer-manager shows it; *usable* and *accepts_new* as httpd means it."""
+    """One member as balancer-manager shows it; *usable* and *accepts_new* as httpd means it. *elected*: how often it
+    was chosen since httpd was loaded. *load*: what its ``lbmethod`` owed it before the sessions, in hundredths of
+    requests, and less than nothing where it had more than its share; *factor* is its share."""
 
     url: str
     route: str
     usable: bool
     accepts_new: bool
+    elected: int = 0
+    load: int = 0
+    factor: float = 1.0
 
 
 class Balancing(NamedTuple):
     """One balancer as balancer-manager shows it: *sticky* is its ``stickysession``, *members* as they are now, *out*
     the URLs of those that could not be used before or after, *others* the routes of the balancers beside it that
-    look at the same cookie, by name."""
+    look at the same cookie, by name, *method* its ``lbmethod``."""
 
     name: str
     sticky: str
     members: tuple[Member, ...]
     out: frozenset[str] = frozenset()
     others: tuple[tuple[str, frozenset[str]], ...] = ()
+    method: str = "byrequests"
 
     @property
     def cookie(self) -> str:
@@ -84,6 +90,15 @@ class Balancing(NamedTuple):
     def routes(self) -> frozenset[str]:
         """The routes of the members."""
         return frozenset(member.route for member in self.members if member.route)
+
+    @property
+    def serving(self) -> frozenset[str]:
+        """The routes of members that were in all the time, take new sessions, and had requests."""
+        return frozenset(
+            member.route
+            for member in self.members
+            if member.accepts_new and member.elected and not self.is_out(member.route)
+        )
 
     def is_out(self, route: str) -> bool:
         """Whether no member of *route* could be used all the time."""
@@ -110,7 +125,13 @@ def balancing(
         for other in after.values()
         if own and other is not balancer and _sticky(other).partition("|")[0] == own
     ]
-    return Balancing(name, sticky, tuple(_members(balancer)), frozenset(out), tuple(others))
+    loads = {
+        member.url: member.counters.get("lbstatus", 0)
+        for member in (before[name].members.values() if name in before else ())
+    }
+    members = [each._replace(load=loads.get(each.url, 0)) for each in _members(balancer)]
+    method = str(balancer.values.get("lbmethod") or "byrequests")
+    return Balancing(name, sticky, tuple(members), frozenset(out), tuple(others), method)
 
 
 def _sticky(balancer: LiveBalancer) -> str:
@@ -120,7 +141,14 @@ def _sticky(balancer: LiveBalancer) -> str:
 def _members(balancer: LiveBalancer) -> Iterator[Member]:
     for member in balancer.members.values():
         route = str(member.values.get("route") or "")
-        yield Member(member.url, route, member.usable, member.accepts_new)
+        yield Member(
+            member.url,
+            route,
+            member.usable,
+            member.accepts_new,
+            member.counters.get("elected", 0),
+            factor=float(str(member.values.get("loadfactor") or 1)),
+        )
 
 
 class Case(NamedTuple):
@@ -567,7 +595,7 @@ class _Doctor:
             )
 
     def _shares(self) -> Iterator[Finding]:
-        """AB414."""
+        """AB414, AB417."""
         seen, limit = self._seen, self._case.max_imbalance
         shares = dict(seen.new_routes or seen.new)
         if limit is None or not shares:
@@ -578,26 +606,60 @@ class _Doctor:
             for route in [*awaited, *self._case.expected]:
                 shares.setdefault(route, 0)
         least, most = min(shares.values()), max(shares.values())
-        if most > limit * least:
+        if most > limit * least and self._owed(shares) * 2 >= most - least:
+            yield self._made_up_for(f"new sessions: {_counts(shares)}")
+        elif most > limit * least:
             ratio = f"{most / least:.2f}".rstrip("0").rstrip(".") if least else "no number"
             yield Finding(
                 "AB414",
                 f"new sessions: {_counts(shares)}; the largest share to the smallest is {ratio}, more than {limit:g}"
                 " (max_imbalance).",
-                "See loadfactor, lbset and status of the members. After sticky load, byrequests makes up for it first.",
+                "See loadfactor, lbset and status of the members. After sticky load, byrequests makes up for it first;"
+                " with manager_url that is told from an imbalance.",
             )
 
+    def _owed(self, shares: Counts) -> float:
+        """Return how many sessions more the member with the most of *shares* was owed than the one with the least."""
+        members = (
+            [member for member in self._balancer.members if member.usable] if self._balancer else []
+        )
+        loads = {member.route: member.load for member in members}
+        ordered = sorted(shares, key=lambda route: shares[route])
+        if not loads.keys() >= {ordered[0], ordered[-1]}:
+            return 0.0
+        gap = loads[ordered[-1]] - loads[ordered[0]]
+        return gap / (100 * sum(member.factor for member in members))
+
+    def _made_up_for(self, seen: str) -> Finding:
+        method = self._balancer.method if self._balancer else ""
+        return Finding(
+            "AB417",
+            f"{seen}. Requests of running sessions count as well: after many of them {method} leaves their members out"
+            " until the others have had as many, so that nothing is said by this.",
+            "Look again later, or right after a reload, which begins to count anew.",
+            remark=True,
+        )
+
     def _expected(self) -> Iterator[Finding]:
-        """AB415."""
+        """AB415, AB417."""
         seen = {*self._routes, *self._seen.nodes}
-        missing = [route for route in self._case.expected if route not in seen]
+        unseen = [route for route in self._case.expected if route not in seen]
+        serving = self._balancer.serving if self._balancer else frozenset()
+        waiting = [route for route in unseen if route in serving]
+        missing = [route for route in unseen if route not in serving]
+        if waiting:
+            yield self._made_up_for(
+                f"none of {sum(self._seen.new.values())} new sessions began on {_list(waiting)}, which balancer-manager"
+                " shows in service, with requests that it got before"
+            )
         if missing:
             yield Finding(
                 "AB415",
                 f"never seen: {_list(missing)}; seen: {_list(sorted(seen)) or 'none'}, in"
                 f" {sum(self._seen.new.values())} new sessions.",
                 "See whether these members can be used and get new sessions (module balancer_info); with few clients,"
-                " ask with more.",
+                " ask with more. After sticky load, byrequests leaves a member out for a while: with manager_url that"
+                " is told from a fault.",
             )
 
     def _alone(self) -> Iterator[Finding]:

@@ -649,6 +649,23 @@ def test_an_expected_route_that_is_never_seen_is_found(site):
     assert message(result, "AB415") == "never seen: n3; seen: n1, n2, in 20 new sessions."
 
 
+def test_a_member_that_had_many_requests_before_gets_no_new_session_and_is_well(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({"expected_routes": ["n1", "n2"]}, {"max_imbalance": 2}):
+        # byrequests counts requests of running sessions as well.
+        site.check(path=";SID=any.n1", clients=40)
+        result = site.check(manager=True, **options)
+        assert set(result["distribution"]) == {"n2"}
+        assert is_well(result, "AB417") and "byrequests" in result["remarks"][0]["message"]
+    site.member("n1", "disabled")
+    result = site.check(manager=True, expected_routes=["n1"])
+    assert codes(result) == ["AB415"] and remarks(result) == []
+    site.member("n1", "enabled")
+    result = site.check(manager=True, expected_routes=["n3"])
+    assert codes(result) == ["AB415"]
+
+
 # Sessions that are kept for later.
 
 

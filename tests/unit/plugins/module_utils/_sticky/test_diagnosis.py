@@ -364,6 +364,37 @@ def test_shares_of_new_sessions_are_judged(limit, balancer, expected, found):
     assert codes(seen(*stuck(5)), case, balancer) == found
 
 
+@pytest.mark.parametrize(
+    ("member", "found"),
+    [
+        (Member("u", "n3", True, True, elected=50, load=-4000), [("AB417", True)]),
+        (Member("u", "n3", True, True, elected=0, load=0), [("AB415", False)]),
+        (Member("u", "n3", True, False, elected=50, load=-4000), [("AB415", False)]),
+        (Member("u", "n3", False, False, elected=50, load=-4000), [("AB415", False)]),
+    ],
+)
+def test_an_expected_route_may_have_had_its_share_before(member, found):
+    balancer = app("n1", "n2")
+    balancer = balancer._replace(members=(*balancer.members, member))
+    case = CASE._replace(expected=("n3",))
+    assert [(each.code, each.remark) for each in diagnose(seen(*stuck()), case, balancer)] == found
+
+
+@pytest.mark.parametrize(
+    ("loads", "found"),
+    [((-1000, 1000), ["AB417"]), ((-100, 100), ["AB414"]), ((900, -900), ["AB414"])],
+)
+def test_shares_are_not_judged_where_one_member_is_owed_new_sessions(loads, found):
+    # One session on n1, five on n2.
+    sessions = [
+        session(n, *[(name, f"{n}.{name}")] * 2) for n, name in enumerate(["n1", *["n2"] * 5])
+    ]
+    balancer = app("n1", "n2")
+    members = [m._replace(load=load) for m, load in zip(balancer.members, loads)]
+    balancer = balancer._replace(members=tuple(members))
+    assert codes(seen(*sessions), CASE._replace(max_imbalance=2), balancer) == found
+
+
 def test_every_finding_has_a_sentence_and_a_fix():
     for sessions in (NOTHING, NO_ROUTE, DOTS, UNKNOWN, DOUBLE, EMPTY, SWAPPED):
         for found in diagnose(seen(*sessions), CASE):
@@ -377,7 +408,10 @@ def test_every_finding_has_a_sentence_and_a_fix():
 
 def test_a_page_of_the_manager_says_who_was_out_before_or_after():
     def member(url: str, route: str, usable: bool = True) -> Any:
-        return SimpleNamespace(url=url, values={"route": route}, usable=usable, accepts_new=usable)
+        counters = {"elected": 3, "lbstatus": -100}
+        return SimpleNamespace(
+            url=url, values={"route": route}, usable=usable, accepts_new=usable, counters=counters
+        )
 
     def balancer(name: str, sticky: str, *members: Any) -> Any:
         return SimpleNamespace(
@@ -392,5 +426,7 @@ def test_a_page_of_the_manager_says_who_was_out_before_or_after():
     }
     found = balancing("app", after, before)
     assert (found.cookie, found.parameter) == ("A", "a")
+    assert found.serving == {"n2"} and found.method == "byrequests"
+    assert [(m.elected, m.load) for m in found.members] == [(3, -100), (3, -100), (3, 0)]
     assert found.is_out("n1") and not found.is_out("n2") and not found.is_out("n9")
     assert found.others == (("same", frozenset(["m1"])),)
