@@ -271,3 +271,25 @@ def test_a_path_that_an_earlier_line_took_is_told_of(host):
     host.httpd.write("conf/site.conf", text)
     (note, *dummy) = adopted(host.info(directives=True))["notes"]
     assert "ProxyPass / comes first and took these requests" in note
+
+
+def test_paths_keep_their_order_where_one_of_them_has_no_option(host, backend):
+    node = backend("n1")
+    host.httpd.write(
+        "conf/site.conf",
+        f"<VirtualHost 127.0.0.1:{host.httpd.port}>\n    ServerName shop.example.com\n"
+        f"    <Proxy balancer://shop>\n        BalancerMember {node} route=n1\n    </Proxy>\n"
+        "    ProxyPass /img/private !\n"
+        "    ProxyPassMatch ^/(img/.*)$ balancer://shop/$1 stickysession=SID\n"
+        "    ProxyPass / balancer://shop/\n    ProxyPassReverse / balancer://shop/\n</VirtualHost>\n",
+    )
+    paths = ("/img/private/x", "/img/x", "/x")
+    host.httpd.start()
+    statuses = [host.httpd.get(path).status for path in paths]
+    assert statuses == [404, 200, 200]
+    found, before, after = host.adopt()
+    (site,) = found["variables"]["load_balancer_sites"]
+    assert site["proxy_pass"] == [] and "ProxyPass /img/private !\n" in site["extra"]
+    assert found["notes"] == [] and after == before
+    host.httpd.reload()
+    assert [host.httpd.get(path).status for path in paths] == statuses
