@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...module_utils._httpd.secrets import MASK
 from .directives import (
     TO_BALANCER,
     WRITTEN,
@@ -206,14 +207,16 @@ class Site:
         if is_option(balancer.get("sticky_cookie")):
             cookie = balancer["sticky_cookie"].items()
             found["sticky_cookie"] = {key: value for key, value in cookie if value is not None}
-        found["members"] = [
-            {
-                "url": each["url"],
-                **self._open(each["config"] or {}, each, f"{each['url']} of {name}"),
-            }
-            for each in balancer["members"]
-        ]
+        found["members"] = [self._member(each, name) for each in balancer["members"]]
         return found
+
+    def _member(self, member: Mapping[str, Any], balancer: str) -> Data:
+        url = member["url"]
+        if is_hidden(url):
+            self._note(
+                member, f"the URL of {url} of {balancer} has a secret, which is {MASK}; fill it in"
+            )
+        return {"url": url, **self._open(member["config"] or {}, member, f"{url} of {balancer}")}
 
     def _open(
         self, values: Mapping[str, Any], where: Mapping[str, Any], owner: str
@@ -234,6 +237,10 @@ class Site:
             kept = without_balancers(each, balancers)
             if kept is not None:
                 lines += lines_of(kept)
-                if any(is_hidden(part["text"]) for part in walk([kept])):
-                    self._note(each, "it has a secret, which is not shown in extra; fill it in")
+                for part in walk([kept]):
+                    if is_hidden(part["text"]):
+                        self._note(
+                            part,
+                            f"{part['name']} has a secret, which is {MASK} in extra; fill it in",
+                        )
         return "".join(f"{line}\n" for line in lines)
