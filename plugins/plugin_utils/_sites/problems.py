@@ -15,7 +15,9 @@ from typing import Any
 
 from ...module_utils._balancer.parameters import masked
 from ...module_utils._balancer.plan import Declaration, DeclarationError
-from .model import EVERYBODY, Manager, Session, Site
+from .declared import misdeclared
+from .host import host_problems, read_host
+from .model import EVERYBODY, Manager, Session, Site, read_all
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -28,6 +30,21 @@ _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
 _LOOPBACK = (ipaddress.IPv4Address("127.0.0.2"), ipaddress.IPv4Address("127.255.255.254"))
 # A quote or a control character would end the word or the line, a variable would be replaced.
 _ODD = re.compile(r"[\x00-\x1f\x7f\"'\\]|\$\{")
+
+
+def all_problems(
+    declared: Sequence[Mapping[str, Any]],
+    member_defaults: Mapping[str, Any],
+    httpd: Mapping[str, Any],
+    manager: Manager | None,
+) -> list[str]:
+    """Return a sentence for each thing that is wrong with what is *declared*: the variables of the role."""
+    sites = read_all(declared, member_defaults, manager)
+    return [
+        *host_problems(read_host(httpd)),
+        *misdeclared(declared, member_defaults),
+        *problems(sites, manager),
+    ]
 
 
 def problems(sites: Sequence[Site], manager: Manager | None = None) -> list[str]:
