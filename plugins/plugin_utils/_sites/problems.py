@@ -15,6 +15,8 @@ from typing import Any
 
 from ...module_utils._balancer.parameters import masked
 from ...module_utils._balancer.plan import Declaration, DeclarationError
+from ...module_utils._httpd.document import Document
+from ...module_utils._httpd.errors import HttpdError
 from .declared import misdeclared
 from .host import host_problems, read_host
 from .model import EVERYBODY, Manager, Session, Site, read_all
@@ -156,8 +158,7 @@ def _of_one(site: Site) -> Iterator[str]:
     cookies = [b["name"] for b in site.balancers if b.get("sticky_cookie") is not None]
     if cookies and site.issues_cookies:
         yield f"extra: it issues a route cookie, as does the balancer {cookies[0]}; remove the Header line there"
-    if site.extra.rstrip().endswith("\\"):
-        yield "extra: the backslash at its end would swallow the directive that follows"
+    yield from _extra(site.extra)
 
 
 def _is_address(address: str) -> bool:
@@ -175,6 +176,19 @@ def _file(option: str, path: str) -> Iterator[str]:
         yield f"{option}: {path!r} does not begin with '/'"
     elif _ODD.search(path):
         yield f"{option}: {path!r} has a quote, a backslash, a control character or a variable in it"
+
+
+def _extra(text: str) -> Iterator[str]:
+    if text.rstrip().endswith("\\"):
+        yield "extra: the backslash at its end would swallow the directive that follows"
+    try:
+        document = Document.parse(text, "extra")
+    except HttpdError as problem:
+        yield str(problem)
+        return
+    for index, dummy in document.named("VirtualHost"):
+        line = document.lines[index].first
+        yield f"extra:{line}: <VirtualHost> cannot stand in another one; declare a second site"
 
 
 def _session(session: Session) -> Iterator[str]:

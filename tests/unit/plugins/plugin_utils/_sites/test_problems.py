@@ -118,6 +118,19 @@ def test_a_site_with_everything_has_no_problems():
             "balancer app: growth: 101 is not possible: it must be 1 to 100",
         ),
         ({"extra": "ProxyTimeout 5 \\\n"}, "extra: the backslash at its end would swallow"),
+        (
+            {"extra": "#\n</VirtualHost>\n"},
+            "extra:2:1: </VirtualHost> without matching <VirtualHost>",
+        ),
+        ({"extra": "</VirtualHost>\n<VirtualHost *:81>\n"}, "extra:1:1: </VirtualHost> without"),
+        ({"extra": "<Location /a>\n"}, "extra:1:1: <Location> was not closed"),
+        (
+            {"extra": "#\n<VirtualHost *:81>\n</VirtualHost>\n"},
+            "extra:2: <VirtualHost> cannot stand in another one; declare a second site",
+        ),
+        ({"listen": ["*"]}, "listen: '*' is no port"),
+        ({"tls": {**TLS, "listen": ["*:*"]}}, "listen: '*' is no port"),
+        ({"tls": {**TLS, "key": "key.pem"}}, "tls.key: 'key.pem' does not begin with '/'"),
     ],
 )
 def test_a_problem_is_a_sentence_that_names_site_option_and_value(options, problem):
