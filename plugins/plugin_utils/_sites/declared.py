@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .model import APPLICATIONS
+
 #: What stands for a secret in results: in texts (``masked``), and for a parameter (``shown`` and Ansible itself).
 MASK = re.compile(r"(?<!\*)\*{8}(?!\*)|VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
 
@@ -21,15 +23,25 @@ def misdeclared(
 ) -> Iterator[str]:
     """Return a sentence for each value in *sites*, ``load_balancer_sites``, and *member_defaults* that cannot be
     meant."""
-    for place, mask in _masks(member_defaults, ""):
-        yield f"load_balancer_member_defaults: {_unfilled(place, mask)}"
+    yield from (f"load_balancer_member_defaults: {each}" for each in _unfilled(member_defaults))
     for site in sites:
-        for place, mask in _masks(site, ""):
-            yield f"site {site.get('name')}: {_unfilled(place, mask)}"
+        yield from (f"site {site.get('name')}: {each}" for each in _of_one(site))
 
 
-def _unfilled(place: str, mask: str) -> str:
-    return f"{place}: {mask} only stands for a secret, which was not shown; write the secret itself"
+def _of_one(site: Mapping[str, Any]) -> Iterator[str]:
+    yield from _unfilled(site)
+    for balancer in site.get("balancers") or ():
+        application = balancer.get("application")
+        if application is not None and application not in APPLICATIONS:
+            yield (
+                f"balancer {balancer.get('name')}: application: {application!r} is none of {', '.join(APPLICATIONS)};"
+                " generic stands for any other"
+            )
+
+
+def _unfilled(declared: Mapping[str, Any]) -> Iterator[str]:
+    for place, mask in _masks(declared, ""):
+        yield f"{place}: {mask} only stands for a secret, which was not shown; write the secret itself"
 
 
 def _masks(value: Any, place: str) -> Iterator[tuple[str, str]]:

@@ -45,3 +45,13 @@ def test_what_results_show_instead_of_a_secret_is_refused_with_its_place(declare
 )
 def test_other_stars_are_just_stars(extra):
     assert list(misdeclared([site(extra=extra)], {})) == []
+
+
+@pytest.mark.parametrize("application", ["Tomcat", "django", ""])
+def test_an_application_that_is_not_known_is_refused_naming_those_that_are(application):
+    declared = site()
+    declared["balancers"][0]["application"] = application
+    assert list(misdeclared([declared], {})) == [
+        f"site shop: balancer app: application: {application!r} is none of tomcat, jetty, jboss, spring, php, generic;"
+        " generic stands for any other"
+    ]

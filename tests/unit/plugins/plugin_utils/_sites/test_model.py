@@ -159,7 +159,7 @@ def test_each_field_of_an_application_may_be_declared_otherwise():
     found = balancer(application="php", proxy_set={"stickysession": "R|r"})
     assert found["sticky_cookie"]["name"] == "R"
     found = balancer(application="tomcat", sticky_cookie={"name": "R"})
-    assert "stickysession" not in found["proxy_set"] and found["sticky_cookie"]["name"] == "R"
+    assert found["proxy_set"] == {"growth": 10} and found["sticky_cookie"]["name"] == "R"
 
 
 def test_what_is_not_declared_any_more_is_taken_back():
