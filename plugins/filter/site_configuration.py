@@ -28,7 +28,7 @@ def site_configuration(
     modules: Iterable[str] = (),
     httpd: Mapping[str, Any] | None = None,
     manager_address: str = "",
-    manager_port: int = 8406,
+    manager_port: int = 8008,
 ) -> dict[str, list[Any]]:
     """Return ``modules``, ``files``, ``balancers`` and ``purge`` as the module ``configuration`` takes them, and the
     ``ports`` that httpd listens on for the sites."""

@@ -17,7 +17,7 @@ def site_problems(
     member_defaults: Mapping[str, Any] | None = None,
     *,
     manager_address: str = "",
-    manager_port: int = 8406,
+    manager_port: int = 8008,
     httpd: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with *sites*, or with *httpd* itself."""

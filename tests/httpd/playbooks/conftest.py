@@ -55,11 +55,13 @@ class LoadBalancer(NamedTuple):
 
     def host(self, **variables: Any) -> dict[str, Any]:
         """Its variables as a host of an inventory."""
-        found: dict[str, Any] = {"ansible_become": False}
-        for book in ("status", "node", "verify"):
-            found[f"{book}_httpd"] = self.instance
-            found[f"{book}_manager_url"] = self.manager_url
-        return {**found, **variables}
+        found = {
+            "ansible_become": False,
+            "load_balancer_manager_address": "127.0.0.1",
+            "load_balancer_manager_port": self.httpd.port,
+        }
+        instances = {f"{book}_httpd": self.instance for book in ("status", "node", "verify")}
+        return {**found, **instances, **variables}
 
 
 @pytest.fixture()

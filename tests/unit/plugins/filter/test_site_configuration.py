@@ -92,7 +92,7 @@ def test_members_get_their_defaults():
 def test_balancers_say_where_they_run():
     declared = site_configuration(SITES, **PLACES, manager_address="127.0.0.2")
     assert {key: text for key, text in declared["balancers"][0].items() if "manager" in key} == {
-        "manager_url": "http://127.0.0.2:8406/balancer-manager",
+        "manager_url": "http://127.0.0.2:8008/balancer-manager",
         "manager_server_name": "shop.example.com",
     }
     assert set(declared["balancers"][0]) <= set(configuration_options()["balancers"]["options"])

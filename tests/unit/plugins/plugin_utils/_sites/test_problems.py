@@ -166,7 +166,7 @@ def test_the_same_name_on_another_port_is_another_site():
     assert found(SITE, site(name="other", listen=[8080])) == []
 
 
-MANAGER = Manager("127.0.0.2", 8406)
+MANAGER = Manager("127.0.0.2", 8008)
 
 
 def found_with(manager, *declared):
@@ -179,7 +179,7 @@ def test_sites_with_one_name_on_two_ports_both_have_a_manager():
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.0", "10.0.0.1", "::1", "localhost", "*"])
 def test_a_manager_is_at_a_loopback_address_of_its_own(address):
-    assert found_with(Manager(address, 8406), SITE)[0] == (
+    assert found_with(Manager(address, 8008), SITE)[0] == (
         f"load_balancer_manager_address: {address!r} is not possible; use an address from 127.0.0.2 to"
         " 127.255.255.254 at which nothing else is reached"
     )
@@ -193,16 +193,16 @@ def test_a_manager_is_at_a_port(port):
 
 
 def test_a_site_is_not_served_where_its_manager_is():
-    assert found_with(MANAGER, site(listen=["127.0.0.2:80", "127.0.0.1:8406"])) == [
+    assert found_with(MANAGER, site(listen=["127.0.0.2:80", "127.0.0.1:8008"])) == [
         "site shop: listen: at 127.0.0.2:80 balancer-manager answers; see load_balancer_manager_address"
     ]
 
 
 def test_a_site_leaves_the_port_of_the_managers_to_them():
-    sites = [site(listen=[8406]), site(name="tls", tls={**TLS, "listen": [8407]})]
+    sites = [site(listen=[8008]), site(name="tls", tls={**TLS, "listen": [8009]})]
     assert found_with(MANAGER, *sites) == [
-        "site shop: listen: balancer-manager has the port 8406; see load_balancer_manager_port",
-        "site tls: listen: balancer-manager has the port 8407; see load_balancer_manager_port",
+        "site shop: listen: balancer-manager has the port 8008; see load_balancer_manager_port",
+        "site tls: listen: balancer-manager has the port 8009; see load_balancer_manager_port",
     ]
     assert found(sites[0]) == []
 
