@@ -29,7 +29,9 @@ def test_where_nobody_listens_is_said_and_the_others_are_changed(
 ) -> None:
     load_balancer.httpd.start()
     silent = load_balancer.host(node_manager_url=f"{nobody}balancer-manager")
-    played = play("node", {"lb1": silent, "lb2": load_balancer.host()}, **OUT)
+    # One after the other: here both have the same files, and the first one changes them.
+    hosts = {"lb1": silent, "lb2": load_balancer.host()}
+    played = play("node", hosts, "--forks=1", **OUT)
     assert played.status == 2, played
     said = played.of(SUMMARY)["lb1"]["msg"]
     assert said[1] == "lb1: NOT REACHED, in the files changed" and "lb2: changed" in said
