@@ -116,8 +116,9 @@ class _Work(NamedTuple):
 
     def run(self, check_mode: bool) -> Outcome:
         instance = self.instance
-        if not instance.installed and not check_mode:
-            raise NotInstalled(f"there is no httpd at {instance.binary}; install it first")
+        lacking = instance.lacking
+        if lacking and not check_mode:
+            raise NotInstalled(f"{lacking}; install it first")
         recovered = [] if check_mode else recover(instance)
         plan = self.planner()
         live = self.look(plan)
@@ -262,10 +263,9 @@ def _outcome(
 
 
 def _prove(instance: Instance, plan: Plan, validate: bool) -> _Proof:
-    if not instance.installed:
-        warning = (
-            f"there is no httpd at {instance.binary} yet, so the configuration could not be proven"
-        )
+    lacking = instance.lacking
+    if lacking:
+        warning = f"{lacking}; the configuration could not be proven"
         return _Proof(NOT_VALIDATED, [], plan.configuration, [warning])
     if not validate:
         return _Proof(NOT_VALIDATED, [], plan.configuration, [])

@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 - name: Read files and running httpd
   webtier.apache_balancer.balancer_info:
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
   register: balancers
 
 - name: Stop where the running httpd is not what the files say

@@ -193,7 +193,7 @@ EXAMPLES = r"""
     url: http://127.0.0.1/
     server_name: shop.example.com
     clients: 200
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
     balancer: shop
 
 - name: Begin sessions before a change
