@@ -169,7 +169,8 @@ notes:
     AB414 an imbalance above O(max_imbalance),
     AB415 an expected route that was never seen.
     The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
-    AB417 new sessions that were kept from a node by the requests it had before.
+    AB417 new sessions that were kept from a node by the requests it had before,
+    AB418 routes behind another character than O(separator).
     AB410 and AB413 need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.

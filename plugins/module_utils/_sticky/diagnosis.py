@@ -5,7 +5,7 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB417``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB418``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
@@ -293,6 +293,24 @@ class _Doctor:
         return f"balancer://{self._balancer.name}" if self._balancer else "the check"
 
     def _no_route(self, names: str, nodes: str = "") -> Finding:
+        seen = self._seen
+        elsewhere = seen.elsewhere()
+        if elsewhere:
+            name, separator, routes = elsewhere
+            behind = f"behind {separator!r} are the routes {_list(routes)}"
+            if seen.named and seen.nodes and not seen.violations:
+                return Finding(
+                    "AB418",
+                    f"the check looked at {name} for routes behind {self._separator}, but {behind}.",
+                    f"In the task, write separator: {separator!r}",
+                    remark=True,
+                )
+            return Finding(
+                "AB402",
+                f"{names} was set{nodes} without a route behind {self._separator}, but {behind}.",
+                f"Where that is stickysessionsep of the balancer, write separator: {separator!r} in the task; else:"
+                f" ProxySet stickysessionsep={separator}",
+            )
         return Finding(
             "AB402",
             f"{names} was set{nodes} without a route behind {self._separator}: httpd spreads such requests over all"
@@ -447,6 +465,30 @@ class _Doctor:
 
     def _led(self) -> Iterator[Finding]:
         """AB404, AB409, AB412: where the routes led."""
+        found = list(self._routes_led())
+        unknown = {finding.code for finding in found} == {"AB404"}
+        quoted = any(route.endswith('"') for route in self._routes)
+        if unknown and not (quoted or self._balancer) and len(found) == len(self._routes):
+            yield self._looks_elsewhere()
+        else:
+            yield from found
+
+    def _looks_elsewhere(self) -> Finding:
+        """AB404, where no route led anywhere, and nobody knows what the balancer looks at."""
+        led = "; ".join(
+            f"what carries the route {route} was answered by {_counts(self._seen.landed[route])}"
+            for route in self._routes[:3]
+        )
+        return Finding(
+            "AB404",
+            f"{self._what} carries the routes {_list(self._routes)}, and none of them is followed: {led}. The balancer"
+            " looks at another cookie or behind another separator, or knows none of these routes.",
+            f"ProxySet stickysession={self._name}, in this spelling; where that is so already, give each member the"
+            " route that its node sets (Tomcat: jvmRoute): BalancerMember URL route="
+            f"{self._routes[0]}. With manager_url the check tells which it is.",
+        )
+
+    def _routes_led(self) -> Iterator[Finding]:
         seen, balancer = self._seen, self._balancer
         lasts = seen.last_parts()
         for route, landed in sorted(seen.landed.items()):

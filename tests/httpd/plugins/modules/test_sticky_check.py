@@ -310,6 +310,60 @@ def test_a_separator_in_the_identifier_is_found(site):
         assert "id00" not in json.dumps({**result, "invocation": None})
 
 
+@pytest.mark.parametrize("options", [{}, {"served_by": None}, {"manager": True}])
+@pytest.mark.parametrize("cookie", ["SID={id}.{name}; Path=/", "PHPSESSID={id}; Path=/"])
+def test_routes_with_a_dot_are_well_where_identifiers_have_none(site, cookie, options):
+    a, b = site.nodes(cookie, "n1.eu", "n2.eu")
+    own = cookie.startswith("SID")
+    lines = ["ProxySet stickysession=SID"] if own else ["ProxySet stickysession=ROUTEID", ROUTEID]
+    site.start(a.member("n1.eu"), b.member("n2.eu"), *lines)
+    result = site.check(**options)
+    assert is_well(result, *(["AB416"] if own and options == {"served_by": None} else []))
+    assert set(result["distribution"]) == {"n1.eu", "n2.eu"}
+
+
+def test_a_dot_at_the_begin_of_an_identifier_is_found(site):
+    a, b = site.nodes("SID=.{id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"served_by": None}, {"manager": True}):
+        result = site.check(**options)
+        assert codes(result) == ["AB403"]
+        assert "id00" not in json.dumps({**result, "invocation": None})
+
+
+def test_a_separator_that_the_check_was_not_told_is_no_fault(site):
+    a, b = site.nodes("SID={id}!{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID stickysessionsep=!")
+    for options in ({}, {"manager": True}):
+        result = site.check(**options)
+        assert is_well(result, "AB418")
+        assert result["remarks"][0]["fix"] == "In the task, write separator: '!'"
+    assert is_well(site.check(separator="!", manager=True))
+    for manager in (False, True):
+        result = site.check(served_by=None, manager=manager)
+        assert codes(result) == ["AB402"] and "behind '!' are the routes n" in result["msg"]
+        assert "separator: '!'" in result["diagnosis"][0]["fix"]
+
+
+def test_a_separator_that_the_balancer_was_not_told_is_found(site):
+    a, b = site.nodes("SID={id}!{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for manager in (False, True):
+        result = site.check(manager=manager)
+        assert codes(result) == ["AB402"]
+        assert "ProxySet stickysessionsep=!" in result["diagnosis"][0]["fix"]
+
+
+@pytest.mark.parametrize("sticky", ["", "ProxySet stickysession=sid"])
+def test_a_balancer_that_looks_at_another_cookie_is_one_of_the_causes(site, sticky):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), sticky)
+    for options in ({}, {"served_by": None}):
+        (found,) = site.check(**options)["diagnosis"]
+        assert found["code"] == "AB404" and "another cookie" in found["message"]
+        assert found["fix"].startswith("ProxySet stickysession=SID")
+
+
 def test_a_route_that_the_balancer_does_not_know_is_found(site):
     a, b = site.node("a", "SID={id}.x1; Path=/"), site.node("b", "SID={id}.x2; Path=/")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
