@@ -192,21 +192,25 @@ class _Doctor:
         )
 
     def findings(self) -> Iterator[Finding]:
-        names = list(self._names())
-        yield from names
-        lost = list(self._lost())
-        yield from lost
-        if not names and not lost:
-            carried = list(self._carried())
-            yield from carried
-            if not any(found.code in ("AB401", "AB408") for found in carried):
-                yield from self._led()
+        if self._seen.double:
+            yield self._chained()
+        else:
+            yield from self._cookie()
+            yield from self._shared()
         yield from self._members()
-        yield from self._shared()
         yield from self._out()
         yield from self._shares()
         yield from self._expected()
         yield from self._alone()
+
+    def _cookie(self) -> Iterator[Finding]:
+        """What is wrong with the cookie; else with what it carries; else with where that led."""
+        found = [*self._names(), *self._lost()]
+        if not found:
+            found = list(self._carried())
+            if not any(each.code == "AB408" for each in found):
+                found += self._led()
+        yield from found
 
     def _never(self) -> bool:
         """Whether the cookie in question was never there."""
@@ -616,6 +620,18 @@ class _Doctor:
                     f"Let each have a cookie of its own, such as ProxySet stickysession={balancer.cookie}_"
                     f"{other.upper().replace('-', '_')} in balancer://{other}; or a Path of its own.",
                 )
+
+    def _chained(self) -> Finding:
+        """AB410, by one answer."""
+        double = self._seen.double
+        routes = [" and ".join(pair) for pair in double]
+        return Finding(
+            "AB410",
+            f"{sum(double.values())} answers set {self._name} twice, with different routes ({_list(routes)}): two"
+            " balancers, one behind the other, have this cookie, and each overwrites the route of the other.",
+            "Let each have a cookie of its own, as with sticky_cookie: {} of the module balancer, which names it after"
+            f" its balancer; by hand: another word than {self._name} in Set-Cookie and stickysession of one of them.",
+        )
 
     def _out(self) -> Iterator[Finding]:
         """AB413."""

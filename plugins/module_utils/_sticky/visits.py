@@ -228,6 +228,8 @@ class Evidence:
         #: by why: cookies of this name that no client could send back, and one of them.
         self.lost: dict[str, int] = {}
         self.example: dict[str, SetCookie] = {}
+        #: routes that one answer set with the cookie in question, where there are several; how often.
+        self.double: dict[tuple[str, ...], int] = {}
         self.held = False
         self._renewed = False
         self._rows: dict[tuple[Any, ...], int] = {}
@@ -315,6 +317,7 @@ class Evidence:
         for number, (visit, held) in enumerate(session.steps(), 1):
             self.requests += 1
             self._lost(visit, held)
+            self._double(visit)
             if visit.reason:
                 self._fail(session, number, visit)
                 continue
@@ -409,6 +412,17 @@ class Evidence:
             self.lost[OVER] = self.lost.get(OVER, 0) + 1
         if kept:
             self.example[OVER] = kept
+
+    def _double(self, visit: Visit) -> None:
+        if len(visit.issues) < 2:
+            return
+        values = [
+            i.cookie.value for i in visit.issues if i.cookie.name == self.name and not i.unsent
+        ]
+        found = [route_in(value, self.separator) for value in values]
+        routes = tuple(dict.fromkeys(route for route in found if route and self.is_route(route)))
+        if len(routes) > 1:
+            self.double[routes] = self.double.get(routes, 0) + 1
 
     def _fail(self, session: Session, number: int, visit: Visit) -> None:
         self.failed += 1

@@ -57,6 +57,11 @@ class Site:
         """Return nodes that set *cookie*, in which {name} is their name."""
         return [self.node(name, cookie.replace("{name}", name), **more) for name in names]
 
+    def another(self, name: str) -> PrivateHttpd:
+        """Return another httpd, not yet started."""
+        root = self.httpd.root.parent / name
+        return self._stack.enter_context(PrivateHttpd(root, *BALANCER, "headers"))
+
     def start(self, *lines: str, more: str = "") -> Site:
         """Start httpd with a balancer of these lines."""
         text = "\n".join(lines)
@@ -613,6 +618,36 @@ def test_two_balancers_with_one_cookie_are_found(site):
     result = site.check(manager=True, balancer="app")
     assert codes(result) == ["AB410"] and result["violations"] == []
     assert "balancer://admin (routes m1, m2) share the cookie ROUTEID" in message(result, "AB410")
+
+
+@pytest.mark.parametrize("name", ["ROUTEID", "INNER"])
+def test_balancers_behind_a_balancer_need_a_cookie_of_their_own(site, name):
+    nodes = [site.node(letter) for letter in "abcd"]
+    inner = site.another("inner")
+    for number, pair in enumerate((nodes[:2], nodes[2:]), 1):
+        lines = [node.member(f"m{each}") for each, node in enumerate(pair, 1)]
+        lines += [f"ProxySet stickysession={name}", ROUTE_COOKIE.format(name)]
+        inner.write(
+            f"conf/in{number}.conf",
+            "\n".join([f"<Proxy balancer://in{number}/>", *lines, "</Proxy>"])
+            + f"\nProxyPass /in{number}/ balancer://in{number}/\n",
+        )
+    inner.start()
+    site.start(
+        # Without kept connections, which the inner one would end at its own time.
+        *(
+            f"BalancerMember http://127.0.0.1:{inner.port}/in{n} route=n{n} disablereuse=on"
+            for n in (1, 2)
+        ),
+        "ProxySet stickysession=ROUTEID",
+        ROUTEID,
+    )
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        result = site.check(concurrency=4, **options)
+        if name == "INNER":
+            assert is_well(result)
+        else:
+            assert codes(result) == ["AB410"] and "one behind the other" in result["msg"]
 
 
 def test_a_member_without_a_route_is_found(site):

@@ -295,6 +295,25 @@ def test_balancers_may_share_a_cookie_by_path(path, found):
 
 
 @pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (("SID=.m1; Path=/", "SID=.n1; Path=/"), ["AB410"]),
+        (("SID=a.n1; Path=/", "SID=b.n1; Path=/"), []),
+        (("SID=; Path=/; Max-Age=0", "SID=b.n1; Path=/"), []),
+        (("SID=b.m1; Path=/other", "SID=b.n1; Path=/"), []),
+    ],
+)
+def test_a_cookie_that_one_answer_sets_twice_is_that_of_two_balancers(texts, found):
+    sessions = stuck()
+    reasons = {"Path=/other": PATH, "Max-Age=0": ENDED}
+    issues = tuple(
+        Issue(parse_set_cookie(text), reasons.get(text.rpartition("; ")[2], "")) for text in texts
+    )
+    sessions[0].visits[0] = sessions[0].visits[0]._replace(issues=issues)
+    assert codes(seen(*sessions, name="SID")) == found
+
+
+@pytest.mark.parametrize(
     "route", ["node1", "appserver-prod-eu-1", "BACKEND_A_01", "aVeryLongRouteInOneWord"]
 )
 def test_one_client_alone_raises_no_alarm(route):
