@@ -254,6 +254,9 @@ class _Doctor:
             )
         elif self._never():
             yield self._never_set()
+        elif seen.violations:
+            for old, count in seen.renamed().items():
+                yield self._renamed(old, count)
 
     def _other_name(self, given: str, balancer: Balancing) -> Finding:
         looks = f"httpd looks at {balancer.sticky} (stickysession of balancer://{balancer.name}),"
@@ -270,6 +273,15 @@ class _Doctor:
             f"{looks} the sessions are in {given}. It tells upper from lower case.",
             "ProxySet stickysession="
             + (f"{balancer.cookie}|{given}" if self._case.parameter else given),
+        )
+
+    def _renamed(self, old: str, count: int) -> Finding:
+        return Finding(
+            "AB405",
+            f"{count} sessions were resumed with the cookie {old}, which is set no more: now it is {self._name}, and"
+            " httpd does not look at the old one.",
+            "They have a new node now, and stay there. A change of the name moves every running session once: make it"
+            " when there are few, and resume none from before (session_file).",
         )
 
     def _never_set(self) -> Finding:

@@ -277,7 +277,34 @@ class Evidence:
             name for name, carried in self.carried.items() if carried.last_parts(self._likely)
         ]
         carriers += [name for name, ended in self._ended.items() if ended.routes(self._likely)]
+        for name in carriers:
+            if name in self.replaced(carriers[0]):
+                return name
         return carriers[0] if carriers else ""
+
+    def _is_issued(self, name: str) -> bool:
+        return any(row[0] == name for row in self._rows)
+
+    def replaced(self, old: str) -> list[str]:
+        """Return the names that are set with the routes of *old* now, while *old* is set no more."""
+        if self._is_issued(old):
+            return []
+        routes = set(self.routes(old))
+        return [
+            name
+            for name in self.carriers()
+            if name != old and self._is_issued(name) and routes.intersection(self.routes(name))
+        ]
+
+    def renamed(self) -> dict[str, int]:
+        """Return what was the cookie in question before, and how many sessions were resumed with it alone."""
+        first = [each.visits[0].sent for each in self.sessions if each.node and each.visits]
+        counts = {
+            old: sum(old in sent and self.name not in sent for sent in first)
+            for old in self.carried
+            if self.name in self.replaced(old)
+        }
+        return {old: count for old, count in counts.items() if count}
 
     def carriers(self) -> list[str]:
         """Return the names whose values carry routes, the likeliest first."""

@@ -843,6 +843,41 @@ def test_sessions_told_apart_in_another_way_are_refused(site, tmp_path):
     assert "told apart by the header X-Served-By" in refused["msg"]
 
 
+def test_sessions_of_another_host_are_refused(site, tmp_path):
+    a = site.node("n1", "SID={id}.n1; Path=/")
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    kept = tmp_path / "sessions.json"
+    assert is_well(site.check(session_file=str(kept), server_name="shop.example.com"))
+    before, asked = kept.read_text(), len(a.paths)
+    refused = site.check(session_file=str(kept))
+    assert (
+        f"the sessions in {kept} are those of shop.example.com, now it is localhost"
+        in refused["msg"]
+    )
+    assert kept.read_text() == before and len(a.paths) == asked
+    assert is_well(site.check(session_file=str(kept), server_name="SHOP.example.com"))
+    kept.write_text(before.replace('"host"', '"other"'))
+    refused = site.check(session_file=str(kept), server_name="shop.example.com")
+    assert "is no file of sessions" in refused["msg"]
+
+
+@pytest.mark.parametrize("manager", [False, True])
+def test_sessions_from_before_the_cookie_had_another_name_are_told_apart(site, tmp_path, manager):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    members = (a.member("n1"), b.member("n2"))
+    site.start(*members, "ProxySet stickysession=OLD", ROUTE_COOKIE.format("OLD"))
+    kept = str(tmp_path / "sessions.json")
+    assert is_well(site.check(session_file=kept))
+    site.httpd.stop()
+    site.start(*members, "ProxySet stickysession=NEW", ROUTE_COOKIE.format("NEW"))
+    result = site.check(session_file=kept, manager=manager)
+    assert result["violation_count"] > 0 and codes(result) == ["AB405"]
+    assert "OLD" in message(result, "AB405") and "NEW" in message(result, "AB405")
+    assert "ProxySet" not in result["diagnosis"][0]["fix"]
+    # They moved once, and stay from then on.
+    assert is_well(site.check(session_file=kept, manager=manager))
+
+
 # Results.
 
 
