@@ -102,8 +102,8 @@ options:
     description:
       - File on the host that runs this, in which the sessions are kept for a later task. Where it exists, they are
         resumed, the first O(clients) of them; further clients begin new ones.
-      - It is written with mode V(0600), since sessions are secrets. A symbolic link and a file of another user are
-        refused.
+      - It is written with mode V(0600), since sessions are secrets. A symbolic link, a file of another user, and
+        sessions with another host (that of O(url), or O(server_name)) are refused.
     type: path
   expect:
     description:
@@ -169,8 +169,9 @@ notes:
     AB414 an imbalance above O(max_imbalance),
     AB415 an expected route that was never seen.
     The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
-    AB417 new sessions that were kept from a node by the requests it had before.
-    AB410 and AB413 need O(manager_url).
+    AB417 new sessions that were kept from a node by the requests it had before,
+    AB418 routes behind another character than O(separator).
+    AB413, and AB410 for balancers beside each other, need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.
 seealso:

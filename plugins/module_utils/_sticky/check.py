@@ -51,7 +51,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     """
     plan = make_plan(params)
     path = params["session_file"]
-    kept = session_file.read(path, plan.told_by) if path else []
+    kept = session_file.read(path, plan.case.origin.host, plan.told_by) if path else []
     if params["expect"] == MOVED and not kept:
         raise StickyError(
             "expect: moved needs a session_file with the sessions of an earlier check"
@@ -88,7 +88,8 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
             session_file.Kept(evidence.last_node(client.session), client.jar, client.value)
             for client in clients
         ]
-        session_file.write(path, plan.told_by, [*sessions, *kept[plan.clients :]])
+        sessions += kept[plan.clients :]
+        session_file.write(path, plan.case.origin.host, plan.told_by, sessions)
     return _result(params, plan, evidence, live, seconds)
 
 

@@ -152,6 +152,35 @@ def test_a_text_that_differs_in_each_value_is_no_route():
     assert evidence.routes("SID") == [] and evidence.name == ""
 
 
+def test_a_constant_with_dots_is_no_route_and_a_route_with_dots_may_be_bare():
+    sessions = [session(n, ("n1", "v1.2.3"), ("n1", "v1.2.3")) for n in range(6)]
+    assert seen(*sessions).routes("SID") == []
+    sessions = [session(n, *[("n1", f".n{n % 2}.eu")] * 2) for n in range(6)]
+    assert seen(*sessions).routes("SID") == ["n0.eu", "n1.eu"]
+    sessions = [session(n, *[("n1", f".id{n}.eu")] * 2) for n in range(6)]
+    assert seen(*sessions).routes("SID") == []
+
+
+@pytest.mark.parametrize(
+    ("values", "elsewhere"),
+    [
+        (["a!n1", "b!n1", "c!n2", "d!n2"], ("SID", "!", ["n1", "n2"])),
+        (["a-n1", "b-n1", "c-x"], None),
+        (["550e-84", "551f-85", "5520-86"], None),
+        (["a", "b"], None),
+    ],
+)
+def test_routes_behind_another_separator_are_seen(values, elsewhere):
+    sessions = [session(n, *[("", value)] * 2) for n, value in enumerate(values)]
+    assert seen(*sessions, named=False).elsewhere() == elsewhere
+
+
+def test_a_known_route_may_be_the_whole_value():
+    sessions = [session(n, *[("", f"n{n % 2}")] * 2) for n in range(4)]
+    evidence = seen(*sessions, named=False, known=frozenset(["n0", "n1"]))
+    assert evidence.elsewhere() == ("SID", "Off", ["n0", "n1"])
+
+
 def test_values_are_not_in_results():
     sessions = [session(n, ("n1", f"secret{n}.n1")) for n in range(3)]
     sessions[0].visits[0] = (
@@ -263,6 +292,25 @@ def test_balancers_may_share_a_cookie_by_path(path, found):
     issue = Issue(parse_set_cookie(f"SID=id0.n1; Path={path}"), "")
     sessions[0].visits[0] = sessions[0].visits[0]._replace(issues=(issue,))
     assert codes(seen(*sessions, name="SID"), balancer=balancer) == found
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (("SID=.m1; Path=/", "SID=.n1; Path=/"), ["AB410"]),
+        (("SID=a.n1; Path=/", "SID=b.n1; Path=/"), []),
+        (("SID=; Path=/; Max-Age=0", "SID=b.n1; Path=/"), []),
+        (("SID=b.m1; Path=/other", "SID=b.n1; Path=/"), []),
+    ],
+)
+def test_a_cookie_that_one_answer_sets_twice_is_that_of_two_balancers(texts, found):
+    sessions = stuck()
+    reasons = {"Path=/other": PATH, "Max-Age=0": ENDED}
+    issues = tuple(
+        Issue(parse_set_cookie(text), reasons.get(text.rpartition("; ")[2], "")) for text in texts
+    )
+    sessions[0].visits[0] = sessions[0].visits[0]._replace(issues=issues)
+    assert codes(seen(*sessions, name="SID")) == found
 
 
 @pytest.mark.parametrize(
