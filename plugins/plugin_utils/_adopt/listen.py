@@ -27,6 +27,11 @@ def split(address: str) -> tuple[str, str]:
     return "*" if host in _EVERYWHERE else host, port
 
 
+def listened(site: Data) -> list[str]:
+    """Return all addresses of *site*."""
+    return [*site.get("listen", ()), *site.get("tls", {}).get("listen", ())]
+
+
 class Listening:
     """The *lines* of ``Listen``, as ``balancer_info`` shows them."""
 
@@ -65,11 +70,7 @@ class Listening:
         A virtual host for all addresses of a port may stand where httpd listens on some of them only.
         """
         kept = [_written(host, port) for host, port, file in self._lines if file not in replaced]
-        wanted = [
-            address
-            for site in sites
-            for address in [*site.get("listen", ()), *site.get("tls", {}).get("listen", ())]
-        ]
+        wanted = [address for site in sites for address in listened(site)]
         covered = [each for each in wanted if self._hosts(each) and "*" not in self._hosts(each)]
         return list(dict.fromkeys([*kept, *covered]))
 

@@ -16,7 +16,7 @@ from .._sites.model import read_all
 from .._sites.problems import problems
 from .directives import WRITTEN, Data, host_of, walk, words_of
 from .files import replaced_files
-from .listen import Listening
+from .listen import Listening, listened, split
 from .order import order_notes
 from .site import Server, Site
 
@@ -60,6 +60,7 @@ class _Adoption:
         sites = [self._listening.bound(site, replaced) for site in self._sites]
         self._notes += order_notes(self._info, self._taken, replaced)
         self._tell_of_problems(sites)
+        self._tell_of_neighbours(sites)
         variables: Data = {
             "load_balancer_sites": sites,
             "load_balancer_existing_listen": self._listening.kept(sites, replaced),
@@ -108,6 +109,26 @@ class _Adoption:
                 if problem.startswith(prefix):
                     text = problem[len(prefix) :]
                     self._note(vhost, f"the role refuses this as it is: {text}")
+
+    def _tell_of_neighbours(self, sites: list[Data]) -> None:
+        """Tell of virtual hosts for all addresses that are not asked any more where a site has some of its own."""
+        taken = [vhost for vhosts in self._taken for vhost in vhosts]
+        others = [
+            vhost for vhost in self._info["vhosts"] if not any(vhost is each for each in taken)
+        ]
+        for vhosts, before, after in zip(self._taken, self._sites, sites, strict=True):
+            new = set(listened(after)) - set(listened(before))
+            for other in others:
+                asked = {
+                    split(address)[1] for address in other["addresses"] if split(address)[0] == "*"
+                }
+                here = sorted(each for each in new if asked & {split(each)[1], "*"})
+                if here:
+                    self._note(
+                        vhosts[0],
+                        f"it is to stand at {', '.join(here)}, where httpd listens, and then {other['vhost']}"
+                        f" ({other['file']}:{other['line']}) is not asked there any more; name these addresses there too",
+                    )
 
     # One site
 

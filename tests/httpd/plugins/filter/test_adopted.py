@@ -497,3 +497,27 @@ def test_what_puppet_has_written_is_adopted(host, own_file):
     (declared,) = found["variables"]["load_balancer_sites"]
     assert 'RequestHeader set X-Forwarded-Proto "http"\n' in declared["extra"]
     assert not (host.root / "conf" / "25-shop.conf").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"), [("a-other", False), ("c-other", True), ("n-other", False)]
+)
+def test_who_answers_for_unknown_names_is_told_of_where_that_changes(host, backend, name, changes):
+    node, port = backend("n1"), host.httpd.port
+    other = f"<VirtualHost *:{port}>\n    ServerName o.example.com\n    Redirect 410 /\n</VirtualHost>\n"
+    host.httpd.write(f"conf/{name}.conf", other)
+    host.httpd.write(
+        "conf/b-site.conf",
+        f"<VirtualHost *:{port}>\n    ServerName shop.example.com\n"
+        f"    <Proxy balancer://shop>\n        BalancerMember {node}\n    </Proxy>\n"
+        "    ProxyPass / balancer://shop/\n    ProxyPassReverse / balancer://shop/\n</VirtualHost>\n",
+    )
+    host.httpd.start()
+    before = host.httpd.get("/", {"Host": "unknown.example.com"}).status
+    found, *dummy = host.adopt()
+    host.httpd.reload()
+    after = host.httpd.get("/", {"Host": "unknown.example.com"}).status
+    said = [
+        note for note in found["notes"] if "answers there for names that no other one has" in note
+    ]
+    assert (before != after, len(said)) == (changes, changes)

@@ -369,3 +369,31 @@ def test_a_path_without_any_proxypassreverse_is_told_of(reverse, told):
     notes = adopted(vhost(FORWARD, reverse)).notes
     assert [note for note in notes if "/ has no ProxyPassReverse" in note] == notes
     assert len(notes) == told
+
+
+def test_a_neighbour_that_is_not_asked_any_more_is_told_of():
+    listen = [{"address": "10.0.0.1:80", "file": FILE, "line": 1}]
+    found = adopted(
+        vhost(FORWARD, REVERSE),
+        other(addresses=["*:80"], line=7),
+        listen=[],
+        **{"files": [MAIN, FILE, OTHER]},
+    )
+    assert found.notes == []
+    info = {**NOTHING, "vhosts": [vhost(FORWARD, REVERSE), other(addresses=["*:80"], line=7)]}
+    info.update(balancers=[balancer()], listen=listen, config_files=[MAIN, FILE, OTHER])
+    (note,) = adopt(info).notes
+    assert note.startswith(
+        f"{FILE}:1: it is to stand at 10.0.0.1:80, where httpd listens, and then static"
+    )
+
+
+def test_a_redirect_that_comes_first_with_its_site_is_told_of():
+    redirect = directive("Redirect", "permanent / https://shop.example.com/")
+    engine = [directive("SSLEngine", "On"), directive("SSLCertificateFile", "/c")]
+    tls = vhost(*engine, FORWARD, REVERSE, addresses=["*:443"])
+    blog = vhost(FORWARD, REVERSE, line=20, vhost="blog", server_name="blog.example.com")
+    plain = vhost(redirect, line=30, vhost="shop.example.com:80")
+    found = adopted(tls, blog, plain, balancers=[balancer(), balancer(vhost="blog")])
+    (note,) = found.notes
+    assert note.startswith(f"{FILE}:20: it is the first virtual host at *:80")
