@@ -127,7 +127,8 @@ class _Adoption:
                     self._note(
                         vhosts[0],
                         f"it is to stand at {', '.join(here)}, where httpd listens, and then {other['vhost']}"
-                        f" ({other['file']}:{other['line']}) is not asked there any more; name these addresses there too",
+                        f" ({other['file']}:{other['line']}) is not asked there any more; name these addresses"
+                        " there too",
                     )
 
     # One site
