@@ -9,7 +9,7 @@ Private to this collection.
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -29,11 +29,13 @@ from ._configuration import (
     Request,
     server,
 )
-from ._fileset import FileProblem
+from ._fileset import FileProblem, FileSet
 from ._generation import Loaded, Memory
+from ._httpd.document import Document
+from ._httpd.dump import View
 from ._httpd.errors import HttpdError
 from ._httpd.secrets import masked, masked_arguments, secret_values, secrets
-from ._httpd.text import display, encode
+from ._httpd.text import decode, display, encode
 from ._instance import Instance, InstanceError
 from ._layer import Done
 from ._modules import ModuleError, ModuleWish
@@ -572,15 +574,34 @@ def _balancer_info(module: AnsibleModule) -> dict[str, Any]:
         problems=[problem.result() for problem in problems],
     )
     if module.params["directives"]:
-        from ._balancer.outline import listens, server_directives, virtual_hosts
-
-        result.update(
-            vhosts=virtual_hosts(view.root, configuration),
-            server_directives=server_directives(view.root),
-            listen=listens(view.root),
-            config_files=view.includes,
-        )
+        result.update(_directives(view, configuration))
     return result
+
+
+def _directives(view: View, configuration: Configuration) -> dict[str, Any]:
+    from ._balancer.outline import listens, server_directives, virtual_hosts
+    from ._httpd.unread import inactive, shared
+
+    documents = list(_documents(view.includes))
+    return {
+        "vhosts": virtual_hosts(view.root, configuration),
+        "server_directives": server_directives(view.root),
+        "listen": listens(view.root),
+        "config_files": view.includes,
+        "server_root": view.server_root,
+        "shared": [each._asdict() for each in shared(documents)],
+        "inactive": [each._asdict() for each in inactive(documents, view.root)],
+    }
+
+
+def _documents(paths: Iterable[str]) -> Iterator[Document]:
+    """Give the files at *paths*, as far as each is a document by itself."""
+    fileset = FileSet()
+    for path in paths:
+        try:
+            yield Document.parse(decode(fileset.read(path) or b""), path)
+        except HttpdError:
+            continue
 
 
 def _graceful_reload(module: AnsibleModule) -> dict[str, Any]:
