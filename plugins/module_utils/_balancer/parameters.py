@@ -25,6 +25,10 @@ Value = Union[bool, int, float, str, FrozenSet[str], Tuple[int, ...]]
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
+#: What stands for a secret in results: for a value of its own, as Ansible writes it, and within a text.
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+MASK = "********"
+
 
 class Kind:
     """How one sort of value is read, checked and written."""
@@ -360,7 +364,7 @@ class Parameter(NamedTuple):
         if value is None:
             return None
         if self.secret:
-            return "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+            return HIDDEN
         if isinstance(value, frozenset):
             return [word for word in Status.words if word in value]
         if isinstance(value, tuple):
@@ -511,9 +515,9 @@ _SECRET = re.compile(
 
 def masked(text: str) -> str:
     """Return *text* (a line or a whole file) with secret values and credentials in URLs replaced by
-    ``********``, for results, diffs and messages."""
-    hidden = _SECRET.sub(r"\1********", text)
-    return re.sub(r"(://)[^/\s]+@", r"\1********@", hidden)
+    ``MASK``, for results, diffs and messages."""
+    hidden = _SECRET.sub(rf"\1{MASK}", text)
+    return re.sub(r"(://)[^/\s]+@", rf"\1{MASK}@", hidden)
 
 
 def secrets(text: str) -> set[str]:
