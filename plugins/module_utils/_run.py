@@ -34,7 +34,7 @@ from ._generation import Loaded, Memory
 from ._httpd.document import Document
 from ._httpd.dump import View
 from ._httpd.errors import HttpdError
-from ._httpd.secrets import masked, masked_arguments, secret_values, secrets
+from ._httpd.secrets import HIDDEN, masked, masked_arguments, secret_values, secrets
 from ._httpd.text import decode, display, encode
 from ._instance import Instance, InstanceError
 from ._layer import Done
@@ -85,8 +85,7 @@ def run_sticky_check(module: AnsibleModule) -> None:
 
 def _run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) -> None:
     try:
-        _hide(module)
-        result = work(module)
+        result = _discreetly(module, work)
     except _EXPECTED as problem:
         module.fail_json(msg=_message(problem))
     except OSError as problem:
@@ -98,6 +97,19 @@ def _run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]])
         if "msg" in result:
             module.fail_json(**_text(result))
         module.exit_json(**_text(result))
+
+
+def _discreetly(
+    module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the result of *work*. No secret in the options gets out, and no content of a file but in a diff."""
+    try:
+        _hide(module)
+        return work(module)
+    finally:
+        for file in module.params.get("files") or ():
+            if file["content"] is not None:
+                file["content"] = HIDDEN
 
 
 def _message(problem: Exception | str) -> str:
@@ -117,7 +129,7 @@ def _hide(module: AnsibleModule) -> None:
     urls += [params["url"]] if params.get("url") else []
     for text in urls + contents:
         module.no_log_values.update(secrets(text))
-    # Hidden from the log, but the file before and after is what diff mode is for.
+    # The file before and after is what diff mode is for.
     module.no_log_values.difference_update(contents)
 
 

@@ -16,8 +16,9 @@ from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from .lexer import COMMENT, SPACE, Word, logical_lines, split_words, statement
 
-#: What stands for a secret.
+#: What stands for a secret: within a text, and for a value of its own, as Ansible writes it.
 MASK = "********"
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 # A name is cut into words, DB_PASSWORD as sharedSecret, which become _db_password_ and _shared_secret_.
 _NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")

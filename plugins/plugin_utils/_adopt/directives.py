@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...module_utils._httpd.lexer import split_words
-from ...module_utils._httpd.secrets import MASK
+from ...module_utils._httpd.secrets import HIDDEN, MASK
 
 Directive = Mapping[str, Any]
 Data = dict[str, Any]
@@ -22,7 +22,7 @@ Data = dict[str, Any]
 WRITTEN = {"servername", "serveralias", "sslengine", "proxyrequests"}
 TO_BALANCER = re.compile(r"(?i)balancer://([^/]+)(/.*)?")
 # What stands for a secret in results.
-_MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+_MASKS = (MASK, HIDDEN)
 
 
 def lines_of(directive: Directive, indent: str = "") -> list[str]:

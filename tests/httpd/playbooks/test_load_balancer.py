@@ -6,13 +6,11 @@ does for real is seen in containers (molecule)."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.tests.support import machine
+from ansible_collections.webtier.apache_balancer.tests.httpd.playbooks.conftest import TO_INSTALL
 
 CONFIGURE = (
     "webtier.apache_balancer.load_balancer : Configure | Write modules, ports, sites and balancers,"
@@ -27,22 +25,6 @@ SITES = [
         ],
     }
 ]
-# The package manager has no part in this: it is as if it had said that there is something to install.
-TO_INSTALL = {"load_balancer_package": [], "__load_balancer_empty_host": True}
-# /etc/apache2 is seen empty by whatever runs in it.
-PYTHON = """#!/bin/sh
-exec {unshare} sh -c '! [ -d /etc/apache2 ] || mount -t tmpfs none /etc/apache2; exec "$@"' - {python} "$@"
-"""
-
-
-@pytest.fixture()
-def empty_host(tmp_path: Path) -> dict[str, Any]:
-    """The variables of such a host."""
-    python = tmp_path / "python"
-    unshare = " ".join(machine.unshare("--mount"))
-    python.write_text(PYTHON.format(unshare=unshare, python=sys.executable))
-    python.chmod(0o755)
-    return {"ansible_become": False, "ansible_python_interpreter": str(python)}
 
 
 @pytest.mark.namespaces
