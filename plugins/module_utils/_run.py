@@ -719,7 +719,7 @@ def _how(module: AnsibleModule) -> dict[str, bool]:
 
 
 def _warned(module: AnsibleModule, outcome: Outcome) -> Outcome:
-    for warning in outcome.warnings:
+    for warning in [*outcome.recovered, *outcome.warnings]:
         module.warn(masked(display(warning)))
     return outcome
 
