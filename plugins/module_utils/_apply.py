@@ -172,8 +172,12 @@ class _Work(NamedTuple):
         if written:
             backups = transaction.commit(plan.fileset, backup=self.backup, reads=reads)
             given = live.reasons(written) if live.changes else {}
-            memory.note_written([path for path in written if path not in given])
-            memory.note_written([path for path in written if path in given], given=True)
+            try:
+                memory.note_written([path for path in written if path not in given])
+                memory.note_written([path for path in written if path in given], given=True)
+            except BaseException:
+                transaction.roll_back()
+                raise
         for path, reasons in live.carry_out(written).items():
             memory.note_applied([path], reasons)
         return backups

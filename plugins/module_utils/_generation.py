@@ -236,14 +236,15 @@ class Memory:
             return
         text = json.dumps({"version": _VERSION, "files": self._record})
         # Imported late: most runs remember nothing new.
-        from ._staging import write
+        from ._staging import about, write
 
         # One name, so that what a killed run left is found; whoever writes holds the lock.
         temporary = self._path + ".new"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        write(temporary, text.encode("ascii"))
-        os.replace(temporary, self._path)
+        with about(self._path, os.path.dirname(self._path)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            write(temporary, text.encode("ascii"))
+            os.replace(temporary, self._path)
 
 
 def current(instance: Instance) -> Generation | None:

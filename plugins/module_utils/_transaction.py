@@ -62,7 +62,7 @@ class Untrusted(FileProblem):
 
 
 class RollBackFailed(FileProblem):
-    """Some files could not be put back; the journal stays, and the next transaction tries again."""
+    """A file could not be put back; the journal stays, and the next transaction tries again."""
 
 
 class Step(NamedTuple):
@@ -115,7 +115,9 @@ class Transaction:
 
     def __exit__(self, *exc_info: object) -> None:
         try:
-            self._sweep("undo")
+            # The commit stands. What cannot go now is found by the next transaction.
+            with contextlib.suppress(FileProblem):
+                self._sweep("undo")
         finally:
             self._close()
 
@@ -258,24 +260,11 @@ class Transaction:
         if os.path.lexists(os.path.join(self.state_dir, "undo")):
             self._rename("undo", "journal")
         steps, foreign = _left_by(journal)
-        failed = []
         for step in reversed(steps):
-            if step.old_file is not None and _print_at(step.old_file) != step.old_print:
-                failed.append(f"{step.path} (its copy {step.old_file} is gone)")
-                continue
-            try:
-                _put(step.old_file, step.path)
-            except OSError as error:
-                failed.append(f"{step.path} ({error.strerror}; its copy is {step.old_file})")
+            _put_back(step)
         for directory in reversed(journal.made):
             with contextlib.suppress(OSError):  # not made yet, or not empty: no longer ours alone
                 os.rmdir(directory)
-        if failed:
-            raise RollBackFailed(
-                ", ".join(failed),
-                "could not be put back",
-                "remove the cause and run again: the next run puts it back",
-            )
         _sync_all(os.path.dirname(path) for path in _touched(journal))
         if journal.backup:
             shutil.rmtree(journal.backup, ignore_errors=True)
@@ -471,6 +460,24 @@ def _put(staged: str | None, path: str) -> None:
         os.unlink(path)
     else:
         os.replace(staged, path)
+
+
+def _put_back(step: Step) -> None:
+    """Undo one step. Raises RollBackFailed; what was done before it then stays, as httpd may need
+    the one for the other."""
+    if step.old_file is not None and _print_at(step.old_file) != step.old_print:
+        why = f"its copy {step.old_file} is gone"
+    else:
+        try:
+            _put(step.old_file, step.path)
+            return
+        except OSError as error:
+            why = f"{error.strerror}; its copy is {step.old_file}"
+    raise RollBackFailed(
+        step.path,
+        f"could not be put back ({why}), nor what was changed before it",
+        "remove the cause and run again: the next run puts everything back",
+    )
 
 
 def _stage(entry: Entry, stem: str) -> Step:

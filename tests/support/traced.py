@@ -13,13 +13,14 @@ The module runs in a fork of this process, so that nothing has to be imported an
 from __future__ import annotations
 
 import collections
+import contextlib
 import importlib
+import io
 import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import traceback
 from typing import Any, Mapping, NamedTuple, NoReturn
 
@@ -44,8 +45,9 @@ class Call(NamedTuple):
 
 
 class Traced:
-    """*module* with *options*; *do* (``--inject`` of strace) happens *at* one call. *family*: its children are traced
-    as well, and that happens to the first process that makes as many calls of this name."""
+    """*module* with *options*; *do* (``--inject`` of strace) happens *at* one call. *lasting*: and at all later ones of
+    the same name. *family*: its children are traced as well, and that happens to each that makes as many calls of this
+    name."""
 
     def __init__(
         self,
@@ -53,19 +55,24 @@ class Traced:
         options: Mapping[str, Any],
         at: Call | None = None,
         do: str = KILL,
+        *,
         family: bool = False,
+        lasting: bool = False,
     ) -> None:
-        main = importlib.import_module(_MODULES + module).main
+        importlib.import_module(_MODULES + module)
         # Files without a name, so that nothing of ours is found where the test looks for what is left.
         self._said, self._log = os.memfd_create("said"), os.memfd_create("log")
         ready, go = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(go)
-            _child(main, options, ready, self._said)
+            _child(module, options, ready, self._said)
         os.close(ready)
         where = ["-o", f"/proc/{os.getpid()}/fd/{self._log}", "-p", str(self.pid)]
-        what = [f"--inject={at.name}:{do}:when={at.number}", f"--trace={at.name}"] if at else []
+        what = []
+        if at is not None:
+            when = f"{at.number}{'+' if lasting else ''}"
+            what = [f"--inject={at.name}:{do}:when={when}", f"--trace={at.name}"]
         self._strace = subprocess.Popen(
             ["strace", *(["-f"] if family else []), "-s", "300", *what, *where],
             stderr=subprocess.PIPE,
@@ -141,19 +148,25 @@ def _text(descriptor: int) -> str:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
 
-def _child(main: Any, options: Mapping[str, Any], ready: int, said: int) -> NoReturn:
+def _child(module: str, options: Mapping[str, Any], ready: int, said: int) -> NoReturn:
     """Run the module; nothing of the caller's code may run on."""
+    text = ""
     try:
         os.read(ready, 1)
         os.setpgid(0, 0)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
-        with open(1, "w", closefd=False) as out, patch_module_args(dict(options)):
-            sys.stdout = out
-            main()
-    except SystemExit:
-        os._exit(0)
+        text = output(module, options)
     except BaseException:
-        os.write(2, traceback.format_exc().encode())
+        text = traceback.format_exc()
     finally:
-        os._exit(1)
+        # Not with write(2), which may be what is to fail.
+        os.pwrite(said, text.encode(), 0)
+        os._exit(0)
+
+
+def output(module: str, options: Mapping[str, Any]) -> str:
+    """Return what *module* says; it runs in this very process, which it may leave changed."""
+    main = importlib.import_module(_MODULES + module).main
+    given, out = patch_module_args(dict(options)), io.StringIO()
+    with given, contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        main()
+    return out.getvalue()
