@@ -114,13 +114,12 @@ class Plan(NamedTuple):
         return [(t.wish.declaration.name, change) for t in self.targets for change in t.changes]
 
 
-def prepare(instance: Instance, request: Request) -> Plan:
-    """Return the plan for *request*.
+def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
+    """Return the plan for *request* upon *fileset*, which becomes that of the plan.
 
     Raises :class:`ConfigurationError`, :class:`DeclarationError`, NotEditable, and what reading the files
     raises.
     """
-    fileset = FileSet()
     _check_once(fileset, request)
     for file in request.files:
         _put(fileset, file)

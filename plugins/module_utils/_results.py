@@ -31,7 +31,7 @@ def message(problem: Exception | str) -> str:
 
 def result_of(call: Call, outcome: Outcome) -> dict[str, Any]:
     """Return the result of a change of the files, with ``msg`` where it is a failure; give its warnings."""
-    for warning in outcome.warnings:
+    for warning in [*outcome.recovered, *outcome.warnings]:
         call.warn(warning)
     result = loaded_result(call, outcome.loaded)
     result.update(
