@@ -61,7 +61,7 @@ def read(path: str, told_by: str) -> list[Kept]:
                 raise ValueError
             told_before = str(found["told_by"])
             kept = [_kept(row) for row in found["sessions"]]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise StickyError(
                 f"session_file: {path} is no file of sessions; remove it, or name another one"
             ) from None
