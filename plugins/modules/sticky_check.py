@@ -93,8 +93,8 @@ options:
     type: float
   session_file:
     description:
-      - File on the host that runs this, in which the sessions are kept for a later task. Where it exists, they are
-        resumed, the first O(clients) of them; further clients begin new ones.
+      - Absolute path of a file on the host that runs this, in which the sessions are kept for a later task. Where it
+        exists, they are resumed, the first O(clients) of them; further clients begin new ones.
       - It is written with mode V(0600), since sessions are secrets. A symbolic link and a file of another user are
         refused.
     type: path
