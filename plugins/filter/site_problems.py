@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..plugin_utils._sites.host import host_problems, read_host
-from ..plugin_utils._sites.model import Manager, read_all
-from ..plugin_utils._sites.problems import problems
+from ..plugin_utils._sites.model import Manager
+from ..plugin_utils._sites.problems import all_problems
 
 
 def site_problems(
@@ -18,13 +17,12 @@ def site_problems(
     member_defaults: Mapping[str, Any] | None = None,
     *,
     manager_address: str = "",
-    manager_port: int = 8406,
+    manager_port: int = 8008,
     httpd: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with *sites*, or with *httpd* itself."""
     manager = Manager(manager_address, manager_port) if manager_address else None
-    found = problems(read_all(sites, member_defaults or {}, manager), manager)
-    return [*host_problems(read_host(httpd or {})), *found]
+    return all_problems(sites, member_defaults or {}, httpd or {}, manager)
 
 
 class FilterModule:

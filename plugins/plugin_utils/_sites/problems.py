@@ -13,9 +13,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._balancer.parameters import masked
 from ...module_utils._balancer.plan import Declaration, DeclarationError
-from .model import EVERYBODY, Manager, Session, Site
+from ...module_utils._httpd.document import Document
+from ...module_utils._httpd.errors import HttpdError
+from ...module_utils._httpd.secrets import masked
+from .declared import misdeclared
+from .host import host_problems, read_host
+from .model import EVERYBODY, Manager, Session, Site, read_all
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -28,6 +32,21 @@ _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
 _LOOPBACK = (ipaddress.IPv4Address("127.0.0.2"), ipaddress.IPv4Address("127.255.255.254"))
 # A quote or a control character would end the word or the line, a variable would be replaced.
 _ODD = re.compile(r"[\x00-\x1f\x7f\"'\\]|\$\{")
+
+
+def all_problems(
+    declared: Sequence[Mapping[str, Any]],
+    member_defaults: Mapping[str, Any],
+    httpd: Mapping[str, Any],
+    manager: Manager | None,
+) -> list[str]:
+    """Return a sentence for each thing that is wrong with what is *declared*: the variables of the role."""
+    sites = read_all(declared, member_defaults, manager)
+    return [
+        *host_problems(read_host(httpd)),
+        *misdeclared(declared, member_defaults),
+        *problems(sites, manager),
+    ]
 
 
 def problems(sites: Sequence[Site], manager: Manager | None = None) -> list[str]:
@@ -139,8 +158,7 @@ def _of_one(site: Site) -> Iterator[str]:
     cookies = [b["name"] for b in site.balancers if b.get("sticky_cookie") is not None]
     if cookies and site.issues_cookies:
         yield f"extra: it issues a route cookie, as does the balancer {cookies[0]}; remove the Header line there"
-    if site.extra.rstrip().endswith("\\"):
-        yield "extra: the backslash at its end would swallow the directive that follows"
+    yield from _extra(site.extra)
 
 
 def _is_address(address: str) -> bool:
@@ -158,6 +176,19 @@ def _file(option: str, path: str) -> Iterator[str]:
         yield f"{option}: {path!r} does not begin with '/'"
     elif _ODD.search(path):
         yield f"{option}: {path!r} has a quote, a backslash, a control character or a variable in it"
+
+
+def _extra(text: str) -> Iterator[str]:
+    if text.rstrip().endswith("\\"):
+        yield "extra: the backslash at its end would swallow the directive that follows"
+    try:
+        document = Document.parse(text, "extra")
+    except HttpdError as problem:
+        yield str(problem)
+        return
+    for index, dummy in document.named("VirtualHost"):
+        line = document.lines[index].first
+        yield f"extra:{line}: <VirtualHost> cannot stand in another one; declare a second site"
 
 
 def _session(session: Session) -> Iterator[str]:

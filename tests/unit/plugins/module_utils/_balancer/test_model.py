@@ -21,12 +21,12 @@ TEXT = """
 <Proxy balancer://shared>
     BalancerMember http://a:1
 </Proxy>
-<VirtualHost *:80 127.0.0.2:8406>
+<VirtualHost *:80 127.0.0.2:8008>
     ServerName one.example.com
     ServerAlias *.one.example.com
     ProxyPass / balancer://shared/
 </VirtualHost>
-<VirtualHost *:80 127.0.0.2:8406>
+<VirtualHost *:80 127.0.0.2:8008>
     ServerName https://two.example.com:443
     ProxyPass / balancer://shared/
     ProxyPass /b balancer://shared/b
@@ -51,9 +51,9 @@ def configuration():
 @pytest.mark.parametrize(
     ("address", "port", "host", "expected"),
     [
-        ("127.0.0.2", 8406, "two.example.com", "two.example.com"),
-        ("127.0.0.2", 8406, "TWO.example.com", "two.example.com"),
-        ("127.0.0.2", 8406, "nobody.example.com", "one.example.com"),
+        ("127.0.0.2", 8008, "two.example.com", "two.example.com"),
+        ("127.0.0.2", 8008, "TWO.example.com", "two.example.com"),
+        ("127.0.0.2", 8008, "nobody.example.com", "one.example.com"),
         ("127.0.0.1", 80, "x.one.example.com", "one.example.com"),
         ("127.0.0.1", 80, "five.example.com", "five.example.com"),
         # The exact address goes before any wildcard, whatever the name.
