@@ -294,7 +294,10 @@ def _member_row(balancer: str, vhost: str, member: Any) -> dict[str, Any]:
 
 
 def _selector(params: Params) -> Selector:
-    by = next(name for name in ("url", "host", "route") if params[name])
+    given = [name for name in ("url", "host", "route") if params[name] is not None]
+    by = next((name for name in given if params[name]), "")
+    if not by:
+        raise ConfigurationError(f"{given[0]}: '' names no member")
     return Selector(by, params[by], params["balancer"], params["vhost"])
 
 

@@ -316,5 +316,5 @@ def _read(path: str) -> dict[str, Any]:
         }
     except PermissionError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -361,7 +361,7 @@ class Transaction:
         content = look(path).content
         try:
             return None if content is None else json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _not_ours(path) from error
 
     def _load(self, name: str) -> Journal | None:

@@ -100,8 +100,8 @@ options:
     type: float
   session_file:
     description:
-      - File on the host that runs this, in which the sessions are kept for a later task. Where it exists, they are
-        resumed, the first O(clients) of them; further clients begin new ones.
+      - Absolute path of a file on the host that runs this, in which the sessions are kept for a later task. Where it
+        exists, they are resumed, the first O(clients) of them; further clients begin new ones.
       - It is written with mode V(0600), since sessions are secrets. A symbolic link, a file of another user, and
         sessions with another host (that of O(url), or O(server_name)) are refused.
     type: path

@@ -15,6 +15,7 @@ import stat
 import tempfile
 from typing import Any, NamedTuple, Sequence
 
+from .._balancer.parameters import CONTROL
 from .cookies import Jar
 from .driver import StickyError
 
@@ -34,13 +35,18 @@ def read(path: str, host: str, told_by: str) -> list[Kept]:
     """Return the sessions in *path*; none where there is no file. *host* is whose they have to be, *told_by* says how
     nodes are told apart.
 
-    Raises :class:`StickyError` where the file is a link, in no folder of ours, somebody else's, open to others, none of
-    ours, or of sessions with another host, or whose nodes were told apart in another way.
+    Raises :class:`StickyError` where *path* is no plain absolute one, the file is a link, in no folder of ours,
+    somebody else's, open to others, none of ours, or of sessions with another host, or whose nodes were told apart in
+    another way.
     """
+    if CONTROL.search(path):
+        raise StickyError(f"session_file: {path!r} holds a control character; use a plain path")
+    if not os.path.isabs(path):
+        raise StickyError(f"session_file: {path!r} is no absolute path; name one")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        folder = os.path.dirname(os.path.abspath(path))
+        folder = os.path.dirname(path)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise StickyError(
                 f"session_file: {folder} is no folder that can be written to; name another one, or make it first"
@@ -62,7 +68,7 @@ def read(path: str, host: str, told_by: str) -> list[Kept]:
                 raise ValueError
             host_before, told_before = str(found["host"]), str(found["told_by"])
             kept = [_kept(row) for row in found["sessions"]]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise StickyError(
                 f"session_file: {path} is no file of sessions; remove it, or name another one"
             ) from None
@@ -102,7 +108,7 @@ def _kept(row: dict[str, Any]) -> Kept:
 def write(path: str, host: str, told_by: str, sessions: Sequence[Kept]) -> None:
     """Keep *sessions* with *host* in *path*, at once or not at all. Raises OSError."""
     rows = [{"node": s.node, "value": s.value, "cookies": s.jar.dump()} for s in sessions]
-    directory, name = os.path.split(os.path.abspath(path))
+    directory, name = os.path.split(path)
     # mkstemp makes it 0600.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
     try:

@@ -535,3 +535,9 @@ def test_a_password_in_a_url_is_not_shown_and_not_in_the_way(proxy: Proxy):
         result = proxy.run("balancer_member", route="n1", state="drained", target=target)
         assert result["members"][0]["status"] == ["drained"]
         assert "pw12345" not in str(result)
+
+
+@pytest.mark.parametrize("option", ["url", "host", "route"])
+def test_an_empty_word_names_no_member(app: Proxy, option):
+    result = app.attempt("balancer_member", state="drained", **{option: ""})
+    assert result["msg"] == f"{option}: '' names no member"

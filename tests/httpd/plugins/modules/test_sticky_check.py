@@ -822,6 +822,10 @@ def test_a_session_file_that_is_not_ours_is_refused(site, tmp_path):
     kept.chmod(0o666)
     assert "written by others" in site.check(session_file=str(kept))["msg"]
     assert "no regular file" in site.check(session_file=str(tmp_path))["msg"]
+    for name in ("sessions", "../sessions", f"{tmp_path}/a\nb", f"{tmp_path}/a\0b"):
+        assert f"session_file: {name!r}" in site.check(session_file=name)["msg"]
+    away = str(tmp_path / "no" / ".." / "file")
+    assert "is no folder" in site.check(session_file=away)["msg"]
     nowhere = site.check(session_file=str(tmp_path / "no" / "file"))
     assert f"{tmp_path}/no is no folder that can be written to" in nowhere["msg"]
 
