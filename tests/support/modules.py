@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
+# The peak is that of the module's own memory: ru_maxrss would have that of the process that started it.
 _CODE = """
 import importlib, sys
 from ansible.module_utils.testing import patch_module_args
@@ -20,15 +23,32 @@ module = importlib.import_module(
     "ansible_collections.webtier.apache_balancer.plugins.modules." + name
 )
 with patch_module_args(arguments):
-    module.main()
+    try:
+        module.main()
+    finally:
+        sys.stderr.write(open("/proc/self/status").read())
 """
 
 
-def run(
+class Measured(NamedTuple):
+    """The result of a module, the *seconds* it took, and the most memory it had, in bytes."""
+
+    result: dict[str, Any]
+    seconds: float
+    peak: int
+
+
+def run(module: str, /, **options: Any) -> dict[str, Any]:
+    """Return the result of *module* with *options*; see :func:`measured`."""
+    return measured(module, **options).result
+
+
+def measured(
     module: str, /, check: bool = False, diff: bool = False, patience: float = 120, **options: Any
-) -> dict[str, Any]:
-    """Return the result of *module* with *options*, after *patience* seconds at the latest; a traceback is an
-    AssertionError."""
+) -> Measured:
+    """Return the result of *module* with *options*, after *patience* seconds at the latest, and what it took; a
+    traceback is an AssertionError."""
+    begun = time.monotonic()
     arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
     done = subprocess.run(
         [sys.executable, "-c", _CODE, module],
@@ -45,4 +65,5 @@ def run(
         raise AssertionError(f"no result: {done.stdout}\n{done.stderr}") from None
     if "Traceback" in str(result.get("exception", "")):
         raise AssertionError(result["exception"])
-    return result
+    peak = re.findall(r"(?m)^VmHWM:\s+(\d+) kB$", done.stderr)
+    return Measured(result, time.monotonic() - begun, int(peak[-1]) * 1024)
