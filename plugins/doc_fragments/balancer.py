@@ -326,6 +326,8 @@ options:
       max_age:
         description:
           - Seconds that browsers keep it, V(1) or more. Omitted, until they are closed.
+          - They count from the answer that set it. Use does not make it last, so a session that is longer loses its
+            member.
         type: int
   health_check:
     description:

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..plugin_utils._adopt.sites import adopt
+from ..plugin_utils._adopt.written import written
 
 
 def adopted(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ``variables`` of the role for the configuration that *info* tells of, and ``notes``."""
-    return adopt(info)._asdict()
+    """Return the ``variables`` of the role for the configuration that *info* tells of, ``notes``, and both as the
+    ``text`` of a file."""
+    variables, notes = adopt(info)
+    return {"variables": variables, "notes": notes, "text": written(variables, notes)}
 
 
 class FilterModule:

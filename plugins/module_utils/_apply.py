@@ -20,11 +20,11 @@ from ._balancer import codec
 from ._balancer.lint import Problem, lint
 from ._balancer.live import RUNTIME
 from ._balancer.model import Configuration
-from ._balancer.parameters import masked
 from ._configuration import ConfigurationError, Plan, Request, Target, prepare, verify
 from ._fileset import Entry, FileSet
 from ._generation import Loaded, Memory
 from ._httpd.dump import View
+from ._httpd.secrets import masked_file
 from ._httpd.tree import Node
 from ._instance import ConfigurationRefused, Instance, NotInstalled, said
 from ._layer import Done, Layer, check_persist, look
@@ -318,4 +318,4 @@ def _shown(content: bytes | None, link: str | None) -> str:
     if link is not None:
         return f"link to {link}\n"
     # Bytes that are no text would not survive the way to the controller.
-    return "" if content is None else masked(content.decode("utf-8", "backslashreplace"))
+    return "" if content is None else masked_file(content.decode("utf-8", "backslashreplace"))

@@ -24,12 +24,13 @@ from ._apply import UNCHANGED, carry_out, proven, recover, stamp, state_folder
 from ._balancer import codec
 from ._balancer.live import OUT, standing_by
 from ._balancer.model import Balancer, Configuration
-from ._balancer.parameters import flags, masked
+from ._balancer.parameters import flags
 from ._balancer.plan import Declaration, Flags
 from ._configuration import BalancerWish, Request
 from ._fileset import FileSet
 from ._generation import Generation, Memory, current
 from ._httpd.dump import View
+from ._httpd.secrets import masked
 from ._httpd.text import decode
 from ._instance import Instance, InstanceError
 from ._layer import Done

@@ -19,7 +19,7 @@ from ._balancer.author import NotEditable
 from ._balancer.lint import lint
 from ._balancer.live import RUNTIME, drift, effective
 from ._balancer.model import Balancer, Configuration, Vhost
-from ._balancer.parameters import BALANCER, MEMBER, Status, flags, masked, secrets, shown
+from ._balancer.parameters import BALANCER, MEMBER, Status, flags, shown
 from ._balancer.plan import Change, Declaration, DeclarationError, Percent
 from ._configuration import (
     BalancerWish,
@@ -32,6 +32,7 @@ from ._configuration import (
 from ._fileset import FileProblem
 from ._generation import Loaded, Memory
 from ._httpd.errors import HttpdError
+from ._httpd.secrets import masked, masked_arguments, secret_values, secrets
 from ._httpd.text import display, encode
 from ._instance import Instance, InstanceError
 from ._layer import Done
@@ -551,6 +552,8 @@ def _running_result(module: AnsibleModule, changes: Sequence[Done]) -> dict[str,
 def _balancer_info(module: AnsibleModule) -> dict[str, Any]:
     instance = _instance(module.params)
     view = instance.view()
+    # httpd shows directives with their variables replaced.
+    module.no_log_values.update(secret_values({**instance.environment, **view.defines}))
     configuration = codec.read(view.root)
     name, vhost = module.params["name"], module.params["vhost"]
     names = [Declaration(name).name] if name else None
@@ -902,7 +905,7 @@ def _description(configuration: Configuration, balancer: Balancer) -> dict[str, 
                 "file": r.place.file,
                 "line": r.place.line,
                 "directive": r.directive,
-                "text": masked(r.text),
+                "text": masked_arguments(r.directive, r.text),
             }
             for r in configuration.references(balancer)
         ],

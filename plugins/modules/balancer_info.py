@@ -34,6 +34,8 @@ options:
     description:
       - Whether to return all virtual hosts with every directive in them as well, and where httpd listens. The playbook
         C(webtier.apache_balancer.adopt) makes the variables of a role out of that.
+      - What is secret by its name is masked, be it a parameter, a header, a variable or an option of a command, and so
+        are credentials in URLs. Look for other secrets before you show the result to others.
     type: bool
     default: false
 seealso:

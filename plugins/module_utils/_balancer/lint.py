@@ -16,6 +16,7 @@ import re
 from typing import Any, Container, Iterable, Iterator, NamedTuple
 
 from .._httpd.dump import View
+from .._httpd.secrets import masked
 from .._httpd.tree import Node
 from .model import (
     Balancer,
@@ -27,7 +28,7 @@ from .model import (
     Vhost,
     identity,
 )
-from .parameters import BALANCER, MEMBER, Parameter, masked
+from .parameters import BALANCER, MEMBER, Parameter
 
 # The module that serves members of a scheme.
 SCHEME_MODULES: dict[str, str] = {

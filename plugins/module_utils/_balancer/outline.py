@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._httpd.secrets import masked_arguments
 from .._httpd.tree import Node
 from .live import effective
 from .model import Configuration, Vhost
-from .parameters import BALANCER, masked, shown
+from .parameters import BALANCER, shown
 
 
 def virtual_hosts(root: Node, configuration: Configuration) -> list[dict[str, Any]]:
@@ -70,7 +71,12 @@ def _virtual_host(configuration: Configuration, vhost: Vhost, node: Node) -> dic
 
 
 def _directive(node: Node) -> dict[str, Any]:
-    found = {"name": node.name, "text": masked(node.args), "file": node.file, "line": node.line}
+    found = {
+        "name": node.name,
+        "text": masked_arguments(node.name, node.args),
+        "file": node.file,
+        "line": node.line,
+    }
     if node.is_section:
         found["directives"] = [_directive(child) for child in node.children]
     return found

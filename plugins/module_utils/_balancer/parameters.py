@@ -21,6 +21,8 @@ from __future__ import annotations
 import re
 from typing import Any, FrozenSet, Mapping, NamedTuple, Sequence, Tuple, Union
 
+from .._httpd.secrets import is_secret, masked
+
 Value = Union[bool, int, float, str, FrozenSet[str], Tuple[int, ...]]
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -359,7 +361,7 @@ class Parameter(NamedTuple):
         """Return *value* as it appears in results: JSON types, secrets masked."""
         if value is None:
             return None
-        if self.secret:
+        if self.secret and is_secret(self.name, str(value)):
             return "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
         if isinstance(value, frozenset):
             return [word for word in Status.words if word in value]
@@ -367,7 +369,7 @@ class Parameter(NamedTuple):
             return list(value)
         if isinstance(self.kind, Duration) and isinstance(value, int):
             return self.kind.write(value)
-        return value
+        return masked(value) if isinstance(value, str) else value
 
 
 _ROUTE = Text(
@@ -498,27 +500,3 @@ def flags(values: Mapping[str, Any]) -> frozenset[str]:
 
 # Parameters of which the one written last decides, because they are one setting with two names.
 INVERSE = {"enablereuse": "disablereuse", "disablereuse": "enablereuse"}
-
-_SECRETS: list[str] = [row.name for row in (*MEMBER.values(), *BALANCER.values()) if row.secret]
-
-
-# Inside a quoted word a secret may hold white space.
-_SECRET = re.compile(
-    r"(?i)((?<![\w-])(?:" + "|".join(_SECRETS) + r")=)(?!None\b)"
-    r"(?:(?<=\"secret=)[^\"\n]+|(?<=\"nonce=)[^\"\n]+|(?<='secret=)[^'\n]+|(?<='nonce=)[^'\n]+|[^\s>]+)"
-)
-
-
-def masked(text: str) -> str:
-    """Return *text* (a line or a whole file) with secret values and credentials in URLs replaced by
-    ``********``, for results, diffs and messages."""
-    hidden = _SECRET.sub(r"\1********", text)
-    return re.sub(r"(://)[^/\s]+@", r"\1********@", hidden)
-
-
-def secrets(text: str) -> set[str]:
-    """Return the secret values and URL credentials in *text*, as they stand there."""
-    found = {match.group(0).partition("=")[2] for match in _SECRET.finditer(text)}
-    for match in re.finditer(r"://([^/\s]+)@", text):
-        found |= {match.group(1), match.group(1).partition(":")[2]}
-    return {secret for secret in found if secret}

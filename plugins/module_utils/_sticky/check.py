@@ -72,6 +72,8 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     if access:
         after = _shown(access, name)
         live = balancing(_chosen(after, name), after, before)
+        answered = sum(not visit.reason for each in clients for visit in each.session.visits)
+        check_serves(name, _elected(before, after), answered)
     evidence = Evidence(
         [client.session for client in clients],
         plan.case.parameter or plan.case.cookie or (live.cookie if live else ""),
@@ -99,11 +101,14 @@ def _result(
 ) -> dict[str, Any]:
     """Return the result: what was seen, and what it means."""
     answered = evidence.requests > evidence.failed
-    findings = diagnose(evidence, plan.case, live) if answered else []
+    told = diagnose(evidence, plan.case, live) if answered else []
+    findings = [finding for finding in told if not finding.remark]
     result = {
         "changed": False,
         **evidence.result(),
         "diagnosis": [finding.result() for finding in findings],
+        "remarks": [finding.result() for finding in told if finding.remark],
+        "warnings": [str(finding) for finding in told if finding.remark],
         "requests_per_second": round(evidence.requests / max(seconds, 0.001), 1),
         "seconds": round(seconds, 3),
     }
@@ -125,7 +130,7 @@ def _result(
 
 
 def _message(findings: list[Finding], violations: list[Violation], asked: bool) -> str:
-    lines = [f"{each.code}: {each.message} {each.fix}" for each in findings]
+    lines = list(map(str, findings))
     if violations:
         stayed = sum(not each.moved for each in violations)
         told = [f"{stayed} sessions did not move"] if stayed else []
@@ -175,6 +180,29 @@ def _chosen(balancers: Balancers, name: str) -> str:
             f"balancer-manager shows {', '.join(balancers)}; say with the option balancer which one serves url"
         )
     return next(iter(balancers))
+
+
+def _elected(before: Balancers, after: Balancers) -> dict[str, int]:
+    """Return how many times each balancer chose a member meanwhile; less than nothing after a reload."""
+    found = {}
+    for name in before.keys() & after.keys():
+        old, new = (
+            sum(member.counters.get("elected", 0) for member in page[name].members.values())
+            for page in (before, after)
+        )
+        found[name] = new - old
+    return found
+
+
+def check_serves(name: str, elected: Mapping[str, int], answered: int) -> None:
+    """Raise :class:`StickyError` where not the balancer *name*, but one of the others gave the *answered* requests to
+    its members."""
+    others = [other for other, count in elected.items() if count >= answered]
+    if answered and elected.get(name) == 0 and len(others) == 1:
+        raise StickyError(
+            f"balancer: balancer://{name} chose no member while {answered} requests were answered,"
+            f" balancer://{others[0]} did {elected[others[0]]} times; write balancer: {others[0]}"
+        )
 
 
 def make_plan(params: Mapping[str, Any]) -> Plan:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
-from .cookies import ENDED, Origin, SetCookie, default_path, route_in
+from .cookies import ENDED, OVER, Origin, SetCookie, default_path, route_in
 
 SAME, MOVED = "same", "moved"
 #: A route that any cookie can carry.
@@ -118,6 +118,11 @@ class Carried:
         return few and bool(_PLAIN.fullmatch(word))
 
     @property
+    def is_bare(self) -> bool:
+        """Whether there are values that are a route and nothing else."""
+        return bool(self._bare)
+
+    @property
     def is_varied(self) -> bool:
         """Whether there are enough values to tell a route from an identifier."""
         return len(self._values) >= 4
@@ -196,6 +201,7 @@ class Evidence:
         self.lost: dict[str, int] = {}
         self.example: dict[str, SetCookie] = {}
         self.held = False
+        self._renewed = False
         self._rows: dict[tuple[Any, ...], int] = {}
         self.carried: dict[str, Carried] = {}
         # Most cookies that end at once were only removed.
@@ -274,10 +280,12 @@ class Evidence:
             if visit.reason:
                 self._fail(session, number, visit)
                 continue
-            sent, holds = visit.sent.get(self.name), held.get(self.name)
+            sent, holds = visit.sent.get(self.name), self._holds(visit, held)
             self.held = self.held or holds is not None
             route = None if sent is None else route_in(sent, self.separator)
             own = None if holds is None else route_in(holds, self.separator)
+            if sent and holds and (route != own or (sent == holds and self._kept(visit))):
+                self._renewed = True
             node = self._node(visit, held)
             if first and resumed and route is not None:
                 self._count(self.issued, route, before)
@@ -312,8 +320,28 @@ class Evidence:
         """Return who answered, ``""`` where nobody knows."""
         if self.named:
             return visit.node
-        own = route_in(held[self.name], self.separator) if self.name in held else None
+        holds = self._holds(visit, held)
+        own = None if holds is None else route_in(holds, self.separator)
         return own if own and self.is_route(own) else ""
+
+    def _holds(self, visit: Visit, held: Mapping[str, str]) -> str | None:
+        """Return the value that the client had after *visit*, also where it ended before the next one."""
+        kept = self._kept(visit)
+        return held.get(self.name, kept.value if kept else None)
+
+    def _kept(self, visit: Visit) -> SetCookie | None:
+        """Return the cookie in question as *visit* set it last, if it is sent back."""
+        for issue in reversed(visit.issues):
+            if issue.cookie.name == self.name and not issue.unsent:
+                return issue.cookie
+        return None
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing but a route that stays the same told the nodes apart, while no node sets it again and again.
+        A cookie that is a route and no more is httpd's own, which sets it anew for each other node."""
+        carried = self.carried.get(self.name)
+        return not (self.named or self._renewed or carried is None or carried.is_bare)
 
     def _why(self, sent: str | None, route: str | None) -> str:
         name = self.name or "a cookie with a route"
@@ -329,11 +357,19 @@ class Evidence:
         row[node] = row.get(node, 0) + 1
 
     def _lost(self, visit: Visit, held: Mapping[str, str]) -> None:
+        if self.url:
+            return
         for issue in visit.issues:
             # Without a name to look for, any cookie might have been the one.
             if issue.unsent and issue.cookie.name == self.name and self.name not in held:
                 self.lost[issue.unsent] = self.lost.get(issue.unsent, 0) + 1
                 self.example[issue.unsent] = issue.cookie
+        kept = self._kept(visit)
+        removed = any(i.cookie.name == self.name and i.unsent == ENDED for i in visit.issues)
+        if self.name not in held and (kept or (self.name in visit.sent and not removed)):
+            self.lost[OVER] = self.lost.get(OVER, 0) + 1
+        if kept:
+            self.example[OVER] = kept
 
     def _fail(self, session: Session, number: int, visit: Visit) -> None:
         self.failed += 1

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._balancer.parameters import masked
 from ...module_utils._balancer.plan import Declaration, DeclarationError
+from ...module_utils._httpd.secrets import masked
 from .model import EVERYBODY, Manager, Session, Site
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")

@@ -17,7 +17,6 @@ from typing import Any, Callable, Iterator, Sequence
 import pytest
 
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
-    BINARY,
     PrivateHttpd,
 )
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import Proxy
@@ -30,7 +29,6 @@ from ansible_collections.webtier.apache_balancer.tests.support.traffic import (
 )
 
 from . import series
-from .warm import Warm
 
 SESSIONS = 50
 # An answer takes this long (seconds), so that there are always some requests in flight.
@@ -40,9 +38,8 @@ PATH = "/api?sleep=0.02"
 class Busy(Proxy):
     """A proxy with more than one child process, its two balancers and their application servers."""
 
-    def __init__(self, httpd: PrivateHttpd, warm: Warm, nodes: dict[str, Backend]) -> None:
+    def __init__(self, httpd: PrivateHttpd, nodes: dict[str, Backend]) -> None:
         super().__init__(httpd)
-        self.warm = warm
         self.nodes = nodes
         self.cluster = self.new_cluster()
 
@@ -52,12 +49,10 @@ class Busy(Proxy):
         return series.Cluster(urls, len(urls) - added)
 
     def attempt(self, module: str, **options: Any) -> dict[str, Any]:
-        instance = {"server_root": str(self.httpd.root), "config_file": str(self.httpd.config_file)}
-        manager = {"manager_url": self.manager_url}
-        if module == "configuration":
-            balancers = [{**balancer, **manager} for balancer in options["balancers"]]
-            options, manager = {**options, "balancers": balancers}, {}
-        return self.warm.run(module, httpd={"binary": BINARY, **instance}, **manager, **options)
+        if "balancers" in options:
+            balancers = [{**b, "manager_url": self.manager_url} for b in options["balancers"]]
+            options = {**options, "balancers": balancers}
+        return super().attempt(module, **options)
 
     def load(self, **options: Any) -> Load:
         """Return the clients of `app`."""
@@ -100,7 +95,7 @@ def busy(tmp_path) -> Iterator[Busy]:
         httpd.write(
             "httpd.conf", text + sizes + "IncludeOptional" + rest.split("IncludeOptional")[1]
         )
-        yield Busy(httpd, stack.enter_context(Warm()), nodes)
+        yield Busy(httpd, nodes)
 
 
 @pytest.fixture()

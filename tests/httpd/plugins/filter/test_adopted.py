@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -28,6 +29,7 @@ MODULES = (
     "ssl",
     "socache_shmcb",
     "setenvif",
+    "env",
     "macro",
     "proxy_hcheck",
     "lbmethod_bytraffic",
@@ -271,3 +273,62 @@ def test_a_path_that_an_earlier_line_took_is_told_of(host):
     host.httpd.write("conf/site.conf", text)
     (note, *dummy) = adopted(host.info(directives=True))["notes"]
     assert "ProxyPass / comes first and took these requests" in note
+
+
+def test_paths_keep_their_order_where_one_of_them_has_no_option(host, backend):
+    node = backend("n1")
+    host.httpd.write(
+        "conf/site.conf",
+        f"<VirtualHost 127.0.0.1:{host.httpd.port}>\n    ServerName shop.example.com\n"
+        f"    <Proxy balancer://shop>\n        BalancerMember {node} route=n1\n    </Proxy>\n"
+        "    ProxyPass /img/private !\n"
+        "    ProxyPassMatch ^/(img/.*)$ balancer://shop/$1 stickysession=SID\n"
+        "    ProxyPass / balancer://shop/\n    ProxyPassReverse / balancer://shop/\n</VirtualHost>\n",
+    )
+    paths = ("/img/private/x", "/img/x", "/x")
+    host.httpd.start()
+    statuses = [host.httpd.get(path).status for path in paths]
+    assert statuses == [404, 200, 200]
+    found, before, after = host.adopt()
+    (site,) = found["variables"]["load_balancer_sites"]
+    assert site["proxy_pass"] == [] and "ProxyPass /img/private !\n" in site["extra"]
+    assert found["notes"] == [] and after == before
+    host.httpd.reload()
+    assert [host.httpd.get(path).status for path in paths] == statuses
+
+
+SECRETS = """\
+Define DB_TOKEN hunter2-a
+<VirtualHost *:{port}>
+    ServerName shop.example.com
+    <Proxy balancer://shop>
+        BalancerMember http://me:hunter2-b@10.0.0.11 route=a
+        BalancerMember http://10.0.0.12 route=b hcuri=/up?token=hunter2-c
+    </Proxy>
+    ProxyPass / balancer://shop/
+    ProxyPassReverse / balancer://shop/
+    <Location "/api">
+        RequestHeader set Authorization "Basic hunter2-d"
+    </Location>
+    SetEnv APP_PASSWORD hunter2-e
+    Header set X-Region "${{DB_TOKEN}}"
+    RewriteCond %{{QUERY_STRING}} token=hunter2-f
+    RewriteRule ^/open - [L]
+    CustomLog "|/bin/true --password=hunter2-g" common
+    ProxySet balancer://shop stickysession=SID nonce=None
+</VirtualHost>
+"""
+
+
+def test_secrets_are_not_shown_and_each_place_is_named(host):
+    host.httpd.write("conf/site.conf", SECRETS.format(port=free_port()))
+    info = host.info(directives=True)
+    found = adopted(info)
+    shown = json.dumps([info, found], indent=1)
+    assert [line for line in shown.splitlines() if "hunter2" in line] == []
+    file = host.root / "conf" / "site.conf"
+    named = {int(note.split(":")[1]) for note in found["notes"] if note.startswith(str(file))}
+    assert named == {5, 6, 11, 13, 14, 15, 17}
+    (site,) = found["variables"]["load_balancer_sites"]
+    assert site["balancers"][0]["proxy_set"]["stickysession"] == "SID"
+    assert 'RequestHeader set Authorization "********"' in site["extra"]

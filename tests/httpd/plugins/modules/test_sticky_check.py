@@ -107,8 +107,17 @@ def message(result: dict[str, Any], code: str) -> str:
     return str(found)
 
 
-def is_well(result: dict[str, Any]) -> bool:
+def remarks(result: dict[str, Any]) -> list[str]:
+    warnings = result.get("warnings", [])
+    assert len(warnings) == len(result["remarks"])
+    for warning, each in zip(warnings, result["remarks"]):
+        assert f"{each['code']}: {each['message']} {each['fix']}" in str(warning)
+    return [each["code"] for each in result["remarks"]]
+
+
+def is_well(result: dict[str, Any], *remarked: str) -> bool:
     assert "msg" not in result, result["msg"]
+    assert remarks(result) == list(remarked)
     assert result["diagnosis"] == [] and result["violations"] == [] and result["failures"] == []
     assert result["sessions"] == 20 and result["requests"] == 200 and result["failed_requests"] == 0
     assert sum(node["requests"] for node in result["distribution"].values()) == 200
@@ -125,14 +134,17 @@ WAYS: dict[str, dict[str, Any]] = {
     "with the manager": {"manager": True, "expected_routes": ["n1", "n2"], "max_imbalance": 3},
     "with the manager, by route": {"manager": True, "served_by": None},
 }
+# Where an unchanged cookie alone tells the node, a remark says so.
+ALONE = {"by route": ["AB416"]}
+REMARKED = [(options, ALONE.get(way, [])) for way, options in WAYS.items()]
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_a_route_that_the_application_appends_is_well(site, options):
+@pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
+def test_a_route_that_the_application_appends_is_well(site, options, remarked):
     a, b = site.nodes("SID={id}.{name}; Path=/; HttpOnly", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
     result = site.check(**options)
-    assert is_well(result)
+    assert is_well(result, *remarked)
     assert set(result["distribution"]) == {"n1", "n2"}
     (cookie,) = result["cookies"]
     assert cookie == {
@@ -160,18 +172,18 @@ def test_a_cookie_that_httpd_sets_is_well(site, options):
     }
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_a_session_in_the_url_is_well(site, options):
+@pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
+def test_a_session_in_the_url_is_well(site, options, remarked):
     links = '<a href="/cart;jsessionid={id}.%s?x=1">cart</a>'
     a, b = (site.node(name, links=links % name) for name in ("n1", "n2"))
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID|jsessionid")
     result = site.check(url_parameter="jsessionid", **options)
-    assert is_well(result)
+    assert is_well(result, *remarked)
     assert re.fullmatch(r"/;jsessionid=id\d{6}\.n[12]", a.paths[-1])
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_https_is_well(site, tmp_path, options):
+@pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
+def test_https_is_well(site, tmp_path, options, remarked):
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
     subprocess.run(
         [
@@ -196,9 +208,9 @@ def test_https_is_well(site, tmp_path, options):
     site.scheme, site.port = "https", port
     named = {"server_name": "shop.example.com", **options}
     result = site.check(ca_path=certificate, **named)
-    assert is_well(result)
+    assert is_well(result, *remarked)
     assert result["cookies"][0]["secure"] is True and result["cookies"][0]["samesite"] == "Lax"
-    assert is_well(site.check(validate_certs=False, **options))
+    assert is_well(site.check(validate_certs=False, **options), *remarked)
     refused = site.check(**named)
     assert refused["failed"] is True and "certificate verify failed" in refused["msg"]
     refused = site.check(ca_path=certificate, **options)
@@ -262,6 +274,16 @@ def test_a_cookie_without_a_route_is_found(site):
         assert "id00" not in json.dumps({**result, "invocation": None})
 
 
+def test_a_cookie_without_a_route_beside_stickysession_is_found(site):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID")
+    for options in ({"manager": True}, {"cookie": "JSESSIONID"}):
+        result = site.check(**options)
+        assert codes(result) == ["AB402"]
+        said = message(result, "AB402")
+        assert "JSESSIONID, which was never set" in said and "PHPSESSID was set without" in said
+
+
 def test_a_node_that_forgets_its_route_is_found(site):
     a, b = site.node("n1", "SID={id}.n1; Path=/"), site.node("n2", "SID={id}; Path=/")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
@@ -298,6 +320,46 @@ def test_a_route_that_the_balancer_does_not_know_is_found(site):
     assert "balancer://app knows n1, n2" in site.check(manager=True)["msg"]
 
 
+def test_a_cookie_that_is_never_set_anew_tells_no_node(site):
+    # All nodes know all sessions, so that none sets the cookie again.
+    a, b = site.node("a", "SID={id}.x1; Path=/"), site.node("b", "SID={id}.x2; Path=/")
+    b.known = a.known
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"cookie": "SID"}):
+        assert is_well(site.check(served_by=None, **options), "AB416")
+    (remark,) = site.check(served_by=None)["remarks"]
+    assert "the cookie SID alone" in remark["message"] and "served_by" in remark["fix"]
+    assert set(codes(site.check())) == {"AB404"}
+    assert set(codes(site.check(manager=True, served_by=None))) == {"AB404"}
+
+
+def test_a_cookie_that_stickysession_does_not_name_tells_no_node(site):
+    a, b = site.nodes("jsessionid={id}.{name}; Path=/", "n1", "n2")
+    b.known = a.known
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID")
+    assert is_well(site.check(served_by=None), "AB416")
+    assert codes(site.check(served_by=None, manager=True)) == ["AB405"]
+    assert site.check()["violation_count"] > 0
+
+
+@pytest.mark.parametrize("options", [{}, {"served_by": None}, {"manager": True}])
+def test_a_cookie_that_ends_in_mid_session_is_found(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/; Max-Age=1", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check(clients=5, requests=3, interval=1.3, **options)
+    assert codes(result) == ["AB406"] and result["failed"] is True
+    assert "Max-Age=1" in message(result, "AB406")
+
+
+def test_a_cookie_of_httpd_that_ends_in_mid_session_is_found(site):
+    a, b = site.node("n1"), site.node("n2")
+    cookie = ROUTEID.replace("path=/", "Path=/; Max-Age=1")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", cookie)
+    # Use does not make it last: the time begins with the first answer.
+    result = site.check(clients=5, requests=8, interval=0.3)
+    assert codes(result) == ["AB406"] and "ROUTEID ended" in message(result, "AB406")
+
+
 def test_quotes_around_the_value_are_found(site):
     a, b = site.nodes('SID="{id}.{name}"; Path=/', "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
@@ -319,6 +381,51 @@ def test_another_cookie_than_stickysession_is_found(site):
         assert result["diagnosis"][0]["fix"] == "ProxySet stickysession=SID"
 
 
+def test_a_balancer_that_does_not_serve_the_url_is_an_error(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    c, d = site.nodes("ADMIN={id}.{name}; Path=/", "m1", "m2")
+    second = [c.member("m1"), d.member("m2"), "ProxySet stickysession=ADMIN"]
+    more = "\n".join(["<Proxy balancer://admin/>", *second, "</Proxy>"])
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more=more + "\nProxyPass /admin/ balancer://admin/\n",
+    )
+    result = site.check(manager=True, balancer="admin")
+    assert "balancer://admin chose no member" in result["msg"]
+    assert result["msg"].endswith("write balancer: app")
+    assert "violation_count" not in result
+    assert is_well(site.check(manager=True, balancer="app"))
+    assert is_well(site.check(manager=True, balancer="admin", path="admin/"))
+
+
+@pytest.mark.parametrize("options", [{"concurrency": 1}, {"interval": 0.05}])
+def test_sessions_do_not_stay_because_clients_and_members_take_turns(site, options):
+    # 20 clients in one order, and two members in turn: each client would always meet the same.
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"))
+    assert site.check(**options)["violation_count"] > 20
+
+
+def test_a_name_that_was_given_wrongly_is_not_one_for_stickysession(site):
+    links = '<a href="/cart;jsessionid={id}.%s">cart</a>'
+    a, b = (site.node(n, f"SID={{id}}.{n}; Path=/", links=links % n) for n in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID|jsessionid")
+    for options, fix in (
+        ({"url_parameter": "jsesionid"}, "write url_parameter: jsessionid"),
+        ({"cookie": "SIID"}, "write cookie: SID"),
+    ):
+        result = site.check(manager=True, **options)
+        assert codes(result) == ["AB405"] and fix in result["diagnosis"][0]["fix"]
+        assert "ProxySet" not in result["diagnosis"][0]["fix"]
+    # In the links it is another one than the balancer looks for.
+    site.httpd.stop()
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID|sessionid")
+    result = site.check(manager=True, url_parameter="jsessionid")
+    assert result["diagnosis"][0]["fix"] == "ProxySet stickysession=SID|jsessionid"
+
+
 def test_a_balancer_that_is_not_sticky_is_found(site):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"))
@@ -334,6 +441,7 @@ def test_a_balancer_that_is_not_sticky_is_found(site):
         ("Path=/; Domain=example.org", "Domain=example.org"),
         ("Path=/; Max-Age=0", "an end that has passed"),
         ("Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "an end that has passed"),
+        ("Path=/; SameSite=None", "SameSite=None and without Secure"),
     ],
 )
 def test_an_attribute_that_keeps_the_cookie_from_being_sent_back_is_found(site, attributes, said):
@@ -342,6 +450,15 @@ def test_an_attribute_that_keeps_the_cookie_from_being_sent_back_is_found(site, 
     for manager in (False, True):
         result = site.check(manager=manager)
         assert codes(result) == ["AB406"] and said in message(result, "AB406")
+
+
+def test_a_cookie_of_httpd_that_browsers_drop_is_found(site):
+    a, b = site.node("n1"), site.node("n2")
+    cookie = ROUTEID.replace("path=/", "Path=/; SameSite=None")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", cookie)
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        result = site.check(**options)
+        assert codes(result) == ["AB406"] and "SameSite=None" in message(result, "AB406")
 
 
 def test_a_cookie_without_a_path_belongs_to_its_folder_and_is_well(site):
@@ -369,6 +486,15 @@ def test_a_url_parameter_that_hides_the_cookie_is_found(site):
     assert codes(site.check(path="?sid=abc")) == []
 
 
+def test_a_route_in_the_url_that_leads_to_one_member_is_well(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    assert codes(site.check(path=";SID=any.n3", manager=True)) == ["AB408"]
+    for options in ({}, {"manager": True}, {"manager": True, "served_by": None}):
+        result = site.check(path=";SID=any.n1", **options)
+        assert result["diagnosis"] == [] and list(result["distribution"]) == ["n1"]
+
+
 def test_links_that_hide_the_cookie_are_found(site):
     links = '<a href="/cart;jsessionid={id}">cart</a>'
     a, b = site.nodes("JSESSIONID={id}.{name}; Path=/", "n1", "n2", links=links)
@@ -386,6 +512,27 @@ def test_a_route_of_two_nodes_is_found(site):
         assert codes(result) == ["AB409"] and "a, b set it" in message(result, "AB409")
     # Without a name of the node, only balancer-manager shows it.
     assert codes(site.check(manager=True, served_by=None)) == ["AB409"]
+
+
+def test_one_route_that_all_nodes_set_is_found(site):
+    nodes = [site.node(name, "SID={id}.n1; Path=/") for name in "abc"]
+    for node in nodes:
+        node.known = nodes[0].known
+    members = [node.member(f"n{number}") for number, node in enumerate(nodes, 1)]
+    site.start(*members, "ProxySet stickysession=SID")
+    for options in ({}, {"concurrency": 1}, {"clients": 5}, {"manager": True}):
+        # After the first check, n1 has had so many requests that new sessions begin elsewhere.
+        result = site.check(**options)
+        assert result["violation_count"] > 0
+        assert codes(result) in (["AB409"], ["AB412"])
+        assert "the route n1" in result["diagnosis"][0]["message"]
+
+
+def test_one_route_of_all_nodes_is_no_proof_without_their_names(site):
+    nodes = [site.node(name, "SID={id}.n1; Path=/") for name in "ab"]
+    site.start(*[node.member("n1") for node in nodes], "ProxySet stickysession=SID")
+    result = site.check(served_by=None)
+    assert codes(result) == [] and remarks(result) == ["AB416"]
 
 
 def test_two_balancers_with_one_cookie_are_found(site):
@@ -500,6 +647,23 @@ def test_an_expected_route_that_is_never_seen_is_found(site):
     result = site.check(expected_routes=["n1", "n2", "n3"])
     assert codes(result) == ["AB415"]
     assert message(result, "AB415") == "never seen: n3; seen: n1, n2, in 20 new sessions."
+
+
+def test_a_member_that_had_many_requests_before_gets_no_new_session_and_is_well(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({"expected_routes": ["n1", "n2"]}, {"max_imbalance": 2}):
+        # byrequests counts requests of running sessions as well.
+        site.check(path=";SID=any.n1", clients=40)
+        result = site.check(manager=True, **options)
+        assert set(result["distribution"]) == {"n2"}
+        assert is_well(result, "AB417") and "byrequests" in result["remarks"][0]["message"]
+    site.member("n1", "disabled")
+    result = site.check(manager=True, expected_routes=["n1"])
+    assert codes(result) == ["AB415"] and remarks(result) == []
+    site.member("n1", "enabled")
+    result = site.check(manager=True, expected_routes=["n3"])
+    assert codes(result) == ["AB415"]
 
 
 # Sessions that are kept for later.

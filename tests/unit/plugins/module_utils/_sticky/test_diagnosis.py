@@ -15,6 +15,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.co
     ENDED,
     PATH,
     PREFIX,
+    SAMESITE,
     SECURE,
     Origin,
     parse_set_cookie,
@@ -93,7 +94,23 @@ def test_each_move_is_one_violation():
 
 def test_without_names_the_route_stands_for_the_node():
     evidence = seen(session(1, ("", "a.n1"), ("", "a.n1"), ("", "b.n2")), named=False)
+    assert not evidence.alone
+    # Another identifier with the route of before may be that of another node.
+    assert seen(session(1, ("", "a.n1"), ("", "b.n1"), ("", "b.n1")), named=False).alone
     assert [(v.request, v.before, v.after) for v in evidence.violations] == [(3, "n1", "n2")]
+
+
+@pytest.mark.parametrize(
+    ("values", "alone"),
+    [(("a.n1", "b.n2"), True), ((".n1", ".n2"), False), (("a.n1", ".n2"), False)],
+)
+def test_what_stays_the_same_tells_a_node_only_where_httpd_set_it(values, alone):
+    sessions = [session(n, *[("", value)] * 3) for n, value in enumerate(values)]
+    assert seen(*sessions, named=False).alone is alone
+    assert not seen(*sessions).alone
+    remarks = diagnose(seen(*sessions, named=False), CASE)
+    assert [(each.code, each.remark) for each in remarks] == [("AB416", True)] * alone
+    assert codes(seen(*sessions, named=False), CASE, app("n1", "n2")) == []
 
 
 def test_a_failed_request_tells_nothing():
@@ -224,6 +241,16 @@ def test_a_node_that_ends_is_no_cause_of_its_own():
     assert len(evidence.violations) == 4 and codes(evidence) == []
 
 
+def test_a_route_that_several_nodes_set_is_a_cause_although_they_answer_no_more():
+    # As after many sticky requests of a: new sessions begin on the others.
+    sessions = [
+        session(n, (f"{'bc'[n % 2]}", f"{n}.n1"), *[("a", f"{n}.n1")] * 2) for n in range(4)
+    ]
+    for at, made in enumerate(sessions):
+        made.visits = [v._replace(ms=i * 1000 + at) for i, v in enumerate(made.visits)]
+    assert codes(seen(*sessions)) == ["AB412"]
+
+
 def test_balancers_with_the_same_routes_may_share_a_cookie():
     balancer = app("n1", "n2", others=(("ws", frozenset(["n1", "n2"])),))
     assert codes(seen(*stuck()), balancer=balancer) == []
@@ -260,6 +287,7 @@ def test_the_whole_value_may_be_the_route():
         (DOMAIN, "SID=a.n1; Domain=example.org", "AB406", "Domain=example.org"),
         (PREFIX, "SID=a.n1", "AB406", "beginning of its name"),
         (ENDED, "SID=a.n1; Max-Age=0", "AB406", "an end that has passed"),
+        (SAMESITE, "SID=a.n1; SameSite=None", "AB406", "SameSite=None"),
         (SECURE, "SID=a.n1; Secure", "AB407", "http"),
     ],
 )
@@ -270,6 +298,19 @@ def test_a_cookie_that_is_not_sent_back_says_why(why, text, code, said):
         made.visits = [visit._replace(issues=(issue,)) for visit in made.visits]
     (found,) = diagnose(seen(*sessions, name="SID"), CASE)
     assert found.code == code and said in found.message and "SID was set 6 times" in found.message
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"), [("Max-Age=1", "(Max-Age=1)"), ("Expires=now", "(Expires)")]
+)
+def test_a_cookie_that_ends_while_its_session_goes_on_says_so(attributes, said):
+    # The second request finds it ended; the last answer sets one that nobody asks with.
+    made = session(1, ("n1", ""), ("n2", ""))
+    issue = Issue(parse_set_cookie(f"SID=a.n1; {attributes}"), "")
+    made.visits = [visit._replace(issues=(issue,)) for visit in made.visits]
+    made.held = {"SID": "a.n1"}
+    (found,) = diagnose(seen(made, name="SID"), CASE)
+    assert found.code == "AB406" and said in found.message and "1 times" in found.message
 
 
 def test_a_cookie_that_is_removed_once_is_no_cause():
@@ -284,6 +325,8 @@ def test_a_cookie_that_is_removed_once_is_no_cause():
     ("target", "sticky", "expected"),
     [
         ("/?SID=abc", "SID", ["AB408"]),
+        ("/?SID=abc.n3", "SID", ["AB408"]),
+        ("/?SID=abc.n1", "SID", []),
         ("/?SID=abc", "SID|sid", []),
         ("/?xsid=abc", "SID|sid", ["AB408"]),
         ("/", "SID", []),
@@ -291,12 +334,14 @@ def test_a_cookie_that_is_removed_once_is_no_cause():
 )
 def test_a_url_hides_the_cookie_as_httpd_searches_it(target, sticky, expected):
     case = CASE._replace(target=target)
-    assert codes(seen(*stuck()), case, app("n1", "n2", sticky=sticky)) == expected
+    evidence = seen(*stuck(), named=False)
+    assert codes(evidence, case, app("n1", "n2", sticky=sticky)) == expected
 
 
-def test_without_the_manager_a_url_only_hides_the_cookie_where_sessions_move():
+def test_a_url_hides_no_cookie_where_sessions_are_seen_to_stay():
     case = CASE._replace(target="/?SID=abc")
     assert codes(seen(*stuck()), case) == []
+    assert codes(seen(*stuck()), case, app("n1", "n2")) == []
     sessions = [session(n, ("n1", "a.n1"), ("n2", "b.n2"), ("n1", "a.n1")) for n in range(3)]
     assert codes(seen(*sessions), case) == ["AB408"]
 
@@ -319,6 +364,37 @@ def test_shares_of_new_sessions_are_judged(limit, balancer, expected, found):
     assert codes(seen(*stuck(5)), case, balancer) == found
 
 
+@pytest.mark.parametrize(
+    ("member", "found"),
+    [
+        (Member("u", "n3", True, True, elected=50, load=-4000), [("AB417", True)]),
+        (Member("u", "n3", True, True, elected=0, load=0), [("AB415", False)]),
+        (Member("u", "n3", True, False, elected=50, load=-4000), [("AB415", False)]),
+        (Member("u", "n3", False, False, elected=50, load=-4000), [("AB415", False)]),
+    ],
+)
+def test_an_expected_route_may_have_had_its_share_before(member, found):
+    balancer = app("n1", "n2")
+    balancer = balancer._replace(members=(*balancer.members, member))
+    case = CASE._replace(expected=("n3",))
+    assert [(each.code, each.remark) for each in diagnose(seen(*stuck()), case, balancer)] == found
+
+
+@pytest.mark.parametrize(
+    ("loads", "found"),
+    [((-1000, 1000), ["AB417"]), ((-100, 100), ["AB414"]), ((900, -900), ["AB414"])],
+)
+def test_shares_are_not_judged_where_one_member_is_owed_new_sessions(loads, found):
+    # One session on n1, five on n2.
+    sessions = [
+        session(n, *[(name, f"{n}.{name}")] * 2) for n, name in enumerate(["n1", *["n2"] * 5])
+    ]
+    balancer = app("n1", "n2")
+    members = [m._replace(load=load) for m, load in zip(balancer.members, loads)]
+    balancer = balancer._replace(members=tuple(members))
+    assert codes(seen(*sessions), CASE._replace(max_imbalance=2), balancer) == found
+
+
 def test_every_finding_has_a_sentence_and_a_fix():
     for sessions in (NOTHING, NO_ROUTE, DOTS, UNKNOWN, DOUBLE, EMPTY, SWAPPED):
         for found in diagnose(seen(*sessions), CASE):
@@ -332,7 +408,10 @@ def test_every_finding_has_a_sentence_and_a_fix():
 
 def test_a_page_of_the_manager_says_who_was_out_before_or_after():
     def member(url: str, route: str, usable: bool = True) -> Any:
-        return SimpleNamespace(url=url, values={"route": route}, usable=usable, accepts_new=usable)
+        counters = {"elected": 3, "lbstatus": -100}
+        return SimpleNamespace(
+            url=url, values={"route": route}, usable=usable, accepts_new=usable, counters=counters
+        )
 
     def balancer(name: str, sticky: str, *members: Any) -> Any:
         return SimpleNamespace(
@@ -347,5 +426,7 @@ def test_a_page_of_the_manager_says_who_was_out_before_or_after():
     }
     found = balancing("app", after, before)
     assert (found.cookie, found.parameter) == ("A", "a")
+    assert found.serving == {"n2"} and found.method == "byrequests"
+    assert [(m.elected, m.load) for m in found.members] == [(3, -100), (3, -100), (3, 0)]
     assert found.is_out("n1") and not found.is_out("n2") and not found.is_out("n9")
     assert found.others == (("same", frozenset(["m1"])),)
