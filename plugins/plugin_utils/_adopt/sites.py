@@ -51,6 +51,9 @@ class _Adoption:
             "load_balancer_existing_listen": [each["address"] for each in listen],
             "load_balancer_replaces": replaced,
         }
+        if any("tls" in site for site in self._sites):
+            # What its virtual hosts say of TLS is in "extra", and the rest where it was.
+            variables["load_balancer_tls_profile"] = "system"
         return Adopted(variables, list(dict.fromkeys(self._notes)))
 
     def _bound(self, site: Data, kept: Sequence[Mapping[str, Any]]) -> Data:
