@@ -48,6 +48,8 @@ _BALANCER_COLUMNS = {
     "FailoverAttempts": "maxattempts",
     "Method": "lbmethod",
 }
+# Rows of tables, or members: what is made of one takes far more memory than its text.
+_MOST = 10_000
 _COUNTERS = ("elected", "busy", "lbstatus", "transferred", "read", "retries")
 
 
@@ -116,6 +118,8 @@ def parse(text: str) -> Page:
 
     Raises :class:`PageError` where it is no page of balancer-manager, or its end is missing.
     """
+    if text.count("<tr") + text.count("<httpd:worker>") > _MOST:
+        raise PageError(f"the page of balancer-manager has more than {_MOST} rows")
     try:
         return _parse_xml(text) if "<httpd:manager" in text[:300] else _parse_html(text)
     except (ValueError, OverflowError):

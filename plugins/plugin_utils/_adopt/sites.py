@@ -71,6 +71,9 @@ class _Adoption:
             variables["load_balancer_server_name"] = ""
         if _DEFAULT_SITE in self._info["config_files"] and _DEFAULT_SITE not in replaced:
             variables["load_balancer_default_site"] = True
+        if any("tls" in site for site in sites):
+            # What its virtual hosts say of TLS is in "extra", and the rest where it was.
+            variables["load_balancer_tls_profile"] = "system"
         return Adopted(variables, list(dict.fromkeys(self._notes)))
 
     def _note(self, where: Mapping[str, Any], text: str) -> None:

@@ -412,6 +412,14 @@ def test_a_thousand_members_are_all_read():
     assert list(members) == [f"http://127.0.0.1:{1000 + n}" for n in range(1000)]
 
 
+@pytest.mark.parametrize(
+    "whole", [long_page(10_000), "<httpd:manager>" + "<httpd:worker>" * 10_001]
+)
+def test_more_members_than_anybody_has_are_not_read(whole):
+    with pytest.raises(PageError, match="more than 10000 rows"):
+        parse(whole)
+
+
 def test_twice_the_members_take_twice_the_calls():
     def needed(members: int) -> int:
         whole = long_page(members)

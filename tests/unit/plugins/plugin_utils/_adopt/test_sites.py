@@ -102,6 +102,15 @@ def test_listen_lines_that_stay_are_named():
     assert found.variables["load_balancer_existing_listen"] == ["80", "10.0.0.1:443"]
 
 
+def test_how_tls_is_spoken_stays_as_it_was():
+    certificate = directive("SSLCertificateFile", "/etc/ssl/shop.pem")
+    tls = [directive("SSLEngine", "on"), certificate, directive("SSLProtocol", "all -SSLv3")]
+    secure = adopted(vhost(*tls, FORWARD, addresses=["*:443"])).variables
+    assert secure["load_balancer_tls_profile"] == "system"
+    assert secure["load_balancer_sites"][0]["extra"] == "SSLProtocol all -SSLv3\n"
+    assert "load_balancer_tls_profile" not in adopted(vhost(FORWARD)).variables
+
+
 @pytest.mark.parametrize(
     ("address", "listen"),
     [
