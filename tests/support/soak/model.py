@@ -15,7 +15,13 @@ from ..traffic import Takes
 Values = Dict[str, Any]
 #: What the running httpd takes, with httpd's defaults; everything else comes by a reload.
 MEMBER: Values = {"route": "", "loadfactor": 1.0, "lbset": 0, "status": frozenset()}
-BALANCER: Values = {"lbmethod": "byrequests", "timeout": 0, "stickysession": None}
+BALANCER: Values = {
+    "lbmethod": "byrequests",
+    "timeout": 0,
+    "stickysession": None,
+    # One less than there are members; what the running httpd has is no drift then.
+    "maxattempts": None,
+}
 LETTERS = {
     "disabled": "D",
     "stopped": "S",
@@ -98,7 +104,8 @@ def by_reload(rows: set[Row]) -> set[Row]:
 def loaded(file: Layer) -> Layer:
     """Return what httpd makes of *file* when it loads it."""
     members = {name: {**MEMBER, **values} for name, values in file.members.items()}
-    return Layer(members, {**BALANCER, **file.parameters})
+    attempts = {"maxattempts": len(members) - 1}
+    return Layer(members, {**BALANCER, **attempts, **file.parameters})
 
 
 class Model:
@@ -148,14 +155,16 @@ class Model:
     def settle(self, text: str) -> None:
         """The file holds *text* now."""
         self.text = text
+        if self.proven and not self.proven.text:
+            self.proven = self.proven._replace(text=text)
         if self.pending != YES:
             self.texts.add(text)
         elif text in self.texts:
             self.unsure()
 
     def keep_proven(self) -> None:
-        """httpd was reloaded by graceful_reload."""
-        self.proven = Proven(self.text, copy.deepcopy(self.file), self.extra)
+        """httpd was reloaded by graceful_reload, which may have written the file before."""
+        self.proven = Proven("", copy.deepcopy(self.file), self.extra)
 
     def change(
         self,
@@ -165,29 +174,65 @@ class Model:
         purge: bool = False,
         absent: Sequence[str] = (),
         parameters: Values | None = None,
+        bare: bool = False,
     ) -> None:
         """A declaration is brought about on the layers of *target*. *add*: members that are missing are added; *purge*:
-        those that are not *wanted* go, as those do that are *absent*."""
+        those that are not *wanted* go, as those do that are *absent*. *bare*: what is wanted has no other values than
+        these, save flags."""
         wanted, parameters = wanted or {}, parameters or {}
         before = copy.deepcopy(self.file)
         if target != "runtime":
             for name in [n for n in wanted if add or n in self.file.members]:
+                if bare and name in self.file.members:
+                    self.file.members[name] = {"status": self.file.status(name)}
                 self.file.set(name, wanted[name])
             for name in self._gone(self.file, wanted, purge, absent):
                 del self.file.members[name]
-            self.file.parameters.update(parameters)
+            self.file.parameters = {**({} if bare else self.file.parameters), **parameters}
         if target == "config":
             if self.file != before:
                 self.leave(newer=True)
             return
         for name, values in wanted.items():
+            if bare:
+                flags = {"status": self.live.status(name)} if name in self.live.members else {}
+                values = {**MEMBER, **flags, **values}
             self._give(name, values, before, target == "both", add)
         for name in self._gone(self.live, wanted, purge, absent):
             self.live.set(name, {"status": "stopped"})
             self.leave(newer=False)
-        self.live.parameters.update({k: v for k, v in parameters.items() if k in BALANCER})
-        if by_reload(self.file.rows(before)):
+        taken = {key: value for key, value in parameters.items() if key in BALANCER}
+        self._set_parameters({**(BALANCER if bare else {}), **taken})
+        self._leave_of(before)
+
+    def reset(self, target: str, name: str) -> None:
+        """A parameter gets its default, of the balancer or of all members."""
+        before = copy.deepcopy(self.file)
+        if target != "runtime":
+            for values in (self.file.parameters, *self.file.members.values()):
+                values.pop(name, None)
+        if target == "config":
+            if self.file != before:
+                self.leave(newer=True)
+            return
+        if name in MEMBER:
+            for values in self.live.members.values():
+                values[name] = MEMBER[name]
+        if name in BALANCER:
+            self._set_parameters({name: BALANCER[name]})
+        self._leave_of(before)
+
+    def _leave_of(self, before: Layer) -> None:
+        """What the running httpd was not given of the change of the file from *before*."""
+        rows = self.file.rows(before)
+        derived = (None, "maxattempts") in rows and "maxattempts" not in self.file.parameters
+        if derived or by_reload(rows):
             self.leave(newer=False)
+
+    def _set_parameters(self, values: Values) -> None:
+        # httpd cannot be told to derive it again.
+        derived = {"maxattempts"} if values.get("maxattempts", 0) is None else set()
+        self.live.parameters.update({k: v for k, v in values.items() if k not in derived})
 
     @staticmethod
     def _gone(
@@ -226,6 +271,8 @@ class Model:
     def drift(self) -> set[Row]:
         """Return where the running httpd is not what the file says, as far as it can be seen."""
         rows = self.live.rows(loaded(self.file))
+        if "maxattempts" not in self.file.parameters:
+            rows.discard((None, "maxattempts"))
         return rows - by_reload(rows)
 
     def unloaded(self) -> bool:

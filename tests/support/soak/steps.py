@@ -13,7 +13,7 @@ import copy
 import random
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
-from .model import LETTERS, NO, OUT, STATES, YES, Layer, Model, Values
+from .model import GROWTH, LETTERS, NO, OUT, STATES, YES, Layer, Model, Values
 
 #: Shorter than any session of the load pauses.
 WAIT = {"wait": True, "wait_timeout": 1, "wait_idle": 0.3, "wait_interval": 0.1}
@@ -101,40 +101,71 @@ def _option(site: Site, name: str, values: Values) -> dict[str, Any]:
 
 
 def declare(model: Model, site: Site, dice: random.Random) -> Plan | None:
-    """Some members and parameters are declared, or all members but those that are to go."""
+    """Some members and parameters are declared, or all members but those that are to go, or all there is to say."""
     target = _target(dice)
     layer = model.live if target == "runtime" else model.file
-    purge = target != "runtime" and dice.random() < 0.4
+    purge = [word for word in ("members", "parameters") if dice.random() < 0.4]
+    if target == "runtime":
+        purge = []
     missing = [name for name in site.urls if name not in layer.members]
     names = dice.sample(list(layer.members), dice.randint(1, min(3, len(layer.members))))
-    if purge:
-        names = dice.sample(
-            list(layer.members), max(2, len(layer.members) - dice.choice((0, 0, 1)))
-        )
+    if "members" in purge:
+        count = max(2, len(layer.members) - dice.choice((0, 0, 1)))
+        names = dice.sample(list(layer.members), count)
     wanted = {name: _values(dice, target) for name in names}
     if missing and dice.random() < 0.3:
-        wanted[missing[0]] = {"route": missing[0], **_values(dice, target)}
-    parameters: Values = {}
-    if dice.random() < 0.3:
-        parameters["lbmethod"] = dice.choice(("byrequests", "bybusyness", "bytraffic"))
-    if dice.random() < 0.15:
-        parameters["timeout"] = dice.choice((1, 2))
-    if target != "runtime" and dice.random() < 0.1:
-        parameters["failontimeout"] = dice.random() < 0.5
+        wanted[missing[0]] = _values(dice, target)
+    for name, values in wanted.items():
+        if "parameters" in purge or name in missing:
+            values["route"] = name
+    parameters = _parameters(dice, target)
+    if "parameters" in purge:
+        parameters.update(growth=GROWTH, stickysession="JSESSIONID")
     after = model.copy()
-    after.change(target, wanted, add=True, purge=purge, parameters=parameters)
+    after.change(
+        target,
+        wanted,
+        add=True,
+        purge="members" in purge,
+        parameters=parameters,
+        bare="parameters" in purge,
+    )
     options: dict[str, Any] = {
         "name": "app",
         "members": [_option(site, name, values) for name, values in wanted.items()],
         "target": target,
+        "purge": purge,
     }
-    if not purge:
-        options["purge"] = []
     if parameters:
         options["proxy_set"] = parameters
     if target == "runtime" and not wanted.keys() <= after.live.members.keys():
         return Plan([model], "balancer", options, fails="no free slot")
     return Plan([after], "balancer", options)
+
+
+def _parameters(dice: random.Random, target: str) -> Values:
+    """Return some parameters of the balancer."""
+    parameters: Values = {}
+    if dice.random() < 0.3:
+        parameters["lbmethod"] = dice.choice(("byrequests", "bybusyness", "bytraffic"))
+    if dice.random() < 0.15:
+        parameters["timeout"] = dice.choice((1, 2))
+    if dice.random() < 0.15:
+        parameters["maxattempts"] = dice.choice((2, 3, 4))
+    if target != "runtime" and dice.random() < 0.1:
+        parameters["failontimeout"] = dice.random() < 0.5
+    return parameters
+
+
+def default(model: Model, site: Site, dice: random.Random) -> Plan | None:
+    """A parameter of all members, or of the balancer, gets its default again."""
+    name = dice.choice(
+        ("loadfactor", "lbset", "retry", "lbmethod", "timeout", "maxattempts", "failontimeout")
+    )
+    target = _target(dice)
+    after = model.copy()
+    after.reset(target, name)
+    return Plan([after], "balancer", {"name": "app", "reset": [name], "target": target})
 
 
 def nothing(model: Model, site: Site, dice: random.Random) -> Plan | None:
@@ -314,7 +345,7 @@ def another(model: Model, site: Site, dice: random.Random) -> Plan | None:
     after.leave(newer=True)
     options: dict[str, Any] = {"name": EXTRA, "state": "absent"}
     if not model.extra:
-        members = [{"url": "http://127.0.0.1:9", "route": "x"}]
+        members = [{"url": "http://127.0.0.2:9", "route": "x"}]
         options = {"name": EXTRA, "vhost": site.vhost, "members": members}
     return Plan([after], "balancer", options, rows=())
 
@@ -404,6 +435,7 @@ TABLE: Sequence[tuple[str, int, Draw]] = (
     ("add", 5, add),
     ("remove", 5, remove),
     ("weight", 5, weight),
+    ("default", 3, default),
     ("wait", 2, waiting),
     ("nothing", 3, nothing),
     ("reload", 9, reload),

@@ -32,10 +32,11 @@ SETTLED = 10.0
 #: The child processes of before a reload answer what they have.
 LINGER = 2.0
 SESSIONS = 12
-#: How many of the steps are killed, in the first so many seconds, and how many are made in check mode first.
+#: How many of the steps are killed, and how many are made in check mode first.
 KILLED = 0.12
-LONGEST = 0.6
 FORESEEN = 0.3
+#: How long a module may take, in seconds, where it is not known yet.
+LONGEST = 0.5
 WHAT_CHECK_MODE_SAYS = ("changed", "changes", "reload_required", "reload_reasons", "diff")
 
 
@@ -60,6 +61,8 @@ class Walk:
         self._comments: list[str] = []
         self._required = False
         self._reloaded = 0.0
+        # Seconds that each module took last.
+        self._took: dict[str, float] = {}
         # When an application server ended, from when to when.
         self._ends: list[tuple[str, float, float]] = []
 
@@ -112,7 +115,7 @@ class Walk:
             getattr(self, "_" + plan.hand)(plan.after[0], *plan.arguments)
             self._check(plan.after, begin, plan.reloads)
         elif plan.killable and dice.random() < KILLED:
-            self._killed(plan, dice.uniform(0, LONGEST))
+            self._killed(plan, dice.random() * self._took.get(plan.module, LONGEST))
         else:
             self._module(plan, foreseen=plan.again and dice.random() < FORESEEN)
         if self.proxy.generation != generation:
@@ -204,7 +207,9 @@ class Walk:
     def _run(self, plan: Plan, how: str | None = None, check: bool = False) -> dict[str, Any]:
         if how != "":
             self.story.append(_task(plan) + (f"  # {how}" if how else ""))
+        begin = time.monotonic()
         result: dict[str, Any] = self._started(plan, check).wait()
+        self._took[plan.module] = time.monotonic() - begin
         return result
 
     def _started(self, plan: Plan, check: bool = False) -> Started:
