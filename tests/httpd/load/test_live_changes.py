@@ -87,14 +87,7 @@ def busy(tmp_path) -> Iterator[Busy]:
         for node in nodes.values():
             stack.enter_context(node)
         httpd = stack.enter_context(PrivateHttpd(tmp_path / "httpd", *modules, *methods))
-        sizes = (
-            "ServerLimit 16\nStartServers 2\nThreadsPerChild 25\nMaxRequestWorkers 100\n"
-            "MinSpareThreads 25\nMaxSpareThreads 100\n"
-        )
-        text, rest = httpd.config_file.read_text().split("ServerLimit")
-        httpd.write(
-            "httpd.conf", text + sizes + "IncludeOptional" + rest.split("IncludeOptional")[1]
-        )
+        httpd.enlarge()
         yield Busy(httpd, nodes)
 
 
