@@ -24,6 +24,7 @@ from .cookies import (
     SECURE,
     Origin,
     SetCookie,
+    path_match,
     route_in,
     url_value,
 )
@@ -64,16 +65,26 @@ class Member(NamedTuple):
     factor: float = 1.0
 
 
+class Other(NamedTuple):
+    """A balancer beside it that looks at the same cookie: the *routes* of its members, the *path* of its URL (``""``:
+    unknown), and the paths with which that cookie is set there, as far as they are known (*cookies*)."""
+
+    name: str
+    routes: frozenset[str]
+    path: str = ""
+    cookies: frozenset[str] = frozenset()
+
+
 class Balancing(NamedTuple):
     """One balancer as balancer-manager shows it: *sticky* is its ``stickysession``, *members* as they are now, *out*
-    the URLs of those that could not be used before or after, *others* the routes of the balancers beside it that
-    look at the same cookie, by name, *method* its ``lbmethod``."""
+    the URLs of those that could not be used before or after, *others* the balancers beside it that look at the
+    same cookie for other routes, *method* its ``lbmethod``."""
 
     name: str
     sticky: str
     members: tuple[Member, ...]
     out: frozenset[str] = frozenset()
-    others: tuple[tuple[str, frozenset[str]], ...] = ()
+    others: tuple[Other, ...] = ()
     method: str = "byrequests"
 
     @property
@@ -121,9 +132,12 @@ def balancing(
         if not member.usable
     }
     others = [
-        (other.name, frozenset(member.route for member in _members(other) if member.route))
-        for other in after.values()
-        if own and other is not balancer and _sticky(other).partition("|")[0] == own
+        Other(each.name, _routes_of(each), each.path)
+        for each in after.values()
+        # With the same routes, as two schemes of one application have, either finds the node.
+        if own
+        and _sticky(each).partition("|")[0] == own
+        and _routes_of(each) != _routes_of(balancer)
     ]
     loads = {
         member.url: member.counters.get("lbstatus", 0)
@@ -136,6 +150,10 @@ def balancing(
 
 def _sticky(balancer: LiveBalancer) -> str:
     return str(balancer.values.get("stickysession") or "")
+
+
+def _routes_of(balancer: LiveBalancer) -> frozenset[str]:
+    return frozenset(member.route for member in _members(balancer) if member.route)
 
 
 def _members(balancer: LiveBalancer) -> Iterator[Member]:
@@ -512,7 +530,9 @@ class _Doctor:
             if not self._is_any(route) or (lasts and not known and seen.separator in route):
                 continue
             if balancer and not known and balancer.sticky:
-                yield self._unknown(route, landed)
+                # That of a balancer beside it is a matter of the cookie they share.
+                if not any(route in other.routes for other in balancer.others):
+                    yield self._unknown(route, landed)
                 continue
             issued = [node for node in seen.issued.get(route, {}) if node]
             if route not in seen.astray or not issued or (balancer and balancer.is_out(route)):
@@ -616,21 +636,34 @@ class _Doctor:
 
     def _shared(self) -> Iterator[Finding]:
         """AB410."""
-        balancer = self._balancer
-        if balancer is None or self._seen.url:
+        balancer, seen = self._balancer, self._seen
+        if balancer is None or seen.url:
             return
-        paths = self._seen.paths(self._case.origin)
-        if paths and "/" not in paths:
-            return
-        for other, routes in balancer.others:
-            # With the same routes, as two schemes of one application have, either finds the node.
-            if routes != balancer.routes:
+        origin = self._case.origin
+        paths = seen.paths(origin)
+        for other in balancer.others:
+            taken = any(route in other.routes - balancer.routes for route in seen.landed)
+            # Most cookies have the path /, so that nothing has to be known of the other one.
+            unknown = not (paths and other.cookies)
+            meet = sorted(
+                path
+                for path in paths
+                for there in other.cookies
+                if _meet(origin.path, path, other.path, there)
+            )
+            if taken or meet or paths <= {"/"}:
+                where, doubt = (f" on the path {_list(meet)}" if meet else ""), False
+            else:
+                where, doubt = ", if it is set with the same path there", True
+            if taken or meet or unknown:
                 yield Finding(
                     "AB410",
-                    f"balancer://{balancer.name} (routes {_list(balancer.routes)}) and balancer://{other} (routes"
-                    f" {_list(routes)}) share the cookie {balancer.cookie}: each overwrites the route of the other.",
+                    f"balancer://{balancer.name} (routes {_list(balancer.routes)}) and balancer://{other.name} (routes"
+                    f" {_list(other.routes)}) share the cookie {balancer.cookie}{where}: each overwrites the route of"
+                    " the other.",
                     f"Let each have a cookie of its own, such as ProxySet stickysession={balancer.cookie}_"
-                    f"{other.upper().replace('-', '_')} in balancer://{other}; or a Path of its own.",
+                    f"{other.name.upper().replace('-', '_')} in balancer://{other.name}; or a Path of its own.",
+                    remark=doubt,
                 )
 
     def _chained(self) -> Finding:
@@ -743,6 +776,16 @@ class _Doctor:
                 "Let answers tell their node (served_by), or let the check ask balancer-manager (manager_url).",
                 remark=True,
             )
+
+
+def _meet(url: str, path: str, other_url: str, other_path: str) -> bool:
+    """Whether a cookie with *path* set at *url* and one of the same name with *other_path* set at *other_url* get into
+    the way of each other: a browser sends the one with the longer path first, and httpd takes the first."""
+    return (
+        path == other_path
+        or (len(other_path) > len(path) and path_match(url, other_path))
+        or (len(path) > len(other_path) and path_match(other_url, path))
+    )
 
 
 def _list(words: Iterable[str]) -> str:

@@ -620,6 +620,48 @@ def test_two_balancers_with_one_cookie_are_found(site):
     assert "balancer://admin (routes m1, m2) share the cookie ROUTEID" in message(result, "AB410")
 
 
+def two_with_one_cookie(site: Site, app: tuple[str, str], admin: tuple[str, str]) -> None:
+    """Start httpd with balancers app and admin, each with its URL and the path of its cookie."""
+    text = MANAGER
+    for name, place, path in (("app", *app), ("admin", *admin)):
+        nodes = site.nodes("PHPSESSID={id}; Path=/", f"{name}1", f"{name}2")
+        lines = [*(node.member(node.name) for node in nodes), "ProxySet stickysession=ROUTEID"]
+        lines.append(ROUTEID.replace("path=/", f"Path={path}"))
+        section = "\n".join([f"<Proxy balancer://{name}/>", *lines, "</Proxy>"])
+        # The longer place goes first.
+        text = f"{section}\n{text}\nProxyPass {place} balancer://{name}/\n"
+    first, second = re.findall("ProxyPass /.* balancer.*", text)
+    if app[0] == "/":
+        text = text.replace(first, "").replace(second, f"{second}\n{first}")
+    site.httpd.write("conf/site.conf", text)
+    site.httpd.start()
+
+
+def test_two_balancers_with_one_cookie_on_one_path_are_found(site, tmp_path):
+    two_with_one_cookie(site, ("/shop/a/", "/shop"), ("/shop/b/", "/shop"))
+    kept = str(tmp_path / "sessions.json")
+    options = {"manager": True, "session_file": kept}
+    result = site.check(path="shop/a/", balancer="app", **options)
+    assert codes(result) == ["AB410"] and result["violations"] == []
+    assert "on the path /shop" in message(result, "AB410")
+    # A visitor of one goes on to the other.
+    result = site.check(path="shop/b/", balancer="admin", **options)
+    assert codes(result) == ["AB410"]
+
+
+def test_two_balancers_whose_cookies_have_paths_of_their_own_are_well(site):
+    two_with_one_cookie(site, ("/", "/"), ("/admin/", "/admin"))
+    for path, balancer in (("", "app"), ("admin/", "admin")):
+        assert is_well(site.check(path=path, manager=True, balancer=balancer))
+
+
+def test_two_balancers_with_the_longer_path_on_the_wrong_one_are_found(site):
+    two_with_one_cookie(site, ("/shop/a/", "/"), ("/b/", "/shop"))
+    # The cookie of admin is not sent back to it, but goes to app before that of app.
+    assert "AB406" in codes(site.check(path="b/", manager=True, balancer="admin"))
+    assert codes(site.check(path="shop/a/", manager=True, balancer="app")) == ["AB410"]
+
+
 @pytest.mark.parametrize("name", ["ROUTEID", "INNER"])
 def test_balancers_behind_a_balancer_need_a_cookie_of_their_own(site, name):
     nodes = [site.node(letter) for letter in "abcd"]
