@@ -33,6 +33,8 @@ from .listen import Listening, split
 
 # Words of ProxyPass that are no parameters of a balancer (directive docs: ProxyPass).
 _OWN_WORDS = {"nocanon", "interpolate", "noquery"}
+# How balancer_info shows bytes that are no text.
+_BYTES = re.compile(r"\\x[89a-f][0-9a-f]")
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
 
 
@@ -316,15 +318,29 @@ class Site:
             # The role says None.
             lines += ['<Directory "/">', f"    AllowOverride {overrides}", "</Directory>"]
         for index, each in enumerate(self.directives):
-            if index in self._said or each["name"].lower() in WRITTEN:
+            if index in self._said or self._is_written(each):
                 continue
             kept = without_balancers(each, balancers)
             if kept is not None:
                 lines += lines_of(kept)
-                for part in walk([kept]):
-                    if is_hidden(part["text"]):
-                        self._note(
-                            part,
-                            f"{part['name']} has a secret, which is {MASK} in extra; fill it in",
-                        )
+                self._tell_of_text(kept)
         return "".join(f"{line}\n" for line in lines)
+
+    def _is_written(self, directive: Directive) -> bool:
+        """Whether the role writes *directive*; it does not switch TLS off that is on in the main server."""
+        name = directive["name"].lower()
+        inherited = self._server.last(name).lower() == "on"
+        return name in WRITTEN and not (name == "sslengine" and inherited and not self.tls)
+
+    def _tell_of_text(self, directive: Directive) -> None:
+        """Tell of what is not in extra as it was."""
+        for part in walk([directive]):
+            if is_hidden(part["text"]):
+                self._note(
+                    part, f"{part['name']} has a secret, which is {MASK} in extra; fill it in"
+                )
+            if _BYTES.search(part["text"]):
+                self._note(
+                    part,
+                    f"{part['name']} has bytes that are no UTF-8, which are \\xNN in extra; write them as UTF-8",
+                )

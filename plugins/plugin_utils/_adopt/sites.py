@@ -56,7 +56,7 @@ class _Adoption:
                 self._site(vhost)
         self._tell_of_others()
         taken = [vhost for vhosts in self._taken for vhost in vhosts]
-        replaced = replaced_files(self._info, taken, self._used(), self._note)
+        replaced = replaced_files(self._info, taken, self._alone(), self._note)
         sites = [self._listening.bound(site, replaced) for site in self._sites]
         self._notes += order_notes(self._info, self._taken, replaced)
         self._tell_of_problems(sites)
@@ -92,6 +92,25 @@ class _Adoption:
             if ("_main", each["name"]) in self._balancers
         }
 
+    def _alone(self) -> dict[str, Mapping[str, Any]]:
+        """Return those of them that no other virtual host uses."""
+        found = self._used()
+        for vhost in self._others():
+            for name in vhost["inherited"]:
+                if found.pop(name, None):
+                    self._note(
+                        vhost,
+                        f"{vhost['vhost']} is not taken over and uses balancer://{name} too, which therefore stays;"
+                        " httpd would take its members instead of those of the sites. Rename one of them",
+                    )
+        return found
+
+    def _others(self) -> list[Mapping[str, Any]]:
+        """Return the virtual hosts that stay."""
+        taken = [vhost for vhosts in self._taken for vhost in vhosts]
+        vhosts: list[Mapping[str, Any]] = self._info["vhosts"]
+        return [vhost for vhost in vhosts if not any(vhost is each for each in taken)]
+
     def _tell_of_others(self) -> None:
         used = self._used()
         for (label, name), balancer in self._balancers.items():
@@ -115,10 +134,7 @@ class _Adoption:
 
     def _tell_of_neighbours(self, sites: list[Data]) -> None:
         """Tell of virtual hosts for all addresses that are not asked any more where a site has some of its own."""
-        taken = [vhost for vhosts in self._taken for vhost in vhosts]
-        others = [
-            vhost for vhost in self._info["vhosts"] if not any(vhost is each for each in taken)
-        ]
+        others = self._others()
         for vhosts, before, after in zip(self._taken, self._sites, sites, strict=True):
             new = set(listened(after)) - set(listened(before))
             for other in others:

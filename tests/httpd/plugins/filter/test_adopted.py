@@ -521,3 +521,41 @@ def test_who_answers_for_unknown_names_is_told_of_where_that_changes(host, backe
         note for note in found["notes"] if "answers there for names that no other one has" in note
     ]
     assert (before != after, len(said)) == (changes, changes)
+
+
+FRAGMENT = """
+ServerName ${NAME}.example.com
+<Proxy balancer://${NAME}>
+    BalancerMember http://10.0.0.11 route=n1
+</Proxy>
+ProxyPass / balancer://${NAME}/
+ProxyPassReverse / balancer://${NAME}/
+"""
+
+
+def test_a_definition_for_a_fragment_of_the_virtual_host_goes_with_it(host):
+    host.httpd.write("fragments/app.conf", FRAGMENT)
+    use = "Define NAME one\n<VirtualHost *:{port}>\n    Include {root}/fragments/app.conf\n</VirtualHost>\n"
+    host.httpd.write("conf/site.conf", use.format(port=free_port(), root=host.root))
+    ways = host.routed()
+    found, before, after = host.adopt()
+    assert found["notes"] == [] and after == before and len(after) == 1
+    assert found["variables"]["load_balancer_replaces"] == [f"{host.root}/conf/site.conf"]
+    assert host.routed() == ways
+
+
+def test_a_site_without_tls_stays_one_where_the_main_server_speaks_it(host, certificate):
+    host.httpd.write(
+        "conf/00-tls.conf",
+        f"SSLEngine On\nSSLCertificateFile {certificate}/cert.pem\n"
+        f"SSLCertificateKeyFile {certificate}/key.pem\n",
+    )
+    plain = BY_A_TEMPLATE.format(port=free_port())
+    host.httpd.write(
+        "conf/site.conf", plain.replace("ServerAlias", "SSLEngine Off\n    ServerAlias")
+    )
+    tls = BY_A_TEMPLATE.format(port=free_port()).replace("shop.example.com", "tls.example.com")
+    host.httpd.write("conf/tls.conf", tls)
+    site, other = adopted(host.info(directives=True))["variables"]["load_balancer_sites"]
+    assert "tls" not in site and site["extra"] == "SSLEngine Off\n"
+    assert other["tls"]["certificate"] == f"{certificate}/cert.pem" and "extra" not in other

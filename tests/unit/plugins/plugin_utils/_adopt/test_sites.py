@@ -406,3 +406,27 @@ def test_a_redirect_that_comes_first_with_its_site_is_told_of():
     found = adopted(tls, blog, plain, balancers=[balancer(), balancer(vhost="blog")])
     (note,) = found.notes
     assert note.startswith(f"{FILE}:20: it is the first virtual host at *:80")
+
+
+def test_bytes_that_are_no_text_are_told_of():
+    found = adopted(vhost(directive("Header", r"set X caf\xe9", 12), FORWARD, REVERSE))
+    (note,) = found.notes
+    assert note.startswith(f"{FILE}:12: Header has bytes that are no UTF-8")
+
+
+def test_a_balancer_that_another_virtual_host_uses_too_stays_and_that_is_said():
+    pools = "/etc/httpd/conf.d/pools.conf"
+    section = directive("Proxy", "balancer://shop", 1, directive("BalancerMember", "http://n1", 2))
+    inherits = {"inherited": {"shop": {}}}
+    found = adopted(
+        vhost(FORWARD, REVERSE, **inherits),
+        other(directives=[FORWARD], server_name="", **inherits),
+        balancers=[balancer(vhost="_main", file=pools)],
+        outside=[{**section, "file": pools}],
+        files=[MAIN, pools, FILE, OTHER],
+    )
+    assert found.variables["load_balancer_replaces"] == [FILE]
+    assert any(
+        "static.example.com is not taken over and uses balancer://shop too" in n
+        for n in found.notes
+    )
