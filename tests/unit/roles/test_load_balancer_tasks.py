@@ -99,6 +99,21 @@ def test_selinux_is_asked_before_httpd_starts_or_loads_something(change):
     assert names.index(ASK_SELINUX) < names.index("Service | Start httpd now and at boot")
 
 
+def test_what_selinux_was_told_is_no_problem_any_more():
+    (keep,) = [
+        task["ansible.builtin.set_fact"]["load_balancer_result"]["problems"]
+        for task in yaml.safe_load((ROLE / "tasks" / "service.yml").read_text())
+        if "ansible.builtin.set_fact" in task
+    ]
+    found = [{"code": "AB301"}, {"code": "AB207"}]
+    for selinux, left in ((True, found[:1]), (False, found)):
+        variables = {
+            "__load_balancer_configuration": {"problems": found},
+            "__load_balancer_selinux": selinux,
+        }
+        assert Templar(DataLoader(), variables=variables).template(trust_as_template(keep)) == left
+
+
 def test_check_mode_on_an_empty_host_leaves_out_what_needs_httpd():
     changed = {"changed": True}
     names = run(
