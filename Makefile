@@ -60,7 +60,7 @@ changelog: setup
 	antsibull-changelog lint
 
 units: setup ## tests of the pure parts, no httpd needed
-	pytest tests/unit $(ARGS)
+	pytest tests/unit --numprocesses=2 $(ARGS)
 
 httpd: setup ## tests on a real, private httpd
 	@tools/debian-packages apache2-bin apache2-utils openssl procps
