@@ -33,7 +33,7 @@ def site_configuration(
     """Return ``modules``, ``files``, ``balancers`` and ``purge`` as the module ``configuration`` takes them, and the
     ``ports`` that httpd listens on for the sites."""
     manager = Manager(manager_address, manager_port) if manager_address else None
-    found = all_problems(sites, member_defaults or {}, httpd or {}, manager)
+    found = all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
     if found:
         raise AnsibleFilterError("; ".join(found))
     read_sites = read_all(sites, member_defaults or {}, manager)

@@ -294,7 +294,7 @@ def _view(
     except ConfigurationRefused as refusal:
         # A broken configuration must not keep anyone from mending it. The files alone have to do for
         # planning; the proof before the commit decides.
-        if any(wish.path is None for wish in request.balancers):
+        if request.select or any(wish.path is None for wish in request.balancers):
             raise
         if request.modules:
             switch_modules(instance, fileset, request.modules, frozenset())
