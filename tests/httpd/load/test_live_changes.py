@@ -48,12 +48,6 @@ class Busy(Proxy):
         urls = {name: node.url for name, node in self.nodes.items()}
         return series.Cluster(urls, len(urls) - added)
 
-    def attempt(self, module: str, **options: Any) -> dict[str, Any]:
-        if "balancers" in options:
-            balancers = [{**b, "manager_url": self.manager_url} for b in options["balancers"]]
-            options = {**options, "balancers": balancers}
-        return super().attempt(module, **options)
-
     def load(self, **options: Any) -> Load:
         """Return the clients of `app`."""
         options = {"sessions": SESSIONS, "path": PATH, **options}

@@ -46,7 +46,7 @@ def walking(root: Path, seed: int) -> Iterator[Walk]:
         walk = stack.enter_context(Walk(Proxy(httpd), nodes, seed))
         try:
             yield walk
-        except AssertionError as error:
+        except Exception as error:
             steps = "\n".join(walk.story)
             raise Lost(f"{error}\nThe steps (once more: --seed {seed}):\n{steps}") from error
 

@@ -140,6 +140,8 @@ def declare(model: Model, site: Site, dice: random.Random) -> Plan | None:
         options["proxy_set"] = parameters
     if target == "runtime" and not wanted.keys() <= after.live.members.keys():
         return Plan([model], "balancer", options, fails="no free slot")
+    if target != "runtime" and dice.random() < 0.2:
+        return Plan([after], "configuration", {"balancers": [options]})
     return Plan([after], "balancer", options)
 
 
@@ -203,15 +205,20 @@ def _guarded(model: Model, target: str, who: list[str]) -> bool | None:
 
 
 def state(model: Model, site: Site, dice: random.Random) -> Plan | None:
-    """Members are taken out, or put back."""
+    """Members are taken out, or put back, or are given flags."""
     target = _target(dice)
-    what = dice.choices(list(STATES), (8, 5, 3, 2, 1, 2, 1))[0]
     options, who = _who(model, site, dice, model.live if target == "runtime" else model.file)
-    options.update(state=what, target=target)
+    options["target"] = target
+    if dice.random() < 0.2:
+        options["status"] = dice.sample(list(LETTERS), dice.choice((0, 1, 2)))
+        added = status = frozenset(options["status"])
+    else:
+        options["state"] = status = dice.choices(list(STATES), (8, 5, 3, 2, 1, 2, 1))[0]
+        added = STATES[status][0]
     after = model.copy()
     there = after.live if target == "runtime" else after.file
-    after.change(target, {name: {"status": what} for name in who if name in there.members})
-    if STATES[what][0] & OUT:
+    after.change(target, {name: {"status": status} for name in who if name in there.members})
+    if added & OUT:
         refused = _guarded(model, target, who)
         if refused is None:
             return None
@@ -239,6 +246,16 @@ def waiting(model: Model, site: Site, dice: random.Random) -> Plan | None:
     options = {"route": name, "state": "drained", "on_timeout": on_timeout, **WAIT}
     fails = "not idle after" if on_timeout in ("fail", "restore") else ""
     return Plan(after, "balancer_member", options, fails=fails, may=True, again=False, rows=())
+
+
+def waiting_for(model: Model, site: Site, dice: random.Random) -> Plan | None:
+    """A member is put back, and waited for until it can be used."""
+    name = dice.choice(list(model.file.members))
+    if name not in model.live.members or name in model.doubtful():
+        return None
+    after = model.copy()
+    after.change("both", {name: {"status": "enabled"}})
+    return Plan([after], "balancer_member", {"route": name, "state": "enabled", **WAIT})
 
 
 def weight(model: Model, site: Site, dice: random.Random) -> Plan | None:
@@ -437,6 +454,7 @@ TABLE: Sequence[tuple[str, int, Draw]] = (
     ("weight", 5, weight),
     ("default", 3, default),
     ("wait", 2, waiting),
+    ("wait for", 2, waiting_for),
     ("nothing", 3, nothing),
     ("reload", 9, reload),
     ("roll back", 4, roll_back),
