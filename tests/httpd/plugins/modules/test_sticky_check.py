@@ -215,7 +215,9 @@ def test_https_is_well(site, tmp_path, options, remarked):
     result = site.check(ca_path=certificate, **named)
     assert is_well(result, *remarked)
     assert result["cookies"][0]["secure"] is True and result["cookies"][0]["samesite"] == "Lax"
-    assert is_well(site.check(validate_certs=False, **options), *remarked)
+    # Shares of new sessions are only even before there was any load.
+    again = {**options, "expected_routes": [], "max_imbalance": None}
+    assert is_well(site.check(validate_certs=False, **again), *remarked)
     refused = site.check(**named)
     assert refused["failed"] is True and "certificate verify failed" in refused["msg"]
     refused = site.check(ca_path=certificate, **options)
