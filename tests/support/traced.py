@@ -22,6 +22,7 @@ import re
 import signal
 import subprocess
 import traceback
+import weakref
 from typing import Any, Mapping, NamedTuple, NoReturn
 
 from ansible.module_utils.testing import patch_module_args
@@ -82,12 +83,23 @@ class Traced:
         # From then on it cannot make a call unseen.
         assert "attached" in self._strace.stderr.readline()
         os.close(go)
+        # What a failed test leaves stopped.
+        self._kill = weakref.finalize(self, os.kill, self.pid, signal.SIGKILL)
         self._at = at
         self._ended: tuple[int, str, str] | None = None
 
+    def stops(self) -> bool:
+        """Wait until it is stopped (STOP), or at its end; tell whether it is stopped."""
+
+        def seen() -> str:
+            found = re.search(r"stopped by SIGSTOP|\+\+\+ exited", _text(self._log))
+            return found[0] if found else ""
+
+        return "stopped" in str(wait_for(seen, "the stop"))
+
     def stopped(self) -> Traced:
         """Wait until it is stopped (STOP)."""
-        wait_for(lambda: "stopped by SIGSTOP" in _text(self._log), "the stop")
+        assert self.stops()
         return self
 
     def go_on(self) -> Traced:
@@ -99,6 +111,7 @@ class Traced:
         """Return status, output and log; waits for the end of all that is traced."""
         if self._ended is None:
             status = os.waitpid(self.pid, 0)[1]
+            self._kill.detach()
             self._strace.communicate()
             self._ended = status, _text(self._said), _text(self._log)
             os.close(self._said)
