@@ -208,8 +208,11 @@ class Transaction:
         """Return the set that puts every recorded file back as the last proven generation had it.
 
         Before the first ``keep_proven`` that is: as it stood before our first commit. None: there
-        is no record.
+        is no record. Raises Untrusted.
         """
+        if not os.path.lexists(self.state_dir):
+            return None
+        self._check_ours()
         record = self._read("proven")
         if record is None:
             return None
@@ -314,12 +317,7 @@ class Transaction:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self.state_dir, 0o700)
                 sync(os.path.dirname(self.state_dir))
-        if not is_ours(self.state_dir):
-            raise Untrusted(
-                self.state_dir,
-                f"is not a directory of uid {os.geteuid()} with mode 0700",
-                "look at who made it, then move it away, or run as its owner (become: true)",
-            )
+        self._check_ours()
         lock = os.path.join(self.state_dir, "lock")
         with about(lock):
             self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -342,6 +340,14 @@ class Transaction:
         with contextlib.suppress(OSError):  # the pid is for the message only
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, str(os.getpid()).encode("ascii"), 0)
+
+    def _check_ours(self) -> None:
+        if not is_ours(self.state_dir):
+            raise Untrusted(
+                self.state_dir,
+                f"is not a directory of uid {os.geteuid()} with mode 0700",
+                "look at who made it, then move it away, or run as its owner (become: true)",
+            )
 
     def _close(self) -> None:
         with contextlib.suppress(OSError):
