@@ -346,7 +346,8 @@ options:
         default: GET
       uri:
         description:
-          - Path to ask for, at most 63 characters. It is added to the path of the member's URL.
+          - Path to ask for, at most 63 characters. It is added to the path of the member's URL. Omitted, that path is
+            asked for, and V(/) where it has none.
         type: str
       interval:
         description:

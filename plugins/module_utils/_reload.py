@@ -98,11 +98,12 @@ def graceful_reload(
     """
     if not instance.installed:
         return Reload(False, False, [])
-    warnings = [] if check_mode else recover(instance)
+    warnings, files = recover(instance, check_mode)
+    recovered = bool(warnings)
     state = _look(instance)
     parent = state.to_reload(only_if_needed)
     if parent is None:
-        return Reload(False, state.parent is not None, [], warnings=warnings)
+        return Reload(recovered, state.parent is not None, [], warnings=warnings)
     hindrance = _hindrance(state.view, parent)
     if hindrance and not restart:
         raise ReloadFailed(
@@ -116,7 +117,7 @@ def graceful_reload(
     # What was written just now is loaded by this very reload, and no reason for it.
     reasons = state.reasons
     state = _look(instance) if changes and not check_mode else state
-    validated = proven(instance, FileSet()).validated
+    validated = proven(instance, files).validated
     if check_mode:
         method = _method(instance, parent, bool(hindrance))
         return Reload(True, True, reasons, validated, method, 0, warnings, changes, bool(hindrance))
@@ -126,8 +127,8 @@ def graceful_reload(
         state = _look(instance)
         parent = state.to_reload(only_if_needed)
         if parent is None:
-            running = state.parent is not None
-            return Reload(bool(changes), running, [], warnings=warnings, changes=changes)
+            changed, running = recovered or bool(changes), state.parent is not None
+            return Reload(changed, running, [], warnings=warnings, changes=changes)
         if stamp(state.view) != proved:
             validated = proven(instance, FileSet()).validated
         method, seconds, left = _reload(

@@ -28,6 +28,15 @@ PATIENCE = 10.0
 # What one balancer needs to start.
 BALANCER = ("proxy", "proxy_http", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests")
 
+SMALL = (
+    "ServerLimit 1\nStartServers 1\nThreadsPerChild 8\nMaxRequestWorkers 8\n"
+    "MinSpareThreads 1\nMaxSpareThreads 8\n"
+)
+LARGE = (
+    "ServerLimit 16\nStartServers 2\nThreadsPerChild 25\nMaxRequestWorkers 100\n"
+    "MinSpareThreads 25\nMaxSpareThreads 100\n"
+)
+
 
 class Answer(NamedTuple):
     status: int
@@ -86,10 +95,13 @@ class PrivateHttpd:
             "ErrorLog logs/error.log\n"
             f"Listen 127.0.0.1:{self.port}\n"
             f"{loads}{user}"
-            "ServerLimit 1\nStartServers 1\nThreadsPerChild 8\nMaxRequestWorkers 8\n"
-            "MinSpareThreads 1\nMaxSpareThreads 8\n"
+            f"{SMALL}"
             "IncludeOptional conf/*.conf\n"
         )
+
+    def enlarge(self) -> None:
+        """Let it have more than one child process, and threads for many clients."""
+        self.write("httpd.conf", self.config_file.read_text().replace(SMALL, LARGE))
 
     def write(self, name: str, text: str) -> Path:
         """Write ``text`` to the file ``name`` below ``root`` and return its path."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from typing import Any, FrozenSet, Mapping, NamedTuple, Sequence, Tuple, Union
 
-from .._httpd.secrets import is_secret, masked
+from .._httpd.secrets import HIDDEN, is_secret, masked
 
 Value = Union[bool, int, float, str, FrozenSet[str], Tuple[int, ...]]
 
@@ -50,10 +50,18 @@ class Kind:
         return str(value)
 
 
+# What an int of C holds.
+_LARGEST = 2**31 - 1
+
+
 def _atoi(text: str) -> int:
-    """Return what C's ``atoi`` reads: leading digits, 0 for anything else."""
-    found = re.match(r"\s*([+-]?\d+)", text)
-    return int(found.group(1)) if found else 0
+    """Return what C's ``atoi`` reads: leading digits, 0 for anything else; of a number that is too large for a long
+    the largest one, of that what fits into an int (glibc)."""
+    found = re.match(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]{0,20})", text)
+    sign, digits = found.groups() if found else ("", "")
+    number = int(digits or "0")
+    number = max(-number, -(2**63)) if sign == "-" else min(number, 2**63 - 1)
+    return (number - _LARGEST - 1) % 2**32 - _LARGEST - 1
 
 
 class Integer(Kind):
@@ -73,7 +81,8 @@ class Integer(Kind):
         return self._ranged(_atoi(text))
 
     def misread(self, text: str) -> str | None:
-        if re.fullmatch(r"[+-]?\d+", text):
+        plain = re.fullmatch(r"([+-]?)0*([0-9]{1,10})", text)
+        if plain and int("".join(plain.groups())) == _atoi(text):
             return None
         unit = " " + self.unit if self.unit else ""
         return f"httpd reads it as {_atoi(text)}{unit}"
@@ -84,6 +93,8 @@ class Integer(Kind):
     def _ranged(self, number: int) -> int:
         if number in self.also:
             return number
+        if number > _LARGEST:
+            raise ValueError(f"httpd reads no number above {_LARGEST}")
         if number < self.low or (self.high is not None and number > self.high):
             raise ValueError(f"it must be {self.range}")
         return number
@@ -106,12 +117,15 @@ class Factor(Kind):
     argument = {"type": "float"}
 
     def read(self, text: str) -> Value:
-        found = re.match(r"\s*[+-]?(\d+\.?\d*|\.\d+)", text)
+        found = re.match(
+            r"[ \t\n\v\f\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE
+        )
+        number = min(float(found.group(0)) if found else 0.0, 1000.0)
         # The small addition keeps 1.15 from becoming 1.14 through its binary form.
-        return self._ranged(int(float(found.group(0) if found else 0) * 100 + 1e-6))
+        return self._ranged(int(number * 100 + 1e-6))
 
     def misread(self, text: str) -> str | None:
-        if re.fullmatch(r"\d+(\.\d{0,2}0*)?", text):
+        if re.fullmatch(r"[0-9]+(\.[0-9]{0,2}0*)?", text):
             return None
         try:
             return f"httpd reads it as {self.write(self.read(text))}"
@@ -148,7 +162,7 @@ class Duration(Kind):
         self.unit, self.low = unit, low
 
     def read(self, text: str) -> Value:
-        found = re.fullmatch(r"(\d+)(ms|s|mi|h)?", text.lower())
+        found = re.fullmatch(r"([0-9]+)(ms|s|mi|h)?", text.lower())
         if not found:
             raise ValueError("it must be a whole number with an optional unit ms, s, mi or h")
         value = int(found.group(1)) * self._MILLISECONDS[found.group(2) or self.unit]
@@ -362,7 +376,7 @@ class Parameter(NamedTuple):
         if value is None:
             return None
         if self.secret and is_secret(self.name, str(value)):
-            return "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+            return HIDDEN
         if isinstance(value, frozenset):
             return [word for word in Status.words if word in value]
         if isinstance(value, tuple):

@@ -84,15 +84,16 @@ class LiveMember:
 
 class LiveBalancer:
     """One balancer as httpd runs it: *identifier* of its shared memory, *nonce* (``None``: not shown; empty: it lets
-    nobody change it), *values* of the parameters that are set, *slots* for members and how many are *used*,
-    *members* by identity."""
+    nobody change it), *path* of its ``ProxyPass`` (empty: it has none), *values* of the parameters that are set,
+    *slots* for members and how many are *used*, *members* by identity."""
 
-    __slots__ = ("identifier", "members", "name", "nonce", "slots", "used", "values")
+    __slots__ = ("identifier", "members", "name", "nonce", "path", "slots", "used", "values")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.identifier = ""
         self.nonce: str | None = None
+        self.path = ""
         self.values: dict[str, Value] = {}
         self.slots: int | None = None
         self.used: int | None = None
@@ -224,6 +225,8 @@ def _settings(balancer: LiveBalancer, row: dict[str, str]) -> None:
     if sizes:
         balancer.slots = int(sizes.group(1))
         balancer.used = int(sizes.group(2)) if sizes.group(2) else None
+    # With the name of a virtual host before it: "www.example.com -> /app".
+    balancer.path = _text(row.get("Path", "")).rpartition("-> ")[2]
     for heading, name in _BALANCER_COLUMNS.items():
         if heading in row:
             balancer.values[name] = _setting(name, _text(row[heading]))

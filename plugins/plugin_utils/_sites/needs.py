@@ -359,10 +359,21 @@ def _forward(forward: Forward) -> list[str]:
     if not forward.balancer:
         return [_line("ProxyPass", path, '"!"')]
     target = _in_quotes(f"balancer://{forward.balancer}{forward.backend_path}")
-    lines = [_line("ProxyPass", path, target), _line("ProxyPassReverse", path, target)]
+    lines = [
+        _line("ProxyPass", path, target),
+        _line("ProxyPassReverse", _reversed(forward), target),
+    ]
     if backend_path != path:
         lines.append(_line("ProxyPassReverseCookiePath", backend_path, path))
     return lines
+
+
+def _reversed(forward: Forward) -> str:
+    """Return what stands for the address of a member in redirects. Behind the root of a balancer httpd leaves the slash
+    to what follows, except where the path is just ``/`` (proxy_util.c ``ap_proxy_location_reverse_map``)."""
+    if forward.backend_path == "/":
+        return _in_quotes(forward.path.rstrip("/") or "/")
+    return _in_quotes(forward.path)
 
 
 def _redirects(site: Site) -> list[str]:

@@ -62,6 +62,20 @@ def test_each_path_reaches_its_balancer_whatever_the_order(bring_up, backend):
     assert moved.headers["Set-Cookie"] == "SID=1; Path=/my(shop)/"
 
 
+def test_a_backend_whose_root_is_a_path_of_the_site_redirects_below_that(bring_up, backend):
+    port = free_port()
+    balancers = [{"name": "app", "members": [{"url": backend("n1")}]}]
+    forwards = [{"path": "/reports/", "balancer": "app", "backend_path": "/"}]
+    httpd = bring_up(site(f"127.0.0.1:{port}", balancers=balancers, proxy_pass=forwards))
+    httpd.port = port
+    host = {"Host": "shop.example.com"}
+    assert httpd.get("/reports/x", host).body.startswith("n1 /x ")
+    moved = httpd.get("/reports/moved", host)
+    assert moved.headers["Location"] == "http://shop.example.com/reports/b/there"
+    # httpd gives a cookie the whole path of the site, whatever follows in that of the backend.
+    assert moved.headers["Set-Cookie"] == "SID=1; Path=/reports/"
+
+
 def test_sites_are_told_apart_by_name_and_the_first_one_takes_the_rest(bring_up, backend):
     port = free_port()
     sites = [

@@ -106,6 +106,7 @@ def test_a_default_is_an_acceptable_value_or_a_word_for_absent(name):
         ("member lbset", 100, "0 to 99"),
         ("member retry", -1, "0 s or more"),
         ("member timeout", 0, "1 s or more"),
+        ("member timeout", 2**31, "no number above 2147483647"),
         ("member connectiontimeout", "0", "1 ms or more"),
         ("member connectiontimeout", "1.5s", "whole number"),
         ("member connectiontimeout", "5 s", "whole number"),
@@ -153,12 +154,24 @@ def test_a_refused_secret_is_not_repeated_in_the_message(name):
         ("member lbset", "9x", 9),
         ("member loadfactor", "1.999", 1.99),
         ("member loadfactor", "2x", 2.0),
+        ("member loadfactor", "1e1", 10.0),
+        # An int of C holds no more.
+        ("member retry", "4294967301", 5),
+        ("member retry", "\u0663", 0),
         ("balancer timeout", "900ms", 900),
     ],
 )
 def test_what_httpd_misreads_is_read_like_httpd_and_told(name, text, value):
     assert BOTH[name].read(text) == value
     assert BOTH[name].kind.misread(text)
+
+
+@pytest.mark.parametrize("name", ["member loadfactor", "member retry", "balancer failonstatus"])
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_number_without_end_is_no_number_and_no_crash(name, digits):
+    for text in ("9" * digits, "9" * digits + "x"):
+        assert BOTH[name].read(text) == text
+        BOTH[name].kind.misread(text)
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,11 @@ def test_every_release_shows_the_same_parameters_of_a_balancer(version):
     assert set(values) == {"nofailover", "timeout", "maxattempts", "lbmethod", "stickysession"}
 
 
+@pytest.mark.parametrize("version", PAGES)
+def test_every_release_shows_the_path_of_the_requests(version):
+    assert page(version).balancers["app"].path == ("/app" if version == "2.4.6" else "/")
+
+
 def test_the_raw_links_of_2_4_6_give_the_nonce_and_the_members():
     found = page("2.4.6")
     app = found.balancers["app"]

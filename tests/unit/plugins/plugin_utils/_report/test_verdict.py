@@ -62,6 +62,11 @@ def test_a_remark_of_the_check_is_one_here():
     assert judged.problems == [] and judged.level == "warn"
 
 
+def test_a_check_that_failed_is_no_proof_and_says_why():
+    said = "No session was made, so nothing was proven: nobody is there."
+    assert verdict({"msg": "nobody is there.", "changed": False}, {}) == (said, [said], [])
+
+
 def test_a_violation_is_a_moved_session_and_counts_once():
     judged = judge(violations=[MOVED, {**MOVED, "request": 3}], violation_count=2)
     assert judged.headline == "1 of 3 sessions moved to another node."
