@@ -37,6 +37,7 @@ from ._staging import (
     inside,
     is_ours,
     make,
+    make_private,
     mount_of,
     place,
     standing,
@@ -519,7 +520,7 @@ def _back_up(entries: list[Entry], folder: str | None) -> dict[str, str]:
             continue
         copy = folder + entry.path
         with about(entry.path, folder):
-            os.makedirs(os.path.dirname(copy), 0o700, exist_ok=True)
+            make_private(os.path.dirname(copy))
             write(copy, entry.before.content)
         backups[entry.path] = copy
     return backups

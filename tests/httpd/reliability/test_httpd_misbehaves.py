@@ -380,6 +380,33 @@ def test_a_lie_about_the_running_httpd_alone_is_told(site: Site, tally):
         assert site.files() == before and site.running() != 98
 
 
+def test_a_wait_ends_in_its_time_when_the_manager_falls_silent(site: Site, tally):
+    seen: list[bool] = []
+
+    def falling_silent(talk: Talk) -> None:
+        """Answer until both virtual hosts were given it, and have shown it, and never again."""
+        if seen.count(True) == 2 and not seen[-1]:
+            silent(talk)
+        else:
+            honest(talk)
+        seen.append(talk.is_post)
+
+    options = {"manager_timeout": 2, "wait": True, "wait_timeout": 3, "wait_interval": 1}
+    with site.between.doing(falling_silent):
+        done = site.measured("balancer_member", url=N1, balancer="app", state="drained", **options)
+        asked = site.between.connections
+    tally("faults injected")
+    assert "no complete answer within 2 s" in done.result["msg"], done.result
+    # What was done until then is told.
+    assert done.result["changed"] is True, done.result
+    assert [change["layer"] for change in done.result["changes"]].count("runtime") == 2
+    # Both are at one address: each look that is in vain asks it once, and takes two seconds at least.
+    assert asked - len(seen) <= 2, (asked, seen)
+    assert done.seconds < 3 + 2 + PATIENCE, done.seconds
+    assert "msg" not in site.run("balancer_member", url=N1, balancer="app", state="enabled")
+    assert site.run("graceful_reload")["running"] is True and site.agrees()
+
+
 def test_a_httpd_that_is_reloaded_all_the_time_is_given_up(site: Site, tally):
     def reloaded(talk: Talk) -> None:
         """Show another nonce each time, as after a reload, and know none of them."""
