@@ -71,6 +71,7 @@ def test_random_walks_go_as_the_model_says(
         tally("random steps made", steps)
         tally("random steps killed and made again", walk.counts["killed"])
         tally("random steps foretold by check mode", walk.counts["check mode"])
+        tally("random steps crossed by a reload", walk.counts["crossed by a reload"])
         tally("random steps repeated", walk.counts["repeated"])
         tally("requests sent", walk.load.requests)
 

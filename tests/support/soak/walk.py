@@ -35,6 +35,8 @@ SESSIONS = 12
 #: How many of the steps are killed, and how many are made in check mode first.
 KILLED = 0.12
 FORESEEN = 0.3
+#: How many are crossed by a reload that somebody else makes.
+CROSSED = 0.06
 #: How long a module may take, in seconds, where it is not known yet.
 LONGEST = 0.5
 WHAT_CHECK_MODE_SAYS = ("changed", "changes", "reload_required", "reload_reasons", "diff")
@@ -116,6 +118,8 @@ class Walk:
             self._check(plan.after, begin, plan.reloads)
         elif plan.killable and dice.random() < KILLED:
             self._killed(plan, dice.random() * self._took.get(plan.module, LONGEST))
+        elif plan.change and dice.random() < CROSSED:
+            self._crossed(plan, dice.random() * self._took.get(plan.module, LONGEST))
         else:
             self._module(plan, foreseen=plan.again and dice.random() < FORESEEN)
         if self.proxy.generation != generation:
@@ -198,6 +202,28 @@ class Walk:
                 model.reload()
                 model.keep_proven()
         self._check(after, begin, reloads=True)
+
+    def _crossed(self, plan: Plan, seconds: float) -> None:
+        """Somebody else reloads httpd while the module is at work."""
+        time.sleep(max(0.0, self._reloaded + BETWEEN_RELOADS - time.monotonic()))
+        before, begin = self.model, self.load.now()
+        self.story.append(f"{_task(plan)}  # httpd is reloaded by hand after {seconds:.3f} s")
+        process = self._started(plan)
+        time.sleep(seconds)
+        self.proxy.httpd.reload()
+        result = process.wait()
+        self.counts["crossed by a reload"] += 1
+        if "msg" in result:
+            raise Lost(f"with a reload meanwhile it failed: {result['msg']}")
+        sooner, later = before.copy(), plan.after[0].copy()
+        sooner.reload()
+        sooner.change(**plan.change)
+        later.reload()
+        for model in (sooner, later):
+            model.unsure()
+            for state in (*model.between(before), *plan.after[0].between(before)):
+                self._timeline.change(begin, self.load.now() + LINGER, state)
+        self._check([sooner, later], begin, reloads=True)
 
     def _succeed(self, plan: Plan) -> None:
         result = self._run(plan)
