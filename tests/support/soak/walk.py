@@ -63,6 +63,7 @@ class Walk:
         self._comments: list[str] = []
         self._required = False
         self._reloaded = 0.0
+        self._answered = 0
         # Seconds that each module took last.
         self._took: dict[str, float] = {}
         # When an application server ended, from when to when.
@@ -98,6 +99,11 @@ class Walk:
     ) -> None:
         self.load.end()
 
+    def finish(self) -> None:
+        """Let the last requests be answered. Raises :class:`Lost`."""
+        self.load.end()
+        self._answers()
+
     def go(self, number: int) -> None:
         """Make step *number*. Raises :class:`Lost`."""
         # Dice of its own, as how the steps before went is not the same each time.
@@ -124,7 +130,7 @@ class Walk:
             self._module(plan, foreseen=plan.again and dice.random() < FORESEEN)
         if self.proxy.generation != generation:
             self._reloaded = time.monotonic()
-        self.answers()
+        self._answers()
 
     # What we do
 
@@ -383,12 +389,16 @@ class Walk:
         if "Segmentation fault" in log or not Path(f"/proc/{self.proxy.httpd.pid}").exists():
             raise Lost(f"httpd is not well:\n{log[-2000:]}")
 
-    def answers(self) -> None:
-        """No request got another answer than the model allows."""
-        failed = [r for r in self.load.failed if not self._in_flight(r)]
-        moved = [r for r in self.load.surprises(self._timeline) if not self._forgotten(r)]
-        if failed or moved:
-            raise Lost(f"failed: {failed[:5]}\nanswered by the wrong one: {moved[:5]}")
+    def _answers(self) -> None:
+        """No request since the last look got another answer than the model allows."""
+        log = self.load.log[self._answered :]
+        self._answered += len(log)
+        failed = [r for r in log if r.what and not self._in_flight(r)]
+        wrong = [
+            r for r in log if not r.what and not self._timeline.allows(r) and not self._forgotten(r)
+        ]
+        if failed or wrong:
+            raise Lost(f"failed: {failed[:5]}\nanswered by the wrong one: {wrong[:5]}")
 
     def _in_flight(self, request: Request) -> bool:
         """Whether an application server ended while *request* was under way."""
