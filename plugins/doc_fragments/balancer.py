@@ -326,6 +326,8 @@ options:
       max_age:
         description:
           - Seconds that browsers keep it, V(1) or more. Omitted, until they are closed.
+          - They count from the answer that set it. Use does not make it last, so a session that is longer loses its
+            member.
         type: int
   health_check:
     description:
@@ -344,7 +346,8 @@ options:
         default: GET
       uri:
         description:
-          - Path to ask for, at most 63 characters. It is added to the path of the member's URL.
+          - Path to ask for, at most 63 characters. It is added to the path of the member's URL. Omitted, that path is
+            asked for, and V(/) where it has none.
         type: str
       interval:
         description:

@@ -114,13 +114,12 @@ class Plan(NamedTuple):
         return [(t.wish.declaration.name, change) for t in self.targets for change in t.changes]
 
 
-def prepare(instance: Instance, request: Request) -> Plan:
-    """Return the plan for *request*.
+def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
+    """Return the plan for *request* upon *fileset*, which becomes that of the plan.
 
     Raises :class:`ConfigurationError`, :class:`DeclarationError`, NotEditable, and what reading the files
     raises.
     """
-    fileset = FileSet()
     _check_once(fileset, request)
     for file in request.files:
         _put(fileset, file)
@@ -295,7 +294,7 @@ def _view(
     except ConfigurationRefused as refusal:
         # A broken configuration must not keep anyone from mending it. The files alone have to do for
         # planning; the proof before the commit decides.
-        if any(wish.path is None for wish in request.balancers):
+        if request.select or any(wish.path is None for wish in request.balancers):
             raise
         if request.modules:
             switch_modules(instance, fileset, request.modules, frozenset())

@@ -225,7 +225,9 @@ class FileSet:
 
         Raises NotAFile if a file stands there; the caller who means it calls ``remove`` first.
         """
-        _check(path, target)
+        _check_plain(target)
+        if not target:
+            raise BadValue(path, "is to be a link to nothing", "name what it leads to")
         here = self._walk(path, follow_last=False)
         if self._now(here).content is not None:
             raise NotAFile(
@@ -281,7 +283,7 @@ class FileSet:
         return os.path.lexists(real) if entry is None else not entry.absent
 
     def _walk(self, path: str, follow_last: bool) -> str:
-        _check(path, path)
+        _check(path)
         here, rest, links = "/", _parts(path), 0
         while rest:
             name = rest.pop()
@@ -325,11 +327,15 @@ def _parts(path: str) -> list[str]:
     return [part for part in reversed(path.split("/")) if part not in ("", ".")]
 
 
-def _check(path: str, text: str) -> None:
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise BadValue(repr(path), "holds a control character", "use a plain path")
-    if not path.startswith("/") or not _parts(path) or not text:
+def _check(path: str) -> None:
+    _check_plain(path)
+    if not path.startswith("/") or not _parts(path):
         raise BadValue(path or repr(path), "is not an absolute path", "use an absolute path")
+
+
+def _check_plain(path: str) -> None:
+    if any(ord(character) < 32 or ord(character) == 127 for character in path):
+        raise BadValue(repr(path), "holds a control character", "use a plain path")
 
 
 def _number(

@@ -45,9 +45,14 @@ class Proxy:
     def start(self, text: str) -> Proxy:
         """Start httpd on *text*, which is then beyond doubt what it has loaded."""
         self.site.write_text(text)
-        time.sleep(1.1)
+        # What was written before httpd began was read by it, as far as the clocks are one.
+        time.sleep(0.2)
         self.httpd.start()
         return self
+
+    def reload(self) -> None:
+        """Let httpd load the files, which it then has beyond doubt."""
+        self.run("graceful_reload", only_if_needed=False)
 
     def run(self, module: str, **options: Any) -> dict[str, Any]:
         """Return the result of *module*, which may not fail."""

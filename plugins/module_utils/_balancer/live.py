@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Collection, Mapping, NamedTuple, Sequence
 
+from .._httpd.secrets import masked
 from . import health
 from .model import Balancer, Configuration, Member, Vhost
-from .parameters import BALANCER, MEMBER, Live, Parameter, Status, Value, flags, masked
+from .parameters import BALANCER, MEMBER, Live, Parameter, Status, Value, flags
 from .plan import (
     MEMBERS,
     PARAMETERS,

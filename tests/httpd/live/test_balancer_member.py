@@ -554,3 +554,15 @@ def test_a_password_in_a_url_is_not_shown_and_not_in_the_way(proxy: Proxy):
         result = proxy.run("balancer_member", route="n1", state="drained", target=target)
         assert result["members"][0]["status"] == ["drained"]
         assert "pw12345" not in str(result)
+
+
+@pytest.mark.parametrize("option", ["url", "host", "route"])
+def test_an_empty_word_names_no_member(app: Proxy, option):
+    result = app.attempt("balancer_member", state="drained", **{option: ""})
+    assert result["msg"] == f"{option}: '' names no member"
+
+
+def test_a_configuration_that_httpd_cannot_read_is_told_of(app: Proxy):
+    app.site.write_text(app.site.read_text() + "Nonsense\n")
+    message = app.attempt("balancer_member", url=N1, state="drained")["msg"]
+    assert f"{app.site}:" in message and "Invalid command 'Nonsense'" in message
