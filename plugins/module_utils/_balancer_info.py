@@ -8,17 +8,23 @@ Private to this collection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Iterable, Iterator
 
 from ._balancer import codec
 from ._balancer.lint import lint
 from ._balancer.live import drift, effective
 from ._balancer.model import Balancer, Configuration, Vhost
-from ._balancer.parameters import BALANCER, masked, shown
+from ._balancer.parameters import BALANCER, shown
 from ._balancer.plan import Declaration
 from ._configuration import server
 from ._descriptions import description, running_member
+from ._fileset import FileSet
 from ._generation import Memory
+from ._httpd.document import Document
+from ._httpd.dump import View
+from ._httpd.errors import HttpdError
+from ._httpd.secrets import masked, secret_values
+from ._httpd.text import decode
 from ._options import Call, Params, access_of, instance_of
 from ._results import loaded_result, missed_result
 from ._selinux import problems as selinux_problems
@@ -31,6 +37,8 @@ def balancer_info(call: Call) -> dict[str, Any]:
     """Return the result of the module ``balancer_info``."""
     instance = instance_of(call.params)
     view = instance.view()
+    # httpd shows directives with their variables replaced.
+    call.hide(secret_values({**instance.environment, **view.defines}))
     configuration = codec.read(view.root)
     name, vhost = call.params["name"], call.params["vhost"]
     names = [Declaration(name).name] if name else None
@@ -49,15 +57,34 @@ def balancer_info(call: Call) -> dict[str, Any]:
         problems=[problem.result() for problem in problems],
     )
     if call.params["directives"]:
-        from ._balancer.outline import listens, server_directives, virtual_hosts
-
-        result.update(
-            vhosts=virtual_hosts(view.root, configuration),
-            server_directives=server_directives(view.root),
-            listen=listens(view.root),
-            config_files=view.includes,
-        )
+        result.update(_directives(view, configuration))
     return result
+
+
+def _directives(view: View, configuration: Configuration) -> dict[str, Any]:
+    from ._balancer.outline import listens, server_directives, virtual_hosts
+    from ._httpd.unread import inactive, shared
+
+    documents = list(_documents(view.includes))
+    return {
+        "vhosts": virtual_hosts(view.root, configuration),
+        "server_directives": server_directives(view.root),
+        "listen": listens(view.root),
+        "config_files": view.includes,
+        "server_root": view.server_root,
+        "shared": [each._asdict() for each in shared(documents)],
+        "inactive": [each._asdict() for each in inactive(documents, view.root)],
+    }
+
+
+def _documents(paths: Iterable[str]) -> Iterator[Document]:
+    """Give the files at *paths*, as far as each is a document by itself."""
+    fileset = FileSet()
+    for path in paths:
+        try:
+            yield Document.parse(decode(fileset.read(path) or b""), path)
+        except HttpdError:
+            continue
 
 
 class _Described:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Sequence
 from ._apply import Outcome, carry_out
 from ._balancer.live import RUNTIME
 from ._balancer.model import Balancer, Configuration
-from ._balancer.parameters import MEMBER, masked
-from ._balancer.plan import Change, Declaration, Percent
+from ._balancer.parameters import MEMBER
+from ._balancer.plan import Change, Declaration, DeclarationError, Percent
 from ._configuration import BalancerWish, ConfigurationError, Request
 from ._httpd.errors import HttpdError
+from ._httpd.secrets import masked
 from ._layer import Done
 from ._member import (
     STATES,
@@ -55,6 +56,17 @@ def balancer_member(call: Call) -> dict[str, Any]:
     if "msg" in result:
         return result
     result.update(waited=0.0, drained=False)
+    try:
+        _after_change(call, work, wanted, result)
+    except (HttpdError, ConfigurationError, DeclarationError) as problem:
+        # What was done until then is in the result.
+        result["msg"] = message(problem)
+    return result
+
+
+def _after_change(call: Call, work: Any, wanted: Wanted, result: dict[str, Any]) -> None:
+    """Wait if that is wished, and add to *result* what came of it and the members as they are then."""
+    params = call.params
     if params["wait"] and not call.check_mode and result["running"]:
         unknown = result["not_reached"]
         if params["on_timeout"] != "continue" and (unknown or not work.running):
@@ -65,7 +77,7 @@ def balancer_member(call: Call) -> dict[str, Any]:
             result["msg"] = "nobody can tell when the members are idle or usable: " + (
                 "; ".join(reasons) or "httpd has not loaded them"
             )
-            return result
+            return
     if params["wait"] and not call.check_mode and work.running:
         waited = _wait(call, work, wanted.takes_out, params["wait_idle"])
         done = waited.done and not result["not_reached"]
@@ -73,7 +85,6 @@ def balancer_member(call: Call) -> dict[str, Any]:
         if not waited.done:
             _timed_out(call, work, wanted, result)
     result["members"] = work.described()
-    return result
 
 
 def _check_layers(params: Params, wanted: Wanted) -> None:
@@ -293,7 +304,10 @@ def _member_row(balancer: str, vhost: str, member: Any) -> dict[str, Any]:
 
 
 def _selector(params: Params) -> Selector:
-    by = next(name for name in ("url", "host", "route") if params[name])
+    given = [name for name in ("url", "host", "route") if params[name] is not None]
+    by = next((name for name in given if params[name]), "")
+    if not by:
+        raise ConfigurationError(f"{given[0]}: '' names no member")
     return Selector(by, params[by], params["balancer"], params["vhost"])
 
 

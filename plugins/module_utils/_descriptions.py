@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Sequence
 
 from ._balancer.model import Balancer, Configuration
-from ._balancer.parameters import BALANCER, MEMBER, Status, flags, masked, shown
+from ._balancer.parameters import BALANCER, MEMBER, Status, flags, shown
+from ._httpd.secrets import masked, masked_arguments
 
 if TYPE_CHECKING:
     from ._live import Running
@@ -44,7 +45,7 @@ def description(configuration: Configuration, balancer: Balancer) -> dict[str, A
                 "file": r.place.file,
                 "line": r.place.line,
                 "directive": r.directive,
-                "text": masked(r.text),
+                "text": masked_arguments(r.directive, r.text),
             }
             for r in configuration.references(balancer)
         ],

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 from ._apply import UNCHANGED, Outcome, diffs
 from ._balancer.live import RUNTIME
-from ._balancer.parameters import masked
 from ._configuration import ConfigurationError
 from ._generation import Loaded
+from ._httpd.secrets import masked
 from ._httpd.text import display
 from ._layer import Done
 from ._options import Call
@@ -31,7 +31,7 @@ def message(problem: Exception | str) -> str:
 
 def result_of(call: Call, outcome: Outcome) -> dict[str, Any]:
     """Return the result of a change of the files, with ``msg`` where it is a failure; give its warnings."""
-    for warning in outcome.warnings:
+    for warning in [*outcome.recovered, *outcome.warnings]:
         call.warn(warning)
     result = loaded_result(call, outcome.loaded)
     result.update(

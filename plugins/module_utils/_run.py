@@ -16,12 +16,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ._apply import carry_out, roll_back
 from ._balancer.author import NotEditable
 from ._balancer.live import RUNTIME
-from ._balancer.parameters import masked, secrets
 from ._balancer.plan import DeclarationError
 from ._configuration import ConfigurationError, PurgeWish, Request
 from ._descriptions import described, running_description
 from ._fileset import FileProblem
 from ._httpd.errors import HttpdError
+from ._httpd.secrets import HIDDEN, masked, secrets
 from ._httpd.text import display
 from ._instance import InstanceError
 from ._layer import Done
@@ -94,8 +94,7 @@ def _run(module: AnsibleModule, work: Callable[[Call], dict[str, Any]]) -> None:
         hide=module.no_log_values.update,
     )
     try:
-        _hide(module)
-        result = work(call)
+        result = _discreetly(module, call, work)
     except _EXPECTED as problem:
         module.fail_json(msg=message(problem))
     except OSError as problem:
@@ -107,6 +106,19 @@ def _run(module: AnsibleModule, work: Callable[[Call], dict[str, Any]]) -> None:
         if "msg" in result:
             module.fail_json(**_text(result))
         module.exit_json(**_text(result))
+
+
+def _discreetly(
+    module: AnsibleModule, call: Call, work: Callable[[Call], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the result of *work*. No secret in the options gets out, and no content of a file but in a diff."""
+    try:
+        _hide(module)
+        return work(call)
+    finally:
+        for file in module.params.get("files") or ():
+            if file["content"] is not None:
+                file["content"] = HIDDEN
 
 
 def _hide(module: AnsibleModule) -> None:
@@ -122,7 +134,7 @@ def _hide(module: AnsibleModule) -> None:
     urls += [params["url"]] if params.get("url") else []
     for text in urls + contents:
         module.no_log_values.update(secrets(text))
-    # Hidden from the log, but the file before and after is what diff mode is for.
+    # The file before and after is what diff mode is for.
     module.no_log_values.difference_update(contents)
 
 

@@ -25,17 +25,20 @@ ODD = """a"b'c\\d/e{f}g%{h}$i${PATH}(j)[k]*l.m+n?o|p^q#r&s<t>u=v;w,x~y é"""
 
 
 class Node:
-    """A backend whose health is what the test says: *status* and *body* of ``/health``, asked for as in *asked*."""
+    """A backend whose health is what the test says: *status* and *body* of ``/health``, asked for as in *asked*.
+    *lines*: the first line of each request."""
 
     def __init__(self, route: str) -> None:
         self.route = route
         self.status = 200
         self.body = "all is well"
         self.asked: list[str] = []
+        self.lines: list[str] = []
         node = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                node.lines.append(self.requestline)
                 checked = self.path.endswith("/health")
                 if checked:
                     node.asked.append(f"{self.command} {self.path}")
@@ -154,6 +157,14 @@ def test_a_status_that_is_no_success_fails_although_the_body_is_right(checking: 
     nodes[1].status = 500
     loaded(checking, uri="/health", expect_body="well")
     wait_for(lambda: failed(checking) == ["n2"], "n2 to fail")
+
+
+@pytest.mark.parametrize(("path", "asked"), [("", "/"), ("/shop", "/shop")])
+def test_without_a_uri_a_node_is_asked_for_the_path_of_its_member(proxy: Proxy, nodes, path, asked):
+    loaded(proxy.start(HCHECK + site(nodes, path)))
+    wait_for(lambda: nodes[0].lines and nodes[1].lines, "a check of each")
+    assert set(nodes[0].lines + nodes[1].lines) == {f"GET {asked} HTTP/1.0"}
+    assert failed(proxy) == [] and answering(proxy) == {"n1", "n2"}
 
 
 def test_the_uri_is_added_to_the_path_of_the_member(proxy: Proxy, nodes):

@@ -48,12 +48,6 @@ class Busy(Proxy):
         urls = {name: node.url for name, node in self.nodes.items()}
         return series.Cluster(urls, len(urls) - added)
 
-    def attempt(self, module: str, **options: Any) -> dict[str, Any]:
-        if "balancers" in options:
-            balancers = [{**b, "manager_url": self.manager_url} for b in options["balancers"]]
-            options = {**options, "balancers": balancers}
-        return super().attempt(module, **options)
-
     def load(self, **options: Any) -> Load:
         """Return the clients of `app`."""
         options = {"sessions": SESSIONS, "path": PATH, **options}
@@ -87,14 +81,7 @@ def busy(tmp_path) -> Iterator[Busy]:
         for node in nodes.values():
             stack.enter_context(node)
         httpd = stack.enter_context(PrivateHttpd(tmp_path / "httpd", *modules, *methods))
-        sizes = (
-            "ServerLimit 16\nStartServers 2\nThreadsPerChild 25\nMaxRequestWorkers 100\n"
-            "MinSpareThreads 25\nMaxSpareThreads 100\n"
-        )
-        text, rest = httpd.config_file.read_text().split("ServerLimit")
-        httpd.write(
-            "httpd.conf", text + sizes + "IncludeOptional" + rest.split("IncludeOptional")[1]
-        )
+        httpd.enlarge()
         yield Busy(httpd, nodes)
 
 

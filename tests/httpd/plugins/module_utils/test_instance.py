@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -23,6 +23,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance 
     NotInstalled,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._process import Parent
+from ansible_collections.webtier.apache_balancer.tests.support.modules import run
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BINARY,
     MODULES,
@@ -157,7 +158,7 @@ class TestTheView:
         binary.parent.mkdir()
         os.symlink(BINARY, binary)
         with pytest.raises(NoInfoModule, match="modules/mod_info.so is missing"):
-            Instance.find(binary=str(binary)).view()
+            Instance.find(binary=str(binary), config_file=str(tmp_path / "httpd.conf")).view()
 
     def test_that_permissions_forbid_is_told_as_that(
         self, httpd: PrivateHttpd, monkeypatch: pytest.MonkeyPatch
@@ -336,6 +337,33 @@ class TestABuildFromSource:
         (tmp_path / "sbin").mkdir()
         binary = shutil.copy(prefix / "bin" / "httpd", tmp_path / "sbin" / "httpd")
         assert Instance.find(binary=str(binary)).layout.modules_dir == str(prefix / "modules")
+
+    def test_without_its_main_file_is_not_installed(self, prefix: Path) -> None:
+        instance = Instance.find(binary=str(prefix / "bin" / "httpd"))
+        assert not instance.installed
+        with pytest.raises(NotInstalled, match=str(prefix / "conf" / "ht.conf")):
+            instance.view()
+
+    def test_without_its_main_file_is_planned_for_in_check_mode(self, prefix: Path) -> None:
+        options: dict[str, Any] = {
+            "httpd": {"binary": str(prefix / "bin" / "httpd")},
+            "files": [{"path": str(prefix / "conf" / "site.conf"), "content": "# a site\n"}],
+        }
+        planned = run("configuration", check=True, **options)
+        assert (planned["changed"], planned["validated"]) == (True, "no")
+        assert str(prefix / "conf" / "ht.conf") in str(planned["warnings"])
+        refused = run("configuration", **options)
+        assert refused["msg"].endswith("; install it first")
+        assert not (prefix / "conf" / "site.conf").exists()
+
+    def test_that_runs_is_installed_whatever_became_of_its_main_file(self, prefix: Path) -> None:
+        with PrivateHttpd(prefix) as httpd:
+            main = httpd.write("conf/ht.conf", httpd.base().replace("IncludeOptional", "# "))
+            binary = str(prefix / "bin" / "httpd")
+            subprocess.run([binary, "-k", "start"], check=True)
+            wait_for(httpd.pid_file.exists, "the PidFile")
+            main.unlink()
+            assert Instance.find(binary=binary).installed
 
     def test_that_is_missing_is_not_installed(self, tmp_path: Path) -> None:
         instance = Instance.find(binary=str(tmp_path / "bin" / "httpd"))
