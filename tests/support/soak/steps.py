@@ -329,6 +329,7 @@ def reload(model: Model, site: Site, dice: random.Random) -> Plan | None:
     after = []
     if model.pending != YES and options["only_if_needed"]:
         after.append(model.copy())
+        after[-1].nothing_to_load()
     if model.pending != NO or not options["only_if_needed"]:
         moved = model.moves_out() if keeps else {}
         for kept in (moved, {}) if model.newer != YES else ({},):
@@ -352,13 +353,13 @@ def reload(model: Model, site: Site, dice: random.Random) -> Plan | None:
 def roll_back(model: Model, site: Site, dice: random.Random) -> Plan | None:
     """The file becomes what it was when graceful_reload last went well."""
     options = {"state": "rolled_back"}
-    if model.proven is None:
-        return None
-    after = model.copy()
-    after.file, after.extra = copy.deepcopy(model.proven.file), model.proven.extra
-    if model.proven.text != model.text:
-        after.leave(newer=True)
-    return Plan([after], "configuration", options, rows=())
+    after = []
+    for text, file, extra in model.proven:
+        after.append(model.copy())
+        after[-1].file, after[-1].extra = copy.deepcopy(file), extra
+        if text != model.text:
+            after[-1].leave(newer=True)
+    return Plan(after, "configuration", options, rows=()) if after else None
 
 
 def another(model: Model, site: Site, dice: random.Random) -> Plan | None:

@@ -338,7 +338,7 @@ class Walk:
         else:
             raise Lost("\nor ".join("\n   ".join(miss) for miss in misses))
         missing = [line for line in self._comments if line not in text]
-        if missing and not (model.proven and model.proven.text == text):
+        if missing and text not in [each.text for each in model.proven]:
             raise Lost(f"a comment is gone: {missing}")
         self._comments = [line for line in self._comments if line not in missing]
         self.model, self._required = model, info["reload_required"]
