@@ -98,10 +98,13 @@ class Carried:
         self._bare: set[str] = set()
         #: with the separator inside, and no part of an identifier.
         self._dotted: set[str] = set()
+        self._setters: dict[str | None, set[str]] = {}
 
-    def add(self, value: str, session: int) -> None:
-        """Take note of *value*, which the session of this number has."""
+    def add(self, value: str, session: int, node: str = "") -> None:
+        """Take note of *value*, which the session of this number has, set by *node* if that is known."""
         text = route_in(value, self._separator)
+        if node:
+            self._setters.setdefault(text, set()).add(node)
         is_bare = text is not None and value == self._separator + text
         if value not in self._values:
             self._values[value] = session
@@ -182,6 +185,8 @@ class Carried:
         with_route = sum(self.texts[route] for route in routes)
         return (
             bool(known.intersection(routes)),
+            # What any node sets is no matter of nodes.
+            all(len(self._setters.get(route, ())) < 2 for route in routes),
             bool(self._bare.intersection(routes)),
             min(len(routes), 2),
             with_route / max(1, len(self._values)),
@@ -263,7 +268,8 @@ class Evidence:
                             cookie.value, session.number
                         )
                     elif cookie.name:
-                        self._carried(cookie.name).add(cookie.value, session.number)
+                        carried = self._carried(cookie.name)
+                        carried.add(cookie.value, session.number, visit.node)
 
     def _carried(self, name: str) -> Carried:
         if name not in self.carried:
@@ -434,8 +440,8 @@ class Evidence:
                 self.lost[issue.unsent] = self.lost.get(issue.unsent, 0) + 1
                 self.example[issue.unsent] = issue.cookie
         kept = self._kept(visit)
-        removed = any(i.cookie.name == self.name and i.unsent == ENDED for i in visit.issues)
-        if self.name not in held and (kept or (self.name in visit.sent and not removed)):
+        gone = any(i.cookie.name == self.name and i.unsent for i in visit.issues)
+        if self.name not in held and (kept or (self.name in visit.sent and not gone)):
             self.lost[OVER] = self.lost.get(OVER, 0) + 1
         if kept:
             self.example[OVER] = kept
