@@ -99,6 +99,7 @@ class Carried:
         #: with the separator inside, and no part of an identifier.
         self._dotted: set[str] = set()
         self._setters: dict[str | None, set[str]] = {}
+        self._is_common = False
 
     def add(self, value: str, session: int, node: str = "") -> None:
         """Take note of *value*, which the session of this number has, set by *node* if that is known."""
@@ -112,6 +113,7 @@ class Carried:
             is_shared = self.texts[text] > 1
         else:
             is_shared = is_bare and self._values[value] != session
+            self._is_common |= not is_bare and self._values[value] != session
         if text is not None and is_bare:
             self._bare.add(text)
         if text is not None and is_shared and self._separator in text:
@@ -131,6 +133,12 @@ class Carried:
             return True
         few = len(self.texts) <= max(4, len(self._values) // 2)
         return few and bool(_PLAIN.fullmatch(word))
+
+    def tells_nodes(self, known: frozenset[str]) -> bool:
+        """Whether there are routes, and not only values that sessions share and any node sets."""
+        routes = self.routes(known)
+        any_node = all(len(self._setters.get(route, ())) > 1 for route in routes)
+        return bool(routes) and not (self._is_common and any_node)
 
     def is_bare(self, known: frozenset[str]) -> bool:
         """Whether there are values that are a route and nothing else."""
@@ -314,7 +322,7 @@ class Evidence:
 
     def carriers(self) -> list[str]:
         """Return the names whose values carry routes, the likeliest first."""
-        found = [name for name in self.carried if self.routes(name)]
+        found = [name for name, each in self.carried.items() if each.tells_nodes(self._likely)]
         found.sort(key=lambda name: self.carried[name].rank(self._likely), reverse=True)
         return found
 
@@ -358,8 +366,7 @@ class Evidence:
             self.held = self.held or holds is not None
             route = None if sent is None else route_in(sent, self.separator)
             own = None if holds is None else route_in(holds, self.separator)
-            if sent and holds and (route != own or (sent == holds and self._kept(visit))):
-                self._renewed = True
+            self._renewed |= bool(sent and holds) and route != own
             node = self._node(visit, held)
             if first and resumed and route is not None:
                 self._count(self.issued, route, before)
@@ -412,8 +419,8 @@ class Evidence:
 
     @property
     def alone(self) -> bool:
-        """Whether nothing but a route that stays the same told the nodes apart, while no node sets it again and again.
-        A cookie that is a route and no more is httpd's own, which sets it anew for each other node."""
+        """Whether nothing but a route that stays the same told the nodes apart. A cookie that is a route and no more is
+        httpd's own, which sets it anew for each other node."""
         carried = self.carried.get(self.name)
         told = self.named or self._renewed
         return not (told or carried is None or carried.is_bare(self._likely))
