@@ -475,6 +475,25 @@ class Evidence:
         """Return the paths of the cookie in question, as it was set by what *origin* is."""
         return {row[1] or default_path(origin.path) for row in self._rows if row[0] == self.name}
 
+    def is_there(self, node: str, route: str) -> bool:
+        """Whether *node* answered while others got what carries its *route*. A few answers were still on their way."""
+        visits = [
+            (
+                visit.ms,
+                self._node(visit, held),
+                route_in(visit.sent.get(self.name, ""), self.separator),
+            )
+            for session in self.sessions
+            for visit, held in session.steps()
+            if not visit.reason
+        ]
+        strayed = [ms for ms, who, carried in visits if carried == route and who not in ("", node)]
+        if not strayed:
+            return True
+        first, last = min(strayed), max(strayed)
+        answers = sum(who == node and first < ms < last for ms, who, _carried in visits)
+        return answers * 50 > len(strayed)
+
     # For results.
 
     def result(self) -> dict[str, Any]:

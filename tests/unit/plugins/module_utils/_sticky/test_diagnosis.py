@@ -285,6 +285,19 @@ def test_a_node_that_ends_is_no_cause_of_its_own():
     assert len(evidence.violations) == 4 and codes(evidence) == []
 
 
+def test_a_node_that_was_away_for_a_while_is_no_cause_of_its_own():
+    # All nodes know all sessions, so that none sets a cookie again; n1 is away in between.
+    sessions = stuck(6, ("n2", "n3"))
+    for number in range(10, 14):
+        made = session(number, *[(node, f"{number}.n1") for node in ("n1", "n2", "n3", "n1")])
+        made.visits = [v._replace(ms=i * 1000 + number) for i, v in enumerate(made.visits)]
+        sessions.append(made)
+    assert len(seen(*sessions).violations) == 12
+    assert codes(seen(*sessions)) == []
+    routes = app("n1", "n2", "n3")
+    assert codes(seen(*sessions, name="SID", known=routes.routes), balancer=routes) == []
+
+
 def test_a_route_that_several_nodes_set_is_a_cause_although_they_answer_no_more():
     # As after many sticky requests of a: new sessions begin on the others.
     sessions = [
