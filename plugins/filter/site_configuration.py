@@ -33,7 +33,7 @@ def site_configuration(
     """Return ``modules``, ``files``, ``balancers`` and ``purge`` as the module ``configuration`` takes them, and the
     ``ports`` that httpd listens on for the sites."""
     manager = Manager(manager_address, manager_port) if manager_address else None
-    found = all_problems(sites, member_defaults or {}, httpd or {}, manager)
+    found = all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
     if found:
         raise AnsibleFilterError("; ".join(found))
     read_sites = read_all(sites, member_defaults or {}, manager)
@@ -51,7 +51,8 @@ def site_configuration(
     main = needs.main_text(read_sites, folder, server_name, existing_listen, log_folder, host)
     texts = {main_file: main}
     for site in read_sites:
-        texts[needs.site_file(folder, site)] = needs.site_text(site, folder, log_folder)
+        text = needs.site_text(site, folder, log_folder, host.tls_profile)
+        texts[needs.site_file(folder, site)] = text
     return {
         "modules": [
             *({"name": name} for name in sorted({*needs.modules(read_sites), *modules})),

@@ -16,13 +16,14 @@ def site_problems(
     sites: Sequence[Mapping[str, Any]],
     member_defaults: Mapping[str, Any] | None = None,
     *,
+    server_name: str = "",
     manager_address: str = "",
     manager_port: int = 8008,
     httpd: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with *sites*, or with *httpd* itself."""
     manager = Manager(manager_address, manager_port) if manager_address else None
-    return all_problems(sites, member_defaults or {}, httpd or {}, manager)
+    return all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
 
 
 class FilterModule:

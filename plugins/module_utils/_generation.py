@@ -19,11 +19,10 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from . import _process as process
-from ._instance import Instance
+from ._instance import Instance, InstanceError
 from ._process import Parent
 
 CHANGED_OUTSIDE = "changed outside since httpd last loaded it"
@@ -236,17 +235,16 @@ class Memory:
         if self.generation is None or not self._path:
             return
         text = json.dumps({"version": _VERSION, "files": self._record})
-        directory, name = os.path.split(self._path)
-        # mkstemp makes it 0600; the name never leads to someone else's file.
-        descriptor, temporary = tempfile.mkstemp(prefix=name, dir=directory)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            os.replace(temporary, self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
+        # Imported late: most runs remember nothing new.
+        from ._staging import about, write
+
+        # One name, so that what a killed run left is found; whoever writes holds the lock.
+        temporary = self._path + ".new"
+        with about(self._path, os.path.dirname(self._path)):
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
-            raise
+            write(temporary, text.encode("ascii"))
+            os.replace(temporary, self._path)
 
 
 def current(instance: Instance) -> Generation | None:
@@ -302,8 +300,12 @@ def fingerprint(content: bytes | None) -> str:
 def _read(path: str) -> dict[str, Any]:
     """Return the remembered files; nothing where there is no record, or one that is not ours.
 
-    Raises PermissionError.
+    Raises PermissionError, and InstanceError for a directory, which no record can replace.
     """
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise InstanceError(
+            f"{path} is a directory, where we remember what httpd has loaded; remove it"
+        )
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, encoding="utf-8") as stream:
@@ -318,5 +320,5 @@ def _read(path: str) -> dict[str, Any]:
         }
     except PermissionError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

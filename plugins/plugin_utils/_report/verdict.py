@@ -91,6 +91,8 @@ def _limits(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"Only {nodes[0]} answered: with one node, sessions cannot be seen to move."
     if sessions and requests <= sessions:
         yield "Each session made one request only: nothing could move."
+    for each in result.get("remarks") or ():
+        yield f"{each['code']}: {each['message']} {each['fix']}"
 
 
 def _remarks(host: str, info: Mapping[str, Any]) -> Iterator[str]:

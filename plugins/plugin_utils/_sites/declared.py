@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ...module_utils._balancer.parameters import HIDDEN, MASK
+from ...module_utils._httpd.secrets import HIDDEN, MASK
 from .model import APPLICATIONS
 
 # Other rows of stars are no masks.

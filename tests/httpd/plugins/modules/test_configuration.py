@@ -293,6 +293,13 @@ def test_a_secret_in_the_content_of_a_file_is_shown_only_where_it_stands(running
     assert "route=a" in result["diff"][0]["after"]
 
 
+def test_a_secret_of_a_directive_is_not_in_the_difference(running, configuration):
+    running.write("conf/app.conf", "# SetEnv APP_PASSWORD hunter2-old\n")
+    content = "# SetEnv APP_PASSWORD hunter2-new\n"
+    result = configuration(files=[file(running, "conf/app.conf", content)], diff=True)
+    assert result["changed"] is True and "hunter2" not in str(result)
+
+
 def test_a_balancer_in_a_file_of_the_same_declaration_is_no_change_the_second_time(
     running, configuration
 ):

@@ -117,3 +117,11 @@ def test_what_only_stands_for_a_secret_becomes_no_configuration():
         site_configuration(masked, **PLACES)
     (problem,) = site_problems(SITES, {"secret": "********"})
     assert problem.startswith("load_balancer_member_defaults: secret: ******** only stands for")
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nListen 1", "a\n", "${A}"])
+def test_a_name_of_httpd_that_is_none_becomes_no_configuration(name):
+    problem = f"load_balancer_server_name: {name!r} is no host name"
+    assert site_problems(SITES, server_name=name) == [problem]
+    with pytest.raises(AnsibleFilterError, match=re.escape(problem)):
+        site_configuration(SITES, **PLACES, server_name=name)

@@ -60,6 +60,9 @@ def test_a_site_with_everything_has_no_problems():
         ({"server_name": "shop example"}, "server_name: 'shop example' is no host name"),
         ({"server_name": "${HOST}"}, "server_name: '${HOST}' is no host name"),
         ({"server_name": "*.example.com"}, "server_name: '*.example.com' is no host name"),
+        ({"tls": {"certificate": "/" * 4096}}, "longer than a path may be, 4095 bytes"),
+        # Python takes anything for the zone of an address.
+        ({"trusted_proxies": ["fe80::1%x'\nListen 1"]}, '\\nListen 1": httpd knows no zone'),
         ({"server_aliases": ['a"b']}, "server_aliases: 'a\"b' is no host name"),
         ({"server_aliases": ["a\nListen 1"]}, "server_aliases: 'a\\nListen 1' is no host name"),
         ({"listen": [0]}, "listen: '0' is no port and no address:port"),
