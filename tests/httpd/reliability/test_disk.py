@@ -40,7 +40,7 @@ WORDS = re.compile(
     "|not permitted|file too large|too many open files",
     re.IGNORECASE,
 )
-ALWAYS = ("rename", "write")
+ALWAYS = ("rename", "renameat2", "write")
 OTHERS = ("mkdir", "rmdir", "unlink", "symlink", "fsync", "chmod", "utimensat")
 
 
