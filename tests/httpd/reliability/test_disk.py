@@ -102,7 +102,7 @@ def test_an_error_in_any_call_of_a_commit_is_told_and_changes_nothing(
             tally("faults injected")
             try:
                 fails(site, error, call, lasting)
-            except BaseException:
+            except Exception:
                 tally.lost()
                 print(f"{error} at {call.text}")
                 raise

@@ -59,7 +59,7 @@ def kill(site: SeveralFiles, tally: Tally) -> Kill:
                 return False
             tally("points killed")
             _look_after(site, traced, odd=call.number % 2 == 1)
-        except BaseException:
+        except Exception:
             tally.lost()
             print(f"killed at {call.text}")
             raise
