@@ -326,6 +326,8 @@ options:
       max_age:
         description:
           - Seconds that browsers keep it, V(1) or more. Omitted, until they are closed.
+          - They count from the answer that set it. Use does not make it last, so a session that is longer loses its
+            member.
         type: int
   health_check:
     description:
@@ -344,7 +346,8 @@ options:
         default: GET
       uri:
         description:
-          - Path to ask for, at most 63 characters. It is added to the path of the member's URL.
+          - Path to ask for, at most 63 characters. It is added to the path of the member's URL. Omitted, that path is
+            asked for, and V(/) where it has none.
         type: str
       interval:
         description:
@@ -404,7 +407,8 @@ options:
     type: str
   mode:
     description:
-      - Permissions of O(path), such as V('0640'). Omitted, an existing file keeps its own.
+      - Permissions of O(path), such as V('0640'). Omitted, an existing file keeps its own, and a new one has V('0600')
+        if there is something secret in it, else V('0644') less the umask.
     type: raw
 """
 

@@ -26,7 +26,7 @@ options:
   manager_url:
     description:
       - Address of C(balancer-manager) in the virtual host that proxies, such as
-        V(http://127.0.0.2:8406/balancer-manager).
+        V(http://127.0.0.2:8008/balancer-manager).
       - httpd shows each virtual host its own balancers. Several virtual hosts are reached at one address, each under
         its C(ServerName), see O(manager_server_name). Where they do not share an address, list all.
     type: list
@@ -64,7 +64,8 @@ options:
     type: path
   manager_timeout:
     description:
-      - How long to wait for an answer, in seconds.
+      - How long to wait for an answer, in seconds. An address that gives none in that time is not asked for another
+        virtual host.
     type: int
     default: 10
 """

@@ -11,9 +11,9 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._sites import needs, ports
-from ..plugin_utils._sites.host import host_modules, host_problems, read_host
+from ..plugin_utils._sites.host import host_modules, read_host
 from ..plugin_utils._sites.model import Manager, Site, read_all
-from ..plugin_utils._sites.problems import problems
+from ..plugin_utils._sites.problems import all_problems
 
 
 def site_configuration(
@@ -28,16 +28,16 @@ def site_configuration(
     modules: Iterable[str] = (),
     httpd: Mapping[str, Any] | None = None,
     manager_address: str = "",
-    manager_port: int = 8406,
+    manager_port: int = 8008,
 ) -> dict[str, list[Any]]:
     """Return ``modules``, ``files``, ``balancers`` and ``purge`` as the module ``configuration`` takes them, and the
     ``ports`` that httpd listens on for the sites."""
     manager = Manager(manager_address, manager_port) if manager_address else None
-    read_sites = read_all(sites, member_defaults or {}, manager)
-    host = read_host(httpd or {})
-    found = [*host_problems(host), *problems(read_sites, manager)]
+    found = all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
     if found:
         raise AnsibleFilterError("; ".join(found))
+    read_sites = read_all(sites, member_defaults or {}, manager)
+    host = read_host(httpd or {})
     balancers = [
         {
             **balancer,
@@ -51,7 +51,8 @@ def site_configuration(
     main = needs.main_text(read_sites, folder, server_name, existing_listen, log_folder, host)
     texts = {main_file: main}
     for site in read_sites:
-        texts[needs.site_file(folder, site)] = needs.site_text(site, folder, log_folder)
+        text = needs.site_text(site, folder, log_folder, host.tls_profile)
+        texts[needs.site_file(folder, site)] = text
     return {
         "modules": [
             *({"name": name} for name in sorted({*needs.modules(read_sites), *modules})),

@@ -8,23 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..plugin_utils._sites.host import host_problems, read_host
-from ..plugin_utils._sites.model import Manager, read_all
-from ..plugin_utils._sites.problems import problems
+from ..plugin_utils._sites.model import Manager
+from ..plugin_utils._sites.problems import all_problems
 
 
 def site_problems(
     sites: Sequence[Mapping[str, Any]],
     member_defaults: Mapping[str, Any] | None = None,
     *,
+    server_name: str = "",
     manager_address: str = "",
-    manager_port: int = 8406,
+    manager_port: int = 8008,
     httpd: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with *sites*, or with *httpd* itself."""
     manager = Manager(manager_address, manager_port) if manager_address else None
-    found = problems(read_all(sites, member_defaults or {}, manager), manager)
-    return [*host_problems(read_host(httpd or {})), *found]
+    return all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
 
 
 class FilterModule:

@@ -20,11 +20,11 @@ from ._balancer import codec
 from ._balancer.lint import Problem, lint
 from ._balancer.live import RUNTIME
 from ._balancer.model import Configuration
-from ._balancer.parameters import masked
 from ._configuration import ConfigurationError, Plan, Request, Target, prepare, verify
 from ._fileset import Entry, FileSet
 from ._generation import Loaded, Memory
 from ._httpd.dump import View
+from ._httpd.secrets import masked_file
 from ._httpd.tree import Node
 from ._instance import ConfigurationRefused, Instance, NotInstalled, said
 from ._layer import Done, Layer, check_persist, look
@@ -124,8 +124,9 @@ class _Work(NamedTuple):
 
     def run(self, check_mode: bool) -> Outcome:
         instance = self.instance
-        if not instance.installed and not check_mode:
-            raise NotInstalled(f"there is no httpd at {instance.binary}; install it first")
+        lacking = instance.lacking
+        if lacking and not check_mode:
+            raise NotInstalled(f"{lacking}; install it first")
         recovered, files = recover(instance, check_mode)
         plan = self.planner(files)
         live = self.look(plan)
@@ -275,10 +276,9 @@ def _outcome(
 
 
 def _prove(instance: Instance, plan: Plan, validate: bool) -> _Proof:
-    if not instance.installed:
-        warning = (
-            f"there is no httpd at {instance.binary} yet, so the configuration could not be proven"
-        )
+    lacking = instance.lacking
+    if lacking:
+        warning = f"{lacking}; the configuration could not be proven"
         return _Proof(NOT_VALIDATED, [], plan.configuration, [warning])
     if not validate:
         return _Proof(NOT_VALIDATED, [], plan.configuration, [])
@@ -331,4 +331,4 @@ def _shown(content: bytes | None, link: str | None) -> str:
     if link is not None:
         return f"link to {link}\n"
     # Bytes that are no text would not survive the way to the controller.
-    return "" if content is None else masked(content.decode("utf-8", "backslashreplace"))
+    return "" if content is None else masked_file(content.decode("utf-8", "backslashreplace"))

@@ -41,6 +41,10 @@ class DanglingLink(FileProblem):
     """A symbolic link that leads nowhere, or in a circle."""
 
 
+class ForeignLink(FileProblem):
+    """A symbolic link that somebody left where everybody may write."""
+
+
 class NotAFile(FileProblem):
     """Something other than a regular file stands where a file is expected."""
 
@@ -225,7 +229,9 @@ class FileSet:
 
         Raises NotAFile if a file stands there; the caller who means it calls ``remove`` first.
         """
-        _check(path, target)
+        _check_plain(target)
+        if not target:
+            raise BadValue(path, "is to be a link to nothing", "name what it leads to")
         here = self._walk(path, follow_last=False)
         if self._now(here).content is not None:
             raise NotAFile(
@@ -281,7 +287,7 @@ class FileSet:
         return os.path.lexists(real) if entry is None else not entry.absent
 
     def _walk(self, path: str, follow_last: bool) -> str:
-        _check(path, path)
+        _check(path)
         here, rest, links = "/", _parts(path), 0
         while rest:
             name = rest.pop()
@@ -293,6 +299,8 @@ class FileSet:
             if target is None:
                 here = step
                 continue
+            if step not in self._entries:
+                _check_owner(step, self._look(step).owner)
             links += 1
             if links > _MAX_LINKS:
                 raise DanglingLink(path, "its links go in a circle", "remove one of them")
@@ -320,16 +328,32 @@ class FileSet:
         return self._look(path).link if is_link else None
 
 
+def _check_owner(link: str, owner: int) -> None:
+    """Refuse to follow ``link`` where the kernel would (protected_symlinks in proc_sys_fs(5)): it is not asked, as we
+    only look where the link leads."""
+    folder = os.stat(os.path.dirname(link))
+    if folder.st_mode & stat.S_IWOTH and owner not in (0, os.geteuid(), folder.st_uid):
+        raise ForeignLink(
+            link,
+            f"is a link that user {owner} left where everybody may write",
+            "look who made it, and remove it",
+        )
+
+
 def _parts(path: str) -> list[str]:
     """Return the components of ``path``, last first."""
     return [part for part in reversed(path.split("/")) if part not in ("", ".")]
 
 
-def _check(path: str, text: str) -> None:
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise BadValue(repr(path), "holds a control character", "use a plain path")
-    if not path.startswith("/") or not _parts(path) or not text:
+def _check(path: str) -> None:
+    _check_plain(path)
+    if not path.startswith("/") or not _parts(path):
         raise BadValue(path or repr(path), "is not an absolute path", "use an absolute path")
+
+
+def _check_plain(path: str) -> None:
+    if any(ord(character) < 32 or ord(character) == 127 for character in path):
+        raise BadValue(repr(path), "holds a control character", "use a plain path")
 
 
 def _number(

@@ -22,7 +22,7 @@ import stat
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from . import _process as process
-from ._instance import Instance
+from ._instance import Instance, InstanceError
 from ._process import Parent
 
 CHANGED_OUTSIDE = "changed outside since httpd last loaded it"
@@ -300,8 +300,12 @@ def fingerprint(content: bytes | None) -> str:
 def _read(path: str) -> dict[str, Any]:
     """Return the remembered files; nothing where there is no record, or one that is not ours.
 
-    Raises PermissionError.
+    Raises PermissionError, and InstanceError for a directory, which no record can replace.
     """
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise InstanceError(
+            f"{path} is a directory, where we remember what httpd has loaded; remove it"
+        )
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, encoding="utf-8") as stream:
@@ -316,5 +320,5 @@ def _read(path: str) -> dict[str, Any]:
         }
     except PermissionError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -143,9 +143,22 @@ class Instance:
     # --- asking it -------------------------------------------------------------------------
 
     @property
+    def lacking(self) -> str:
+        """Say what is missing of an httpd that is not installed; empty if it is.
+
+        Debian has the binary in a package of its own (apache2-bin), without any configuration.
+        """
+        if not _may_run(self.binary):
+            return f"there is no httpd at {self.binary}"
+        main = self.layout.config_file
+        if self.main_file() == main and not os.path.exists(main) and self.parent() is None:
+            return f"there is no {main} for {self.binary} to read (Debian has it in the package apache2)"
+        return ""
+
+    @property
     def installed(self) -> bool:
-        """Whether there is a binary that may be run."""
-        return _may_run(self.binary)
+        """Whether there is a binary that may be run, and something for it to read."""
+        return not self.lacking
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command that runs this httpd as it is started, then ``arguments``."""
@@ -167,8 +180,9 @@ class Instance:
 
     def info_module(self) -> str:
         """Return the path of mod_info.so. Raises NotInstalled, NoInfoModule."""
-        if not self.installed:
-            raise NotInstalled(f"there is no httpd at {self.binary}")
+        lacking = self.lacking
+        if lacking:
+            raise NotInstalled(lacking)
         path = os.path.join(self.layout.modules_dir, "mod_info.so")
         if not os.path.exists(path):
             raise NoInfoModule(
@@ -222,7 +236,7 @@ class Instance:
         It is the one with the same binary and main file; else the one that the PidFile of the
         last ``view`` names, if it is a httpd.
         """
-        if not self.installed:
+        if not _may_run(self.binary):
             return None
         meant = os.path.realpath(self.main_file())
         for parent in process.parents(self.binary):

@@ -27,9 +27,13 @@ _NOT_TO_INHERIT = (
     "LISTEN_FDNAMES",
 )
 
-# Options of httpd(8) with a value that decide which configuration is read.
-_KEPT = ("-d", "-f", "-D", "-C", "-c")
-_WITH_VALUE = (*_KEPT, "-k", "-e", "-E")
+# Options of httpd(8) with a value; those that decide which configuration is read; and those with which it says
+# something and ends, in place of serving (server/main.c).
+_WITH_VALUE = "CDEcdefk"
+_KEPT = "CDcdf"
+_ENDING = {(letter, "") for letter in "?LMSVhltv"}
+_ENDING |= {("D", f"DUMP_{what}") for what in ("INCLUDES", "MODULES", "RUN_CFG", "VHOSTS")}
+_ENDING |= {("k", "stop"), ("k", "graceful-stop")}
 
 
 class Parent(NamedTuple):
@@ -43,9 +47,10 @@ class Parent(NamedTuple):
 
 
 def parents(binary: str) -> list[Parent]:
-    """Return the parent processes of every httpd that runs ``binary``, outside containers."""
+    """Return the parent processes of every httpd that runs ``binary`` to serve, outside containers."""
     real = os.path.realpath(binary)
-    found = {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is(pid, real)}
+    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+    found = {pid for pid in pids if _serves(pid, real)}
     result = []
     for pid in sorted(found):
         fields = _stat(pid)
@@ -55,14 +60,14 @@ def parents(binary: str) -> list[Parent]:
 
 
 def named_by(pid_file: str, binary: str) -> Parent | None:
-    """Return the process that ``pid_file`` names, if it runs ``binary``."""
+    """Return the process that ``pid_file`` names, if it runs ``binary`` to serve."""
     try:
         with open(pid_file, encoding="utf-8", errors="replace") as stream:
             pid = int(stream.read())
     except (OSError, ValueError):
         return None
     since = started(pid)
-    if since is None or not _is(pid, os.path.realpath(binary)):
+    if since is None or not _serves(pid, os.path.realpath(binary)):
         return None
     return Parent(pid, since)
 
@@ -100,21 +105,36 @@ def begun(parent: Parent) -> float:
 
 def start_arguments(pid: int) -> list[str]:
     """Return the arguments of ``pid`` that decide which configuration it reads."""
-    return kept_arguments(_read(pid, "cmdline").split("\0")[1:])
+    return kept_arguments(_command(pid)[1:])
 
 
 def kept_arguments(arguments: Sequence[str]) -> list[str]:
     """Return of the arguments of httpd those that decide which configuration it reads."""
     kept: list[str] = []
+    for letter, value in _options(arguments):
+        if letter in _KEPT and value:
+            kept += [f"-{letter}", value]
+    return kept
+
+
+def serves(command: Sequence[str]) -> bool:
+    """Return whether httpd, run by ``command``, is to serve, in place of testing or showing its configuration."""
+    return bool(command) and _ENDING.isdisjoint(_options(command[1:]))
+
+
+def _options(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the options of httpd, each a letter and a value, which is "" where it takes none."""
+    found = []
     rest = list(arguments)
     while rest:
-        option = rest.pop(0)
-        name, value = option[:2], option[2:]
-        if name in _WITH_VALUE and not value:
-            value = rest.pop(0) if rest else ""
-        if name in _KEPT and value:
-            kept += [name, value]
-    return kept
+        word = rest.pop(0)
+        letters = word[1:] if word.startswith("-") else ""
+        while letters:
+            letter, letters, value = letters[0], letters[1:], ""
+            if letter in _WITH_VALUE:
+                value, letters = letters or (rest.pop(0) if rest else ""), ""
+            found.append((letter, value))
+    return found
 
 
 def last(arguments: Sequence[str], option: str) -> str | None:
@@ -181,6 +201,15 @@ def _variables(text: str) -> dict[str, str]:
     return {name: value for name, dummy, value in pairs if name not in _NOT_TO_INHERIT}
 
 
+def _command(pid: int) -> list[str]:
+    """Return the words that ``pid`` was started by; none of the dead, and of one that is about to run a program."""
+    return _read(pid, "cmdline").split("\0")[:-1]
+
+
+def _serves(pid: int, binary: str) -> bool:
+    return _is(pid, binary) and serves(_command(pid))
+
+
 def _is(pid: int, binary: str) -> bool:
     """Return whether ``pid`` runs ``binary``, be it replaced by an upgrade meanwhile."""
     try:
@@ -190,7 +219,7 @@ def _is(pid: int, binary: str) -> bool:
         return running == binary
     except PermissionError:
         # Another user's: only its command line may be read.
-        name = _read(pid, "cmdline").partition("\0")[0]
+        name = "".join(_command(pid)[:1])
         return os.path.basename(name) == os.path.basename(binary)
     except OSError:
         return False

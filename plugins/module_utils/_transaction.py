@@ -39,6 +39,7 @@ from ._staging import (
     inside,
     is_ours,
     make,
+    make_private,
     mount_of,
     place,
     standing,
@@ -215,8 +216,10 @@ class Transaction:
         proven generation had it.
 
         Before the first ``keep_proven`` that is: as it stood before our first commit. None: there
-        is no record.
+        is no record. Raises Untrusted.
         """
+        if not self._is_there():
+            return None
         record = self._read("proven")
         if record is None:
             return None
@@ -237,9 +240,11 @@ class Transaction:
         """Return what ``recovered`` would say, and a set with the files as they would be put back.
 
         For who does not enter, and writes nothing. Another transaction that is under way will
-        come to its end by itself.
+        come to its end by itself. Raises Untrusted.
         """
         fileset = FileSet()
+        if not self._is_there():
+            return [], fileset
         journal = None if self._is_held() else self._load("journal")
         if journal is None:
             return [], fileset
@@ -315,12 +320,7 @@ class Transaction:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self.state_dir, 0o700)
                 sync(os.path.dirname(self.state_dir))
-        if not is_ours(self.state_dir):
-            raise Untrusted(
-                self.state_dir,
-                f"is not a directory of uid {os.geteuid()} with mode 0700",
-                "look at who made it, then move it away, or run as its owner (become: true)",
-            )
+        self._check_ours()
         lock = os.path.join(self.state_dir, "lock")
         with about(lock):
             self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -358,6 +358,20 @@ class Transaction:
             os.close(lock)
         return False
 
+    def _is_there(self) -> bool:
+        if not os.path.lexists(self.state_dir):
+            return False
+        self._check_ours()
+        return True
+
+    def _check_ours(self) -> None:
+        if not is_ours(self.state_dir):
+            raise Untrusted(
+                self.state_dir,
+                f"is not a directory of uid {os.geteuid()} with mode 0700",
+                "look at who made it, then move it away, or run as its owner (become: true)",
+            )
+
     def _close(self) -> None:
         with contextlib.suppress(OSError):
             os.ftruncate(self._lock, 0)
@@ -368,7 +382,7 @@ class Transaction:
         content = look(path).content
         try:
             return None if content is None else json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _not_ours(path) from error
 
     def _load(self, name: str) -> Journal | None:
@@ -535,7 +549,7 @@ def _back_up(entries: list[Entry], folder: str | None) -> dict[str, str]:
             continue
         copy = folder + entry.path
         with about(entry.path, folder):
-            os.makedirs(os.path.dirname(copy), 0o700, exist_ok=True)
+            make_private(os.path.dirname(copy))
             write(copy, entry.before.content)
         backups[entry.path] = copy
     return backups

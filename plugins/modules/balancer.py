@@ -87,7 +87,7 @@ EXAMPLES = r"""
       - url: http://10.0.0.12:8080
         loadfactor: 2
     purge: []
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
 
 - name: Keep new sessions off node1, in a balancer that stands somewhere already
   webtier.apache_balancer.balancer:
@@ -180,7 +180,7 @@ validated:
 reload_required:
   description:
     - Whether the running httpd has not loaded what the files say now, and was not given it through balancer-manager
-      either. False while httpd is stopped.
+      either. False while httpd is stopped, and with O(target=runtime), as no file is looked at then.
   returned: success
   type: bool
   sample: true

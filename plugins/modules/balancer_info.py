@@ -34,6 +34,8 @@ options:
     description:
       - Whether to return all virtual hosts with every directive in them as well, and where httpd listens. The playbook
         C(webtier.apache_balancer.adopt) makes the variables of a role out of that.
+      - What is secret by its name is masked, be it a parameter, a header, a variable or an option of a command, and so
+        are credentials in URLs. Look for other secrets before you show the result to others.
     type: bool
     default: false
 seealso:
@@ -49,7 +51,7 @@ EXAMPLES = r"""
 
 - name: Read files and running httpd
   webtier.apache_balancer.balancer_info:
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
   register: balancers
 
 - name: Stop where the running httpd is not what the files say
@@ -217,7 +219,7 @@ vhosts:
       type: str
       sample: shop.example.com
     file:
-      description: File where it begins.
+      description: File where it begins; where a macro makes it, the one that uses the macro.
       type: str
     line:
       description: Line where it begins.
@@ -248,7 +250,7 @@ vhosts:
       sample: [{"name": "ProxyPass", "text": "/ balancer://shop/", "file": "/etc/httpd/shop.conf", "line": 3}]
 server_directives:
   description:
-    - What stands outside of all virtual hosts in the files that have one, as in RV(vhosts[].directives).
+    - What stands outside of all virtual hosts, as in RV(vhosts[].directives).
   returned: when O(directives=true)
   type: list
   elements: dict
@@ -265,6 +267,32 @@ config_files:
   returned: when O(directives=true)
   type: list
   elements: str
+server_root:
+  description:
+    - C(ServerRoot), to which relative paths refer.
+  returned: when O(directives=true)
+  type: str
+  sample: /etc/apache2
+shared:
+  description:
+    - What is defined in one file and used in others, by C(directive) (C(Define) or C(Macro)) and C(name), with C(file)
+      and C(line) of the definition and the files it is C(used_in).
+  returned: when O(directives=true)
+  type: list
+  elements: dict
+  sample:
+    - directive: Define
+      name: NODE
+      file: /etc/httpd/conf.d/shop.conf
+      line: 1
+      used_in: [/etc/httpd/conf.d/blog.conf]
+inactive:
+  description:
+    - Each C(section), such as C(IfDefine), of whose content httpd has read nothing, with C(file) and C(line).
+  returned: when O(directives=true)
+  type: list
+  elements: dict
+  sample: [{"section": "<IfDefine SPARE>", "file": "/etc/httpd/shop.conf", "line": 9}]
 running:
   description:
     - Whether this httpd runs.

@@ -119,7 +119,7 @@ EXAMPLES = r"""
   webtier.apache_balancer.balancer_member:
     host: 10.0.0.11
     state: drained
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
     wait: true
     wait_idle: 60
     wait_timeout: 1800
@@ -129,21 +129,21 @@ EXAMPLES = r"""
   webtier.apache_balancer.balancer_member:
     host: 10.0.0.11
     state: enabled
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
 
 - name: Let it begin with a tenth of its requests
   webtier.apache_balancer.balancer_member:
     host: 10.0.0.11
     state: enabled
     loadfactor: 10%
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
 
 - name: Add a member to the file and to the running balancer
   webtier.apache_balancer.balancer_member:
     balancer: shop
     url: http://10.0.0.13:8080
     route: node3
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
 
 - name: Drain node2 in the running httpd only, from anywhere, until its next reload
   webtier.apache_balancer.balancer_member:
@@ -262,7 +262,8 @@ running:
   type: bool
 reload_required:
   description:
-    - Whether the running httpd has not loaded what the files say now, and was not given it otherwise.
+    - Whether the running httpd has not loaded what the files say now, and was not given it otherwise. False with
+      O(target=runtime), as no file is looked at then.
   returned: success
   type: bool
 reload_reasons:

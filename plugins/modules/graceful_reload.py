@@ -56,7 +56,7 @@ EXAMPLES = r"""
 
 - name: The same, and whoever was drained by hand in balancer-manager stays drained
   webtier.apache_balancer.graceful_reload:
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
 
 - name: Load a renewed certificate, which is in none of the configuration files
   webtier.apache_balancer.graceful_reload:

@@ -13,10 +13,12 @@ description:
   - Lets real client sessions ask a site again and again, each with cookies of its own as a browser keeps them, and
     looks whether each session is always answered by the same node.
   - Where sessions move, or can only stick by chance, it names the cause with what was seen and what to do.
-  - With O(manager_url) the routes that were seen are held against those of the running balancer.
-  - The clients share O(concurrency) kept connections and take turns on them, so that what has to stick is the session
-    and not a connection. Redirects are answers and are not followed. A request is sent again, once, where the server
-    had ended a kept connection between two requests.
+  - With O(manager_url) the routes that were seen are held against those of the running balancer. Where another balancer
+    looks at the same cookie, its path is asked for once as well, to see with which path the cookie is set there.
+  - The clients share O(concurrency) kept connections and take turns on them, each round in another order, so that what
+    has to stick is the session and not a connection.
+  - Redirects are answers and are not followed. A request is sent again, once, where the server had ended a kept
+    connection between two requests.
   - Needs neither httpd nor root, so that it runs on any host that reaches O(url), the controller included
     (C(delegate_to=localhost)).
 extends_documentation_fragment:
@@ -47,13 +49,16 @@ options:
     type: int
   interval:
     description:
-      - How long each client waits between two requests, in seconds.
+      - How long each client waits between two requests, in seconds, give or take a tenth.
     type: float
     default: 0
   served_by:
     description:
       - How answers tell which node gave them. Omitted, the route in the cookie (or in O(url_parameter)) stands for the
         node, which cannot tell two nodes of one route apart.
+      - That is enough for a cookie of httpd itself, which is set anew as soon as another node answers. The cookie of an
+        application may stay the same while its session moves; RV(remarks) then say that nothing else was seen, unless
+        O(manager_url) shows that the balancer looks at it and knows its routes.
     type: dict
     suboptions:
       header:
@@ -83,6 +88,8 @@ options:
   expected_routes:
     description:
       - Routes (or nodes) that have to be seen.
+      - A member that had many requests of running sessions gets no new ones for a while, since C(lbmethod) counts both.
+        With O(manager_url) that is a remark (AB417); without, it looks like a member that is out.
     type: list
     elements: str
     default: []
@@ -90,13 +97,14 @@ options:
     description:
       - How many times the smallest share of the new sessions the largest may be, V(1) or more. With O(manager_url) and
         O(expected_routes), a route without any session counts as well. Omitted, shares are not judged.
+      - As with O(expected_routes), O(manager_url) tells what C(lbmethod) makes up for from an imbalance.
     type: float
   session_file:
     description:
-      - File on the host that runs this, in which the sessions are kept for a later task. Where it exists, they are
-        resumed, the first O(clients) of them; further clients begin new ones.
-      - It is written with mode V(0600), since sessions are secrets. A symbolic link and a file of another user are
-        refused.
+      - Absolute path of a file on the host that runs this, in which the sessions are kept for a later task. Where it
+        exists, they are resumed, the first O(clients) of them; further clients begin new ones.
+      - It is written with mode V(0600), since sessions are secrets. A symbolic link, a file of another user, and
+        sessions with another host (that of O(url), or O(server_name)) are refused.
     type: path
   expect:
     description:
@@ -142,15 +150,29 @@ options:
     default: false
   balancer:
     description:
-      - Name of the balancer that serves O(url). Needed where O(manager_url) shows several.
+      - Name of the balancer that serves O(url). Needed where O(manager_url) shows several. One that served none of the
+        requests, while another one did, is an error.
     type: str
 notes:
-  - The causes are AB401 a cookie that is never set, AB402 a cookie without a route, AB403 an identifier that holds the
-    separator, AB404 a route that the balancer does not know, AB405 another cookie than C(stickysession), AB406 a path,
-    domain or end that keeps browsers from sending the cookie back, AB407 C(Secure) over http, AB408 a URL parameter
-    that hides the cookie, AB409 a route of several nodes, AB410 two balancers with one cookie, AB411 a member without a
-    route, AB412 a node that sets the route of another one, AB413 a node that was out, AB414 an imbalance above
-    O(max_imbalance), AB415 an expected route that was never seen. AB410 and AB413 need O(manager_url).
+  - The causes are AB401 a cookie that is never set,
+    AB402 a cookie without a route,
+    AB403 an identifier that holds the separator,
+    AB404 a route that the balancer does not know,
+    AB405 another cookie than C(stickysession),
+    AB406 a path, domain, end or C(SameSite) that keeps browsers from sending the cookie back,
+    AB407 C(Secure) over http,
+    AB408 a URL parameter that hides the cookie,
+    AB409 a route of several nodes,
+    AB410 two balancers with one cookie,
+    AB411 a member without a route,
+    AB412 a node that sets the route of another one,
+    AB413 a node that was out,
+    AB414 an imbalance above O(max_imbalance),
+    AB415 an expected route that was never seen.
+    The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
+    AB417 new sessions that were kept from a node by the requests it had before,
+    AB418 routes behind another character than O(separator).
+    AB413, and AB410 for balancers beside each other, need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.
 seealso:
@@ -173,7 +195,7 @@ EXAMPLES = r"""
     url: http://127.0.0.1/
     server_name: shop.example.com
     clients: 200
-    manager_url: http://127.0.0.2:8406/balancer-manager
+    manager_url: http://127.0.0.2:8008/balancer-manager
     balancer: shop
 
 - name: Begin sessions before a change
@@ -327,6 +349,26 @@ diagnosis:
         Let httpd set one, inside <Proxy "balancer://shop/">: Header add Set-Cookie
         "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax" env=BALANCER_ROUTE_CHANGED and ProxySet
         stickysession=ROUTEID
+remarks:
+  description: What keeps this check from saying more. They are shown as warnings, and the task does not fail for them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: What it is, see the notes.
+      type: str
+      sample: AB416
+    message:
+      description: A sentence with what was seen.
+      type: str
+      sample: >-
+        nodes were told apart by the cookie JSESSIONID alone, and no answer changed it: a session that moves and keeps
+        it is not seen, nor whether the balancer knows JSESSIONID and the routes node1, node2.
+    fix:
+      description: What to do.
+      type: str
+      sample: Let answers tell their node (served_by), or let the check ask balancer-manager (manager_url).
 requests_per_second:
   description: How many requests there were in a second.
   returned: success

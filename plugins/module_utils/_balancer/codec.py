@@ -12,7 +12,7 @@ runs its body first and the arguments on its own line last (mod_proxy.c ``proxys
 from __future__ import annotations
 
 import re
-from typing import Iterable
+from typing import Iterable, Sequence
 
 from .._httpd.tree import Node
 from .cookie import header
@@ -96,14 +96,16 @@ def _place(node: Node) -> Place:
     return Place(node.file, node.line)
 
 
-def _walk(vhost: Vhost, nodes: Iterable[Node]) -> None:
-    for node in nodes:
+def _walk(vhost: Vhost, nodes: Sequence[Node]) -> None:
+    stack = list(reversed(nodes))
+    while stack:
+        node = stack.pop()
         name = node.name.lower()
         if node.is_section:
             words = node.words
             named = balancer_name(words[0]) if words and name in _SECTIONS else None
             if named is None:
-                _walk(vhost, node.children)
+                stack += reversed(node.children)
             else:
                 _section(vhost.balancer(named), node, words)
         elif name == "proxyhcexpr":

@@ -40,14 +40,15 @@ class HealthCheck(NamedTuple):
 
     def of(self, url: str) -> dict[str, Value | None]:
         """Return the parameters of the member *url*. httpd puts a slash between the path of that and ``hcuri``, if
-        it has one (mod_proxy_hcheck.c ``create_hcheck_req``)."""
-        uri = str(self.parameters["hcuri"] or "")
+        it has one; a member with neither it asks for nothing, which no backend understands (mod_proxy_hcheck.c
+        ``create_hcheck_req``)."""
+        uri = self.parameters["hcuri"]
         path = re.match(r"[^:]+://[^/]*/", identity(url))
-        return (
-            {**self.parameters, "hcuri": uri[1:]}
-            if path and len(uri) > 1
-            else dict(self.parameters)
-        )
+        if uri is None:
+            uri = "/" if self.parameters["hcmethod"] in _HTTP and not path else None
+        elif path and len(str(uri)) > 1:
+            uri = str(uri)[1:]
+        return {**self.parameters, "hcuri": uri}
 
 
 def expression_name(balancer: str) -> str:

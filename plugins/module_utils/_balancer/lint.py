@@ -16,6 +16,7 @@ import re
 from typing import Any, Container, Iterable, Iterator, NamedTuple
 
 from .._httpd.dump import View
+from .._httpd.secrets import masked
 from .._httpd.tree import Node
 from .model import (
     Balancer,
@@ -27,7 +28,7 @@ from .model import (
     Vhost,
     identity,
 )
-from .parameters import BALANCER, MEMBER, Parameter, masked
+from .parameters import BALANCER, MEMBER, Parameter
 
 # The module that serves members of a scheme.
 SCHEME_MODULES: dict[str, str] = {
@@ -305,10 +306,11 @@ def _member(balancer: Balancer, member: Member) -> Iterator[Problem]:
             "Let the backend trust the proxy by address or client certificate.",
             balancer,
         )
-    if host and host.group(2) and host.group(2).isdigit() and int(host.group(2)) > 65535:
+    port = (host.group(2) or "") if host else ""
+    if re.fullmatch("[0-9]+", port) and (len(port) > 5 or int(port) > 65535):
         yield Problem(
             "AB204",
-            f"member {member.url}: port {host.group(2)} is no port; every request answers 400.",
+            f"member {member.url}: port {port} is no port; every request answers 400.",
             member.place,
             "Use a port from 1 to 65535.",
             balancer,

@@ -33,7 +33,7 @@ _DEFAULT_PORTS = {
 }
 
 _URL = re.compile(
-    r"(?s)([A-Za-z][A-Za-z0-9+.-]*)://((?:[^/@?#]*@)?)(\[[^\]/]*\]|[^/:?#]*)(?::(\d*))?((?:[/?#].*)?)"
+    r"(?s)([A-Za-z][A-Za-z0-9+.-]*)://((?:[^/@?#]*@)?)(\[[^\]/]*\]|[^/:?#]*)(?::([0-9]*))?((?:[/?#].*)?)"
 )
 
 
@@ -64,13 +64,17 @@ def canonical_url(url: str) -> str:
     """
     socket, stroke, rest = url.partition("|")
     if socket.lower().startswith("unix:") and stroke:
-        return "unix:" + socket[5:] + "|" + canonical_url(rest)
+        return "unix:" + socket[5:] + "|" + _canonical(rest)
+    return _canonical(url)
+
+
+def _canonical(url: str) -> str:
     found = _URL.fullmatch(url)
     if not found or not found.group(3):
         raise ValueError(f"{url!r} is no member URL; write scheme://host[:port]")
     scheme, user, host, port, tail = found.groups()
     scheme = scheme.lower()
-    number = str(int(port)) if port else ""
+    number = (port.lstrip("0") or "0") if port else ""
     shown_port = ":" + number if number and number != _DEFAULT_PORTS.get(scheme) else ""
     return f"{scheme}://{user}{host.lower()}{shown_port}{tail}"
 

@@ -21,6 +21,8 @@ from __future__ import annotations
 import re
 from typing import Any, FrozenSet, Mapping, NamedTuple, Sequence, Tuple, Union
 
+from .._httpd.secrets import HIDDEN, is_secret, masked
+
 Value = Union[bool, int, float, str, FrozenSet[str], Tuple[int, ...]]
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -48,10 +50,18 @@ class Kind:
         return str(value)
 
 
+# What an int of C holds.
+_LARGEST = 2**31 - 1
+
+
 def _atoi(text: str) -> int:
-    """Return what C's ``atoi`` reads: leading digits, 0 for anything else."""
-    found = re.match(r"\s*([+-]?\d+)", text)
-    return int(found.group(1)) if found else 0
+    """Return what C's ``atoi`` reads: leading digits, 0 for anything else; of a number that is too large for a long
+    the largest one, of that what fits into an int (glibc)."""
+    found = re.match(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]{0,20})", text)
+    sign, digits = found.groups() if found else ("", "")
+    number = int(digits or "0")
+    number = max(-number, -(2**63)) if sign == "-" else min(number, 2**63 - 1)
+    return (number - _LARGEST - 1) % 2**32 - _LARGEST - 1
 
 
 class Integer(Kind):
@@ -71,7 +81,8 @@ class Integer(Kind):
         return self._ranged(_atoi(text))
 
     def misread(self, text: str) -> str | None:
-        if re.fullmatch(r"[+-]?\d+", text):
+        plain = re.fullmatch(r"([+-]?)0*([0-9]{1,10})", text)
+        if plain and int("".join(plain.groups())) == _atoi(text):
             return None
         unit = " " + self.unit if self.unit else ""
         return f"httpd reads it as {_atoi(text)}{unit}"
@@ -82,6 +93,8 @@ class Integer(Kind):
     def _ranged(self, number: int) -> int:
         if number in self.also:
             return number
+        if number > _LARGEST:
+            raise ValueError(f"httpd reads no number above {_LARGEST}")
         if number < self.low or (self.high is not None and number > self.high):
             raise ValueError(f"it must be {self.range}")
         return number
@@ -104,12 +117,15 @@ class Factor(Kind):
     argument = {"type": "float"}
 
     def read(self, text: str) -> Value:
-        found = re.match(r"\s*[+-]?(\d+\.?\d*|\.\d+)", text)
+        found = re.match(
+            r"[ \t\n\v\f\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE
+        )
+        number = min(float(found.group(0)) if found else 0.0, 1000.0)
         # The small addition keeps 1.15 from becoming 1.14 through its binary form.
-        return self._ranged(int(float(found.group(0) if found else 0) * 100 + 1e-6))
+        return self._ranged(int(number * 100 + 1e-6))
 
     def misread(self, text: str) -> str | None:
-        if re.fullmatch(r"\d+(\.\d{0,2}0*)?", text):
+        if re.fullmatch(r"[0-9]+(\.[0-9]{0,2}0*)?", text):
             return None
         try:
             return f"httpd reads it as {self.write(self.read(text))}"
@@ -146,7 +162,7 @@ class Duration(Kind):
         self.unit, self.low = unit, low
 
     def read(self, text: str) -> Value:
-        found = re.fullmatch(r"(\d+)(ms|s|mi|h)?", text.lower())
+        found = re.fullmatch(r"([0-9]+)(ms|s|mi|h)?", text.lower())
         if not found:
             raise ValueError("it must be a whole number with an optional unit ms, s, mi or h")
         value = int(found.group(1)) * self._MILLISECONDS[found.group(2) or self.unit]
@@ -359,15 +375,15 @@ class Parameter(NamedTuple):
         """Return *value* as it appears in results: JSON types, secrets masked."""
         if value is None:
             return None
-        if self.secret:
-            return "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+        if self.secret and is_secret(self.name, str(value)):
+            return HIDDEN
         if isinstance(value, frozenset):
             return [word for word in Status.words if word in value]
         if isinstance(value, tuple):
             return list(value)
         if isinstance(self.kind, Duration) and isinstance(value, int):
             return self.kind.write(value)
-        return value
+        return masked(value) if isinstance(value, str) else value
 
 
 _ROUTE = Text(
@@ -498,27 +514,3 @@ def flags(values: Mapping[str, Any]) -> frozenset[str]:
 
 # Parameters of which the one written last decides, because they are one setting with two names.
 INVERSE = {"enablereuse": "disablereuse", "disablereuse": "enablereuse"}
-
-_SECRETS: list[str] = [row.name for row in (*MEMBER.values(), *BALANCER.values()) if row.secret]
-
-
-# Inside a quoted word a secret may hold white space.
-_SECRET = re.compile(
-    r"(?i)((?<![\w-])(?:" + "|".join(_SECRETS) + r")=)(?!None\b)"
-    r"(?:(?<=\"secret=)[^\"\n]+|(?<=\"nonce=)[^\"\n]+|(?<='secret=)[^'\n]+|(?<='nonce=)[^'\n]+|[^\s>]+)"
-)
-
-
-def masked(text: str) -> str:
-    """Return *text* (a line or a whole file) with secret values and credentials in URLs replaced by
-    ``********``, for results, diffs and messages."""
-    hidden = _SECRET.sub(r"\1********", text)
-    return re.sub(r"(://)[^/\s]+@", r"\1********@", hidden)
-
-
-def secrets(text: str) -> set[str]:
-    """Return the secret values and URL credentials in *text*, as they stand there."""
-    found = {match.group(0).partition("=")[2] for match in _SECRET.finditer(text)}
-    for match in re.finditer(r"://([^/\s]+)@", text):
-        found |= {match.group(1), match.group(1).partition(":")[2]}
-    return {secret for secret in found if secret}

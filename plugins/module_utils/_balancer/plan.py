@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Mapping, NamedTuple
 
+from .._httpd.secrets import masked
 from . import cookie, health, parameters
 from .cookie import Cookie
 from .health import HealthCheck, expression_name
@@ -51,7 +52,7 @@ class Change(NamedTuple):
         """Return it as it appears in the result of a module: JSON types, secrets masked."""
         return {
             "layer": self.layer,
-            "member": None if self.member is None else parameters.masked(self.member),
+            "member": None if self.member is None else masked(self.member),
             "parameter": self.parameter,
             "before": self._shown(self.before),
             "after": self._shown(self.after),
@@ -320,7 +321,7 @@ def checked_name(name: str) -> str:
 
 def checked_url(written: str) -> str:
     """Return a member URL as httpd names the member; raise :class:`DeclarationError`."""
-    shown = parameters.masked(written)
+    shown = masked(written)
     if CONTROL.search(written):
         raise DeclarationError(f"member {shown!r}: the URL contains a control character")
     for mark, reason in (
@@ -338,7 +339,7 @@ def checked_url(written: str) -> str:
     try:
         url = canonical_url(written)
     except ValueError as problem:
-        raise DeclarationError(f"member: {parameters.masked(str(problem))}") from None
+        raise DeclarationError(f"member: {masked(str(problem))}") from None
     if url.startswith("balancer://"):
         raise DeclarationError(f"member {shown!r}: a member is a server, not another balancer")
     size = len(url.encode("utf-8", "surrogateescape"))

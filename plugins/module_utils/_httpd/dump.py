@@ -146,11 +146,12 @@ def _message(block: str) -> Message:
     file: str | None = None
     line: int | None = None
     # An error in an included file names the places of all Includes above it first.
+    end = 0
     match = _SYNTAX_ERROR.match(text)
     while match:
-        line, file = int(match[1]), match[2]
-        text = text[match.end() :]
-        match = _SYNTAX_ERROR.match(text)
+        line, file, end = int(match[1]), match[2], match.end()
+        match = _SYNTAX_ERROR.match(text, end)
+    text = text[end:]
     if file is None:
         for pattern in _PLACES:
             place = pattern.search(text)

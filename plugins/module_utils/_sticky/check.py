@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 from urllib.parse import urlsplit
 
 from . import session_file
-from .cookies import Origin
+from .cookies import Origin, default_path
 from .diagnosis import Balancing, Case, Finding, balancing, diagnose
 from .driver import Client, Driver, StickyError, Target
 from .visits import MOVED, Evidence, Session, Violation
@@ -51,7 +51,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     """
     plan = make_plan(params)
     path = params["session_file"]
-    kept = session_file.read(path, plan.told_by) if path else []
+    kept = session_file.read(path, plan.case.origin.host, plan.told_by) if path else []
     if params["expect"] == MOVED and not kept:
         raise StickyError(
             "expect: moved needs a session_file with the sessions of an earlier check"
@@ -72,6 +72,10 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     if access:
         after = _shown(access, name)
         live = balancing(_chosen(after, name), after, before)
+        answered = sum(not visit.reason for each in clients for visit in each.session.visits)
+        check_serves(name, _elected(before, after), answered)
+        others = [other._replace(cookies=_paths(plan, other.path, live)) for other in live.others]
+        live = live._replace(others=tuple(others))
     evidence = Evidence(
         [client.session for client in clients],
         plan.case.parameter or plan.case.cookie or (live.cookie if live else ""),
@@ -86,7 +90,8 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
             session_file.Kept(evidence.last_node(client.session), client.jar, client.value)
             for client in clients
         ]
-        session_file.write(path, plan.told_by, [*sessions, *kept[plan.clients :]])
+        sessions += kept[plan.clients :]
+        session_file.write(path, plan.case.origin.host, plan.told_by, sessions)
     return _result(params, plan, evidence, live, seconds)
 
 
@@ -99,11 +104,14 @@ def _result(
 ) -> dict[str, Any]:
     """Return the result: what was seen, and what it means."""
     answered = evidence.requests > evidence.failed
-    findings = diagnose(evidence, plan.case, live) if answered else []
+    told = diagnose(evidence, plan.case, live) if answered else []
+    findings = [finding for finding in told if not finding.remark]
     result = {
         "changed": False,
         **evidence.result(),
         "diagnosis": [finding.result() for finding in findings],
+        "remarks": [finding.result() for finding in told if finding.remark],
+        "warnings": [str(finding) for finding in told if finding.remark],
         "requests_per_second": round(evidence.requests / max(seconds, 0.001), 1),
         "seconds": round(seconds, 3),
     }
@@ -125,7 +133,7 @@ def _result(
 
 
 def _message(findings: list[Finding], violations: list[Violation], asked: bool) -> str:
-    lines = [f"{each.code}: {each.message} {each.fix}" for each in findings]
+    lines = list(map(str, findings))
     if violations:
         stayed = sum(not each.moved for each in violations)
         told = [f"{stayed} sessions did not move"] if stayed else []
@@ -175,6 +183,44 @@ def _chosen(balancers: Balancers, name: str) -> str:
             f"balancer-manager shows {', '.join(balancers)}; say with the option balancer which one serves url"
         )
     return next(iter(balancers))
+
+
+def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
+    """Return the paths with which the cookie of *live* is set where *path* is asked for, once and without a session."""
+    if not re.fullmatch(r"/[!-~]*", path) or plan.target.parameter:
+        return frozenset()
+    origin = plan.case.origin._replace(path=path)
+    session = Session(1)
+    Driver(plan.target._replace(origin=origin, target=path), [Client(session)], 1, 1).run()
+    return frozenset(
+        issue.cookie.path or default_path(path)
+        for visit in session.visits
+        for issue in visit.issues
+        if issue.cookie.name == live.cookie
+    )
+
+
+def _elected(before: Balancers, after: Balancers) -> dict[str, int]:
+    """Return how many times each balancer chose a member meanwhile; less than nothing after a reload."""
+    found = {}
+    for name in before.keys() & after.keys():
+        old, new = (
+            sum(member.counters.get("elected", 0) for member in page[name].members.values())
+            for page in (before, after)
+        )
+        found[name] = new - old
+    return found
+
+
+def check_serves(name: str, elected: Mapping[str, int], answered: int) -> None:
+    """Raise :class:`StickyError` where not the balancer *name*, but one of the others gave the *answered* requests to
+    its members."""
+    others = [other for other, count in elected.items() if count >= answered]
+    if answered and elected.get(name) == 0 and len(others) == 1:
+        raise StickyError(
+            f"balancer: balancer://{name} chose no member while {answered} requests were answered,"
+            f" balancer://{others[0]} did {elected[others[0]]} times; write balancer: {others[0]}"
+        )
 
 
 def make_plan(params: Mapping[str, Any]) -> Plan:

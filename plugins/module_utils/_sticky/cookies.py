@@ -18,7 +18,9 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _NEVER = float("inf")
 
 #: Why a cookie is not sent back to where it came from.
-PATH, DOMAIN, SECURE, PREFIX, ENDED = "path", "domain", "secure", "prefix", "ended"
+PATH, DOMAIN, SECURE, PREFIX, SAMESITE = "path", "domain", "secure", "prefix", "samesite"
+#: It had ended when it came, or it ended later.
+ENDED, OVER = "ended", "over"
 
 
 class Origin(NamedTuple):
@@ -140,7 +142,8 @@ class Jar:
         """Keep *cookie*, which came from *origin*. Return ``""`` if it is sent back there, else why not.
 
         RFC 6265 5.3: an older one of that name, domain and path is replaced and keeps its age; one that has ended
-        removes it. A domain without a dot inside is taken for a public suffix, which no list is needed to know.
+        removes it. A domain without a dot inside is taken for a public suffix, which no list is needed to know. What
+        RFC 6265bis 5.7 adds: ``SameSite=None`` without ``Secure`` is dropped.
         """
         domain, host_only = cookie.domain or origin.host, cookie.domain is None
         if not host_only and (not domain_match(origin.host, domain) or _is_suffix(domain)):
@@ -150,6 +153,8 @@ class Jar:
         path = cookie.path or default_path(origin.path)
         if not _prefix_allows(cookie, origin):
             return PREFIX
+        if cookie.samesite == "None" and not cookie.secure:
+            return SAMESITE
         expires = _NEVER if cookie.expires is None else cookie.expires
         if cookie.max_age is not None:
             expires = now + cookie.max_age if cookie.max_age > 0 else 0.0

@@ -5,7 +5,7 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB415``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB418``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
@@ -14,7 +14,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Sequence
 
-from .cookies import DOMAIN, ENDED, PATH, PREFIX, SECURE, Origin, route_in, url_value
+from .cookies import (
+    DOMAIN,
+    ENDED,
+    OVER,
+    PATH,
+    PREFIX,
+    SAMESITE,
+    SECURE,
+    Origin,
+    SetCookie,
+    path_match,
+    route_in,
+    url_value,
+)
 from .visits import Counts, Evidence
 
 if TYPE_CHECKING:
@@ -22,36 +35,57 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """One cause: *message* is a sentence with what was seen, *fix* what to do."""
+    """One cause: *message* is a sentence with what was seen, *fix* what to do. A *remark* is no fault of the site, but
+    a person should know it."""
 
     code: str
     message: str
     fix: str
+    remark: bool = False
 
     def result(self) -> dict[str, Any]:
         """Return it as it appears in the result of the module."""
-        return self._asdict()
+        return {"code": self.code, "message": self.message, "fix": self.fix}
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message} {self.fix}"
 
 
 class Member(NamedTuple):
-    """One member as balancer-manager shows it; *usable* and *accepts_new* as httpd means it."""
+    """One member as balancer-manager shows it; *usable* and *accepts_new* as httpd means it. *elected*: how often it
+    was chosen since httpd was loaded. *load*: what its ``lbmethod`` owed it before the sessions, in hundredths of
+    requests, and less than nothing where it had more than its share; *factor* is its share."""
 
     url: str
     route: str
     usable: bool
     accepts_new: bool
+    elected: int = 0
+    load: int = 0
+    factor: float = 1.0
+
+
+class Other(NamedTuple):
+    """A balancer beside it that looks at the same cookie: the *routes* of its members, the *path* of its URL (``""``:
+    unknown), and the paths with which that cookie is set there, as far as they are known (*cookies*)."""
+
+    name: str
+    routes: frozenset[str]
+    path: str = ""
+    cookies: frozenset[str] = frozenset()
 
 
 class Balancing(NamedTuple):
     """One balancer as balancer-manager shows it: *sticky* is its ``stickysession``, *members* as they are now, *out*
-    the URLs of those that could not be used before or after, *others* the routes of the balancers beside it that
-    look at the same cookie, by name."""
+    the URLs of those that could not be used before or after, *others* the balancers beside it that look at the
+    same cookie for other routes, *method* its ``lbmethod``."""
 
     name: str
     sticky: str
     members: tuple[Member, ...]
     out: frozenset[str] = frozenset()
-    others: tuple[tuple[str, frozenset[str]], ...] = ()
+    others: tuple[Other, ...] = ()
+    method: str = "byrequests"
 
     @property
     def cookie(self) -> str:
@@ -67,6 +101,15 @@ class Balancing(NamedTuple):
     def routes(self) -> frozenset[str]:
         """The routes of the members."""
         return frozenset(member.route for member in self.members if member.route)
+
+    @property
+    def serving(self) -> frozenset[str]:
+        """The routes of members that were in all the time, take new sessions, and had requests."""
+        return frozenset(
+            member.route
+            for member in self.members
+            if member.accepts_new and member.elected and not self.is_out(member.route)
+        )
 
     def is_out(self, route: str) -> bool:
         """Whether no member of *route* could be used all the time."""
@@ -89,21 +132,41 @@ def balancing(
         if not member.usable
     }
     others = [
-        (other.name, frozenset(member.route for member in _members(other) if member.route))
-        for other in after.values()
-        if own and other is not balancer and _sticky(other).partition("|")[0] == own
+        Other(each.name, _routes_of(each), each.path)
+        for each in after.values()
+        # With the same routes, as two schemes of one application have, either finds the node.
+        if own
+        and _sticky(each).partition("|")[0] == own
+        and _routes_of(each) != _routes_of(balancer)
     ]
-    return Balancing(name, sticky, tuple(_members(balancer)), frozenset(out), tuple(others))
+    loads = {
+        member.url: member.counters.get("lbstatus", 0)
+        for member in (before[name].members.values() if name in before else ())
+    }
+    members = [each._replace(load=loads.get(each.url, 0)) for each in _members(balancer)]
+    method = str(balancer.values.get("lbmethod") or "byrequests")
+    return Balancing(name, sticky, tuple(members), frozenset(out), tuple(others), method)
 
 
 def _sticky(balancer: LiveBalancer) -> str:
     return str(balancer.values.get("stickysession") or "")
 
 
+def _routes_of(balancer: LiveBalancer) -> frozenset[str]:
+    return frozenset(member.route for member in _members(balancer) if member.route)
+
+
 def _members(balancer: LiveBalancer) -> Iterator[Member]:
     for member in balancer.members.values():
         route = str(member.values.get("route") or "")
-        yield Member(member.url, route, member.usable, member.accepts_new)
+        yield Member(
+            member.url,
+            route,
+            member.usable,
+            member.accepts_new,
+            member.counters.get("elected", 0),
+            factor=float(str(member.values.get("loadfactor") or 1)),
+        )
 
 
 class Case(NamedTuple):
@@ -147,20 +210,25 @@ class _Doctor:
         )
 
     def findings(self) -> Iterator[Finding]:
-        names = list(self._names())
-        yield from names
-        lost = list(self._lost())
-        yield from lost
-        if not names and not lost:
-            carried = list(self._carried())
-            yield from carried
-            if not any(found.code in ("AB401", "AB408") for found in carried):
-                yield from self._led()
+        if self._seen.double:
+            yield self._chained()
+        else:
+            yield from self._cookie()
+            yield from self._shared()
         yield from self._members()
-        yield from self._shared()
         yield from self._out()
         yield from self._shares()
         yield from self._expected()
+        yield from self._alone()
+
+    def _cookie(self) -> Iterator[Finding]:
+        """What is wrong with the cookie; else with what it carries; else with where that led."""
+        found = [*self._names(), *self._lost()]
+        if not found:
+            found = list(self._carried())
+            if not any(each.code == "AB408" for each in found):
+                found += self._led()
+        yield from found
 
     def _never(self) -> bool:
         """Whether the cookie in question was never there."""
@@ -195,22 +263,44 @@ class _Doctor:
             and given
             and given != (balancer.parameter if case.parameter else balancer.cookie)
         ):
-            yield Finding(
-                "AB405",
-                f"httpd looks at {balancer.sticky} (stickysession of balancer://{balancer.name}), the sessions are in"
-                f" {given}. It tells upper from lower case.",
-                "ProxySet stickysession="
-                + (f"{balancer.cookie}|{given}" if case.parameter else given),
-            )
+            yield self._other_name(given, balancer)
         elif self._never() and carriers and not seen.url:
-            who = f"balancer://{balancer.name}" if balancer else "the check"
             yield Finding(
                 "AB405",
-                f"{who} looks at the cookie {self._name}, which was never set in {self._sessions()}; {carrying}.",
+                f"{self._who} looks at the cookie {self._name}, which was never set in {self._sessions()}; {carrying}.",
                 f"ProxySet stickysession={carriers[0]}",
             )
         elif self._never():
             yield self._never_set()
+        elif seen.violations:
+            for old, count in seen.renamed().items():
+                yield self._renamed(old, count)
+
+    def _other_name(self, given: str, balancer: Balancing) -> Finding:
+        looks = f"httpd looks at {balancer.sticky} (stickysession of balancer://{balancer.name}),"
+        option = "url_parameter" if self._case.parameter else "cookie"
+        name = balancer.parameter if self._case.parameter else balancer.cookie
+        if self._never():
+            return Finding(
+                "AB405",
+                f"{looks} the check at {given} ({option}), which was never there in {self._sessions()}.",
+                f"In the task, write {option}: {name}",
+            )
+        return Finding(
+            "AB405",
+            f"{looks} the sessions are in {given}. It tells upper from lower case.",
+            "ProxySet stickysession="
+            + (f"{balancer.cookie}|{given}" if self._case.parameter else given),
+        )
+
+    def _renamed(self, old: str, count: int) -> Finding:
+        return Finding(
+            "AB405",
+            f"{count} sessions were resumed with the cookie {old}, which is set no more: now it is {self._name}, and"
+            " httpd does not look at the old one.",
+            "They have a new node now, and stay there. A change of the name moves every running session once: make it"
+            " when there are few, and resume none from before (session_file).",
+        )
 
     def _never_set(self) -> Finding:
         case, seen = self._case, self._seen
@@ -222,16 +312,39 @@ class _Doctor:
                 + route_cookie(self._shown),
             )
         others = sorted(name for name in seen.carried if name != self._name)
-        if self._name or not others:
-            what = f"the cookie {self._name}" if self._name else "a cookie"
-            return Finding(
-                "AB401",
-                f"{what} was never set in {self._sessions()}.",
-                f"Let httpd set one, {route_cookie(self._shown)}",
-            )
-        return self._no_route(_list(others))
+        what = f"the cookie {self._name}" if self._name else "a cookie"
+        if others:
+            looked = f"{self._who} looks at {what}, which was never set; " if self._name else ""
+            return self._no_route(looked + _list(others))
+        return Finding(
+            "AB401",
+            f"{what} was never set in {self._sessions()}.",
+            f"Let httpd set one, {route_cookie(self._shown)}",
+        )
+
+    @property
+    def _who(self) -> str:
+        return f"balancer://{self._balancer.name}" if self._balancer else "the check"
 
     def _no_route(self, names: str, nodes: str = "") -> Finding:
+        seen = self._seen
+        elsewhere = seen.elsewhere()
+        if elsewhere:
+            name, separator, routes = elsewhere
+            behind = f"behind {separator!r} are the routes {_list(routes)}"
+            if seen.named and seen.nodes and not seen.violations:
+                return Finding(
+                    "AB418",
+                    f"the check looked at {name} for routes behind {self._separator}, but {behind}.",
+                    f"In the task, write separator: {separator!r}",
+                    remark=True,
+                )
+            return Finding(
+                "AB402",
+                f"{names} was set{nodes} without a route behind {self._separator}, but {behind}.",
+                f"Where that is stickysessionsep of the balancer, write separator: {separator!r} in the task; else:"
+                f" ProxySet stickysessionsep={separator}",
+            )
         return Finding(
             "AB402",
             f"{names} was set{nodes} without a route behind {self._separator}: httpd spreads such requests over all"
@@ -248,8 +361,11 @@ class _Doctor:
         """AB406, AB407."""
         seen, origin = self._seen, self._case.origin
         for why, count in sorted(seen.lost.items()):
-            cookie = seen.example[why]
+            cookie = seen.example.get(why) or SetCookie(self._name, "")
             if why == ENDED and seen.held:
+                continue
+            if why == OVER:
+                yield self._over(cookie, count)
                 continue
             was = f"{cookie.name} was set {count} times"
             if why == SECURE:
@@ -264,6 +380,7 @@ class _Doctor:
                 DOMAIN: f"with Domain={cookie.domain}, but the host is {origin.host}",
                 PREFIX: "without what the beginning of its name promises (Secure over https, __Host- also Path=/ and no"
                 " Domain)",
+                SAMESITE: "with SameSite=None and without Secure",
                 ENDED: "with an end that has passed (Max-Age or Expires)",
             }[why]
             yield Finding(
@@ -275,9 +392,22 @@ class _Doctor:
                     DOMAIN: "Let it be set without Domain; or let the proxy change it: ProxyPassReverseCookieDomain"
                     f" {cookie.domain} {origin.host}",
                     PREFIX: f"Set it as its name says, or rename it to {cookie.name.split('-')[-1]}.",
+                    SAMESITE: "Let it be set with SameSite=Lax; or, where other sites embed this one, with Secure over"
+                    " https.",
                     ENDED: "Let it be set without Max-Age and Expires.",
                 }[why],
             )
+
+    @staticmethod
+    def _over(cookie: SetCookie, count: int) -> Finding:
+        end = "Expires" if cookie.max_age is None else f"Max-Age={cookie.max_age}"
+        return Finding(
+            "AB406",
+            f"{cookie.name} ended in mid-session, {count} times ({end}): browsers send it no more, and httpd chooses a"
+            " node anew.",
+            "Let it be set without Max-Age and Expires, or with an end that no session reaches. Use does not make"
+            " httpd's own cookie last: it is set anew only where the node changes.",
+        )
 
     def _carried(self) -> Iterator[Finding]:
         """AB402, AB403, AB408, AB411."""
@@ -344,16 +474,15 @@ class _Doctor:
                 f" the routes {_list(seen.routes(with_route[0]))}.",
                 f"Let the application append its route there as well, or: ProxySet stickysession={with_route[0]}|NONE",
             )
-        if balancer:
-            names = [balancer.parameter]
-        elif seen.violations:
-            names = list(dict.fromkeys([self._name, self._name.lower()]))
-        else:
-            names = []
+        names = [balancer.parameter] if balancer else [self._name, self._name.lower()]
         for name in names:
             value = url_value(case.target, name)
-            if value is not None:
-                route = route_in(value, seen.separator)
+            if value is None:
+                continue
+            route = route_in(value, seen.separator)
+            # Where nobody tells the nodes, sessions are not seen to move.
+            moves = balancer is not None and not seen.named and route not in balancer.routes
+            if seen.violations or moves:
                 return Finding(
                     "AB408",
                     f"the URL holds {name}= "
@@ -370,6 +499,30 @@ class _Doctor:
 
     def _led(self) -> Iterator[Finding]:
         """AB404, AB409, AB412: where the routes led."""
+        found = list(self._routes_led())
+        unknown = {finding.code for finding in found} == {"AB404"}
+        quoted = any(route.endswith('"') for route in self._routes)
+        if unknown and not (quoted or self._balancer) and len(found) == len(self._routes):
+            yield self._looks_elsewhere()
+        else:
+            yield from found
+
+    def _looks_elsewhere(self) -> Finding:
+        """AB404, where no route led anywhere, and nobody knows what the balancer looks at."""
+        led = "; ".join(
+            f"what carries the route {route} was answered by {_counts(self._seen.landed[route])}"
+            for route in self._routes[:3]
+        )
+        return Finding(
+            "AB404",
+            f"{self._what} carries the routes {_list(self._routes)}, and none of them is followed: {led}. The balancer"
+            " looks at another cookie or behind another separator, or knows none of these routes.",
+            f"ProxySet stickysession={self._name}, in this spelling; where that is so already, give each member the"
+            " route that its node sets (Tomcat: jvmRoute): BalancerMember URL route="
+            f"{self._routes[0]}. With manager_url the check tells which it is.",
+        )
+
+    def _routes_led(self) -> Iterator[Finding]:
         seen, balancer = self._seen, self._balancer
         lasts = seen.last_parts()
         for route, landed in sorted(seen.landed.items()):
@@ -377,25 +530,29 @@ class _Doctor:
             if not self._is_any(route) or (lasts and not known and seen.separator in route):
                 continue
             if balancer and not known and balancer.sticky:
-                yield self._unknown(route, landed)
+                # That of a balancer beside it is a matter of the cookie they share.
+                if not any(route in other.routes for other in balancer.others):
+                    yield self._unknown(route, landed)
                 continue
             issued = [node for node in seen.issued.get(route, {}) if node]
             if route not in seen.astray or not issued or (balancer and balancer.is_out(route)):
                 continue
-            alive = [node for node in issued if seen.seen.get(node, -1) >= seen.astray[route]]
+            several = len(issued) > 1
+            alive = any(seen.seen.get(node, -1) >= seen.astray[route] for node in issued)
             strangers = [node for node in landed if node not in issued]
-            if len(issued) > 1 and not strangers:
+            if not several and not alive:
+                # It ended, and its sessions had to go elsewhere.
+                continue
+            if several and not strangers:
                 if len(landed) == 1 and not known or self._is_double(route):
                     yield self._double(route, issued, landed)
                 elif not known:
                     yield self._unknown(route, landed)
                 else:
                     yield self._other(route, issued, landed)
-            elif not alive:
-                continue
             elif len(landed) > 1 and not known:
                 yield self._unknown(route, landed)
-            elif known or not self._stays(strangers):
+            elif known or several or not self._stays(strangers):
                 yield self._other(route, issued, landed)
 
     def _is_double(self, route: str) -> bool:
@@ -479,22 +636,47 @@ class _Doctor:
 
     def _shared(self) -> Iterator[Finding]:
         """AB410."""
-        balancer = self._balancer
-        if balancer is None or self._seen.url:
+        balancer, seen = self._balancer, self._seen
+        if balancer is None or seen.url:
             return
-        paths = self._seen.paths(self._case.origin)
-        if paths and "/" not in paths:
-            return
-        for other, routes in balancer.others:
-            # With the same routes, as two schemes of one application have, either finds the node.
-            if routes != balancer.routes:
+        origin = self._case.origin
+        paths = seen.paths(origin)
+        for other in balancer.others:
+            taken = any(route in other.routes - balancer.routes for route in seen.landed)
+            # Most cookies have the path /, so that nothing has to be known of the other one.
+            unknown = not (paths and other.cookies)
+            meet = sorted(
+                path
+                for path in paths
+                for there in other.cookies
+                if _meet(origin.path, path, other.path, there)
+            )
+            if taken or meet or paths <= {"/"}:
+                where, doubt = (f" on the path {_list(meet)}" if meet else ""), False
+            else:
+                where, doubt = ", if it is set with the same path there", True
+            if taken or meet or unknown:
                 yield Finding(
                     "AB410",
-                    f"balancer://{balancer.name} (routes {_list(balancer.routes)}) and balancer://{other} (routes"
-                    f" {_list(routes)}) share the cookie {balancer.cookie}: each overwrites the route of the other.",
+                    f"balancer://{balancer.name} (routes {_list(balancer.routes)}) and balancer://{other.name} (routes"
+                    f" {_list(other.routes)}) share the cookie {balancer.cookie}{where}: each overwrites the route of"
+                    " the other.",
                     f"Let each have a cookie of its own, such as ProxySet stickysession={balancer.cookie}_"
-                    f"{other.upper().replace('-', '_')} in balancer://{other}; or a Path of its own.",
+                    f"{other.name.upper().replace('-', '_')} in balancer://{other.name}; or a Path of its own.",
+                    remark=doubt,
                 )
+
+    def _chained(self) -> Finding:
+        """AB410, by one answer."""
+        double = self._seen.double
+        routes = [" and ".join(pair) for pair in double]
+        return Finding(
+            "AB410",
+            f"{sum(double.values())} answers set {self._name} twice, with different routes ({_list(routes)}): two"
+            " balancers, one behind the other, have this cookie, and each overwrites the route of the other.",
+            "Let each have a cookie of its own, as with sticky_cookie: {} of the module balancer, which names it after"
+            f" its balancer; by hand: another word than {self._name} in Set-Cookie and stickysession of one of them.",
+        )
 
     def _out(self) -> Iterator[Finding]:
         """AB413."""
@@ -516,7 +698,7 @@ class _Doctor:
             )
 
     def _shares(self) -> Iterator[Finding]:
-        """AB414."""
+        """AB414, AB417."""
         seen, limit = self._seen, self._case.max_imbalance
         shares = dict(seen.new_routes or seen.new)
         if limit is None or not shares:
@@ -527,27 +709,83 @@ class _Doctor:
             for route in [*awaited, *self._case.expected]:
                 shares.setdefault(route, 0)
         least, most = min(shares.values()), max(shares.values())
-        if most > limit * least:
+        if most > limit * least and self._owed(shares) * 2 >= most - least:
+            yield self._made_up_for(f"new sessions: {_counts(shares)}")
+        elif most > limit * least:
             ratio = f"{most / least:.2f}".rstrip("0").rstrip(".") if least else "no number"
             yield Finding(
                 "AB414",
                 f"new sessions: {_counts(shares)}; the largest share to the smallest is {ratio}, more than {limit:g}"
                 " (max_imbalance).",
-                "See loadfactor, lbset and status of the members. After sticky load, byrequests makes up for it first.",
+                "See loadfactor, lbset and status of the members. After sticky load, byrequests makes up for it first;"
+                " with manager_url that is told from an imbalance.",
             )
 
+    def _owed(self, shares: Counts) -> float:
+        """Return how many sessions more the member with the most of *shares* was owed than the one with the least."""
+        members = (
+            [member for member in self._balancer.members if member.usable] if self._balancer else []
+        )
+        loads = {member.route: member.load for member in members}
+        ordered = sorted(shares, key=lambda route: shares[route])
+        if not loads.keys() >= {ordered[0], ordered[-1]}:
+            return 0.0
+        gap = loads[ordered[-1]] - loads[ordered[0]]
+        return gap / (100 * sum(member.factor for member in members))
+
+    def _made_up_for(self, seen: str) -> Finding:
+        method = self._balancer.method if self._balancer else ""
+        return Finding(
+            "AB417",
+            f"{seen}. Requests of running sessions count as well: after many of them {method} leaves their members out"
+            " until the others have had as many, so that nothing is said by this.",
+            "Look again later, or right after a reload, which begins to count anew.",
+            remark=True,
+        )
+
     def _expected(self) -> Iterator[Finding]:
-        """AB415."""
+        """AB415, AB417."""
         seen = {*self._routes, *self._seen.nodes}
-        missing = [route for route in self._case.expected if route not in seen]
+        unseen = [route for route in self._case.expected if route not in seen]
+        serving = self._balancer.serving if self._balancer else frozenset()
+        waiting = [route for route in unseen if route in serving]
+        missing = [route for route in unseen if route not in serving]
+        if waiting:
+            yield self._made_up_for(
+                f"none of {sum(self._seen.new.values())} new sessions began on {_list(waiting)}, which balancer-manager"
+                " shows in service, with requests that it got before"
+            )
         if missing:
             yield Finding(
                 "AB415",
                 f"never seen: {_list(missing)}; seen: {_list(sorted(seen)) or 'none'}, in"
                 f" {sum(self._seen.new.values())} new sessions.",
                 "See whether these members can be used and get new sessions (module balancer_info); with few clients,"
-                " ask with more.",
+                " ask with more. After sticky load, byrequests leaves a member out for a while: with manager_url that"
+                " is told from a fault.",
             )
+
+    def _alone(self) -> Iterator[Finding]:
+        """AB416."""
+        seen = self._seen
+        if seen.alone and not self._balancer and seen.nodes:
+            yield Finding(
+                "AB416",
+                f"nodes were told apart by {self._what} alone, and no answer changed it: a session that moves and keeps"
+                f" it is not seen, nor whether the balancer knows {self._name} and the routes {_list(self._routes)}.",
+                "Let answers tell their node (served_by), or let the check ask balancer-manager (manager_url).",
+                remark=True,
+            )
+
+
+def _meet(url: str, path: str, other_url: str, other_path: str) -> bool:
+    """Whether a cookie with *path* set at *url* and one of the same name with *other_path* set at *other_url* get into
+    the way of each other: a browser sends the one with the longer path first, and httpd takes the first."""
+    return (
+        path == other_path
+        or (len(other_path) > len(path) and path_match(url, other_path))
+        or (len(path) > len(other_path) and path_match(other_url, path))
+    )
 
 
 def _list(words: Iterable[str]) -> str:

@@ -5,7 +5,8 @@
 
 Private to this collection.
 
-The clients take turns, and any of them takes any free connection: what has to stick is the session, not the connection.
+The clients take turns, each round in another order, and any of them takes any free connection: what has to stick is the
+session, not the connection, and not a client whose turn always meets that of the same member.
 What is done for each request is little, so that the balancer is the slower of the two.
 """
 
@@ -13,11 +14,11 @@ from __future__ import annotations
 
 import heapq
 import os
+import random
 import re
 import selectors
 import socket
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Sequence
 
 from .._httpd.errors import HttpdError
@@ -91,6 +92,28 @@ class Client:
         self.ends = 0.0
 
 
+class _Turns:
+    """The clients that may ask now. Each has its turn once in a round, and each round has another order."""
+
+    def __init__(self) -> None:
+        self._round: list[Client] = []
+        self._next: list[Client] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._round or self._next)
+
+    def add(self, client: Client) -> None:
+        """Let *client* have its turn in the next round."""
+        self._next.append(client)
+
+    def take(self) -> Client:
+        """Return whose turn it is."""
+        if not self._round:
+            self._round, self._next = self._next, []
+            random.shuffle(self._round)
+        return self._round.pop()
+
+
 class Driver:
     """Lets *clients* make their requests: *requests* each, *interval* seconds apart, *concurrency* at a time."""
 
@@ -122,7 +145,7 @@ class Driver:
         self.addresses: list[Any] = []
         self.answered = False
         self.fatal: str | None = None
-        self._ready: deque[Client] = deque()
+        self._ready = _Turns()
         self._due: list[tuple[float, int, Client]] = []
         self._idle: list[_Connection] = []
         self._open = 0
@@ -137,7 +160,8 @@ class Driver:
         for client in self._clients:
             client.left = self._requests
             self.compose(client)
-        self._ready.extend(self._clients)
+        for client in self._clients:
+            self._ready.add(client)
         self._open = len(self._clients)
         connections = [_Connection(self) for dummy in range(self._concurrency)]
         self._idle = connections[::-1]
@@ -147,9 +171,9 @@ class Driver:
             while self._open:
                 now = time.monotonic()
                 while self._due and self._due[0][0] <= now:
-                    self._ready.append(heapq.heappop(self._due)[2])
+                    self._ready.add(heapq.heappop(self._due)[2])
                 while self._ready and self._idle:
-                    client = self._ready.popleft()
+                    client = self._ready.take()
                     if client.ends <= time.time():
                         self.compose(client)
                     self._idle.pop().ask(client, now)
@@ -273,11 +297,10 @@ class Driver:
         if not client.left:
             self._open -= 1
         elif self._interval:
-            heapq.heappush(
-                self._due, (time.monotonic() + self._interval, client.session.number, client)
-            )
+            due = time.monotonic() + self._interval * random.uniform(0.9, 1.1)
+            heapq.heappush(self._due, (due, client.session.number, client))
         else:
-            self._ready.append(client)
+            self._ready.add(client)
         connection.client = None
         self._idle.append(connection)
         if not client.left and not self._ready and not self._due:

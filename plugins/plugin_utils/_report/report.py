@@ -215,7 +215,7 @@ def _host(host: str, info: Mapping[str, Any], nodes: Mapping[str, Node]) -> Html
     """The balancers of one host."""
     content: list[object] = []
     if "balancers" not in info:
-        content.append(tag("p", "They could not be read: ", unread(info), "."))
+        content.append(tag("p", "They could not be read: ", unread(info)))
     elif not info["balancers"]:
         content.append(tag("p", "There is none."))
     for balancer in info.get("balancers") or ():

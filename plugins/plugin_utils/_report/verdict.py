@@ -63,7 +63,9 @@ def _problems(result: Mapping[str, Any], expect: str) -> Iterator[str]:
     sessions, failed = int(result.get("sessions") or 0), int(result.get("failed_requests") or 0)
     wrong = violated(result, expect)
     if not sessions:
-        yield "No session was made, so nothing was proven."
+        yield "No session was made, so nothing was proven" + (
+            f": {said(result)}" if result.get("msg") else "."
+        )
     if wrong and expect == "same":
         yield f"{wrong} of {count(sessions, 'session')} moved to another node."
     elif wrong:
@@ -89,11 +91,13 @@ def _limits(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"Only {nodes[0]} answered: with one node, sessions cannot be seen to move."
     if sessions and requests <= sessions:
         yield "Each session made one request only: nothing could move."
+    for each in result.get("remarks") or ():
+        yield f"{each['code']}: {each['message']} {each['fix']}"
 
 
 def _remarks(host: str, info: Mapping[str, Any]) -> Iterator[str]:
     if "balancers" not in info:
-        yield f"{host}: the balancers could not be read: {unread(info)}."
+        yield f"{host}: the balancers could not be read: {unread(info)}"
         return
     for balancer in info["balancers"]:
         name = f"{host}: balancer://{balancer['name']}"
@@ -113,8 +117,14 @@ def _remarks(host: str, info: Mapping[str, Any]) -> Iterator[str]:
 
 
 def unread(info: Mapping[str, Any]) -> str:
-    """Return why a host has no balancers to show, without a stop at its end."""
-    return str(info.get("msg") or "not asked").rstrip(". \n")
+    """Return why a host has no balancers to show, with a stop at its end."""
+    return said(info) if info.get("msg") else "not asked."
+
+
+def said(result: Mapping[str, Any]) -> str:
+    """Return why a task failed, with a stop at its end."""
+    reason = str(result["msg"]).rstrip(". \n")
+    return reason if reason.endswith(("?", "!")) else f"{reason}."
 
 
 def status(member: Mapping[str, Any]) -> str:

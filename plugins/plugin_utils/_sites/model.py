@@ -227,7 +227,8 @@ def _balancer(
     proxy_set = _given(given["proxy_set"])
     sticky = dict(APPLICATIONS.get(application or "", {}))
     if "sticky_cookie" in given or (application is not None and not sticky):
-        sticky.pop("stickysession", None)
+        # httpd's own cookie stands for all by which the application would tell its sessions.
+        sticky = {}
         given["sticky_cookie"] = _cookie(given.get("sticky_cookie", {}), proxy_set, tls_only)
     if "health_check" in given:
         given["health_check"] = _given(given["health_check"])

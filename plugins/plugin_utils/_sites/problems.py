@@ -13,12 +13,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._balancer.parameters import masked
 from ...module_utils._balancer.plan import Declaration, DeclarationError
-from .model import EVERYBODY, Manager, Session, Site
+from ...module_utils._httpd.document import Document
+from ...module_utils._httpd.errors import HttpdError
+from ...module_utils._httpd.secrets import masked
+from .declared import misdeclared
+from .host import host_problems, read_host
+from .model import EVERYBODY, Manager, Session, Site, read_all
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+# PATH_MAX of Linux, without its end.
+_LONGEST_PATH = 4095
+# An inventory may have addresses for names; empty: httpd has none.
+_SERVER = re.compile(r"[A-Za-z0-9_.:-]*")
 _COOKIE = re.compile(r"[A-Za-z0-9_.-]+")
 _ALIAS = re.compile(r"[A-Za-z0-9_.*?-]+")
 _ADDRESS = re.compile(r"(\*|[0-9.]+|\[[0-9a-f:.]+\]):([0-9]{1,5})")
@@ -30,6 +38,23 @@ _LOOPBACK = (ipaddress.IPv4Address("127.0.0.2"), ipaddress.IPv4Address("127.255.
 _ODD = re.compile(r"[\x00-\x1f\x7f\"'\\]|\$\{")
 
 
+def all_problems(
+    declared: Sequence[Mapping[str, Any]],
+    member_defaults: Mapping[str, Any],
+    httpd: Mapping[str, Any],
+    manager: Manager | None,
+    server_name: str,
+) -> list[str]:
+    """Return a sentence for each thing that is wrong with what is *declared*: the variables of the role."""
+    sites = read_all(declared, member_defaults, manager)
+    return [
+        *_of_name(server_name),
+        *host_problems(read_host(httpd)),
+        *misdeclared(declared, member_defaults),
+        *problems(sites, manager),
+    ]
+
+
 def problems(sites: Sequence[Site], manager: Manager | None = None) -> list[str]:
     """Return a sentence for each thing that is wrong with *sites*, or with *manager*, where all of them have their
     balancer-manager."""
@@ -37,6 +62,11 @@ def problems(sites: Sequence[Site], manager: Manager | None = None) -> list[str]
     found = [f"site {site.name}: {problem}" for site in sites for problem in _of_one(site)]
     several = [*_of_several(sites), *(_beside_manager(sites, manager) if manager else [])]
     return wrong + found + [f"site {name}: {problem}" for name, problem in several]
+
+
+def _of_name(server_name: str) -> Iterator[str]:
+    if not _SERVER.fullmatch(server_name):
+        yield f"load_balancer_server_name: {server_name!r} is no host name"
 
 
 def _of_manager(manager: Manager) -> Iterator[str]:
@@ -126,6 +156,9 @@ def _of_one(site: Site) -> Iterator[str]:
     for network in site.trusted_proxies:
         if network == EVERYBODY:
             continue
+        if "%" in network:
+            yield f"trusted_proxies: {network!r}: httpd knows no zone of an address; leave out what begins with %"
+            continue
         try:
             ipaddress.ip_network(network)
         except ValueError as problem:
@@ -139,8 +172,7 @@ def _of_one(site: Site) -> Iterator[str]:
     cookies = [b["name"] for b in site.balancers if b.get("sticky_cookie") is not None]
     if cookies and site.issues_cookies:
         yield f"extra: it issues a route cookie, as does the balancer {cookies[0]}; remove the Header line there"
-    if site.extra.rstrip().endswith("\\"):
-        yield "extra: the backslash at its end would swallow the directive that follows"
+    yield from _extra(site.extra)
 
 
 def _is_address(address: str) -> bool:
@@ -156,8 +188,23 @@ def _is_address(address: str) -> bool:
 def _file(option: str, path: str) -> Iterator[str]:
     if not path.startswith("/"):
         yield f"{option}: {path!r} does not begin with '/'"
+    elif len(path.encode("utf-8", "surrogateescape")) > _LONGEST_PATH:
+        yield f"{option}: {path[:40]!r}... is longer than a path may be, {_LONGEST_PATH} bytes"
     elif _ODD.search(path):
         yield f"{option}: {path!r} has a quote, a backslash, a control character or a variable in it"
+
+
+def _extra(text: str) -> Iterator[str]:
+    if text.rstrip().endswith("\\"):
+        yield "extra: the backslash at its end would swallow the directive that follows"
+    try:
+        document = Document.parse(text, "extra")
+    except HttpdError as problem:
+        yield str(problem)
+        return
+    for index, dummy in document.named("VirtualHost"):
+        line = document.lines[index].first
+        yield f"extra:{line}: <VirtualHost> cannot stand in another one; declare a second site"
 
 
 def _session(session: Session) -> Iterator[str]:

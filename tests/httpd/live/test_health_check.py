@@ -25,17 +25,20 @@ ODD = """a"b'c\\d/e{f}g%{h}$i${PATH}(j)[k]*l.m+n?o|p^q#r&s<t>u=v;w,x~y é"""
 
 
 class Node:
-    """A backend whose health is what the test says: *status* and *body* of ``/health``, asked for as in *asked*."""
+    """A backend whose health is what the test says: *status* and *body* of ``/health``, asked for as in *asked*.
+    *lines*: the first line of each request."""
 
     def __init__(self, route: str) -> None:
         self.route = route
         self.status = 200
         self.body = "all is well"
         self.asked: list[str] = []
+        self.lines: list[str] = []
         node = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                node.lines.append(self.requestline)
                 checked = self.path.endswith("/health")
                 if checked:
                     node.asked.append(f"{self.command} {self.path}")
@@ -93,7 +96,7 @@ def loaded(proxy: Proxy, **health_check) -> None:
     proxy.run(
         "balancer", name="app", target="config", health_check={"interval": "100ms", **health_check}
     )
-    proxy.httpd.reload()
+    proxy.reload()
 
 
 def failed(proxy: Proxy) -> list[str]:
@@ -156,6 +159,14 @@ def test_a_status_that_is_no_success_fails_although_the_body_is_right(checking: 
     wait_for(lambda: failed(checking) == ["n2"], "n2 to fail")
 
 
+@pytest.mark.parametrize(("path", "asked"), [("", "/"), ("/shop", "/shop")])
+def test_without_a_uri_a_node_is_asked_for_the_path_of_its_member(proxy: Proxy, nodes, path, asked):
+    loaded(proxy.start(HCHECK + site(nodes, path)))
+    wait_for(lambda: nodes[0].lines and nodes[1].lines, "a check of each")
+    assert set(nodes[0].lines + nodes[1].lines) == {f"GET {asked} HTTP/1.0"}
+    assert failed(proxy) == [] and answering(proxy) == {"n1", "n2"}
+
+
 def test_the_uri_is_added_to_the_path_of_the_member(proxy: Proxy, nodes):
     proxy.start(HCHECK + site(nodes, "/shop"))
     loaded(proxy, uri="/health")
@@ -207,8 +218,6 @@ class TestBesideTheRunningHttpd:
     def test_how_often_it_asks_changes_at_once(self, checking: Proxy, nodes):
         declared = {"uri": "/health", "expect_body": "well"}
         loaded(checking, **declared)
-        time.sleep(1.1)
-        checking.httpd.reload()
         result = checking.run(
             "balancer", name="app", health_check={**declared, "interval": "300ms", "fails": 3}
         )
@@ -223,8 +232,7 @@ class TestBesideTheRunningHttpd:
         )
         checking.site.write_text(text)
         checking.run("balancer", name="app", target="config", members=one, health_check=declared)
-        time.sleep(1.1)
-        checking.httpd.reload()
+        checking.reload()
         both = [*one, {"url": nodes[1].url, "route": "n2"}]
         nodes[1].body = "not so good"
         nodes[1].asked.clear()
@@ -238,7 +246,6 @@ class TestBesideTheRunningHttpd:
         loaded(checking, uri="/health")
         nodes[0].status = 503
         wait_for(lambda: failed(checking) == ["n1"], "n1 to fail")
-        time.sleep(1.1)
         result = checking.run("balancer", name="app", reset=["health_check"])
         assert result["reload_required"] is True
         checking.run("graceful_reload")

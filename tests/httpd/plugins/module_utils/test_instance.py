@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -22,6 +23,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance 
     NotInstalled,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._process import Parent
+from ansible_collections.webtier.apache_balancer.tests.support.modules import run
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BINARY,
     MODULES,
@@ -34,6 +36,60 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
 def httpd(tmp_path: Path) -> Iterator[PrivateHttpd]:
     with PrivateHttpd(tmp_path) as private:
         yield private
+
+
+#: With these httpd reads its configuration, or not even that, and ends (server/main.c).
+SAYS_ONLY = [
+    ("-t",),
+    ("-t", "-D", "DUMP_CONFIG"),
+    ("-TtD", "EXTRA"),
+    ("-S",),
+    ("-M",),
+    ("-L",),
+    ("-DDUMP_VHOSTS",),
+    ("-D", "DUMP_RUN_CFG"),
+    ("-D", "DUMP_MODULES"),
+    ("-D", "DUMP_INCLUDES"),
+    ("-k", "stop"),
+    ("-k", "graceful-stop"),
+]
+#: With these it serves, as soon as it has read its configuration.
+SERVES = [
+    ("-D", "FOREGROUND"),
+    ("-D", "DUMP_CONFIG"),
+    ("-D", "t"),
+    ("-X",),
+    ("-T",),
+    ("-k", "start"),
+    ("-k", "graceful"),
+]
+
+
+Held = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def held(httpd: PrivateHttpd) -> Iterator[Held]:
+    """Start a httpd with further arguments on the same configuration, and hold it while it reads that."""
+    fifo = httpd.root / "fifo"
+    os.mkfifo(fifo)
+
+    def writer() -> int | None:
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return None
+
+    with contextlib.ExitStack() as stack:
+
+        def hold(*arguments: str) -> subprocess.Popen[bytes]:
+            command = httpd.command("-C", f"LoadFile {fifo}", *arguments)
+            process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+            # It waits for what we write, which is nothing; without us it ends.
+            stack.callback(os.close, wait_for(writer, f"{command} to open {fifo}"))
+            return process
+
+        yield hold
 
 
 def find(httpd: PrivateHttpd) -> Instance:
@@ -102,7 +158,7 @@ class TestTheView:
         binary.parent.mkdir()
         os.symlink(BINARY, binary)
         with pytest.raises(NoInfoModule, match="modules/mod_info.so is missing"):
-            Instance.find(binary=str(binary)).view()
+            Instance.find(binary=str(binary), config_file=str(tmp_path / "httpd.conf")).view()
 
     def test_that_permissions_forbid_is_told_as_that(
         self, httpd: PrivateHttpd, monkeypatch: pytest.MonkeyPatch
@@ -148,6 +204,34 @@ class TestTheParent:
             parent = find(other).parent()
             assert parent is not None
             assert parent.pid == other.pid
+
+    @pytest.mark.parametrize("arguments", SAYS_ONLY, ids=" ".join)
+    def test_is_not_a_httpd_that_only_says_something_and_ends(
+        self, held: Held, httpd: PrivateHttpd, arguments: tuple[str, ...]
+    ) -> None:
+        other = held(*arguments)
+        assert find(httpd).parent() is None
+        httpd.start()
+        parent = find(httpd).parent()
+        assert parent is not None and parent.pid == httpd.pid
+        assert other.poll() is None
+
+    def test_is_not_one_that_got_the_number_of_a_httpd_that_died(
+        self, held: Held, httpd: PrivateHttpd
+    ) -> None:
+        httpd.pid_file.write_text(f"{held('-t').pid}\n")
+        instance = find(httpd)
+        assert instance.view().pid_file == str(httpd.pid_file)
+        assert instance.parent() is None
+        httpd.pid_file.unlink()
+
+    @pytest.mark.parametrize("arguments", SERVES, ids=" ".join)
+    def test_is_one_with_other_options(
+        self, held: Held, httpd: PrivateHttpd, arguments: tuple[str, ...]
+    ) -> None:
+        other = held(*arguments)
+        parent = find(httpd).parent()
+        assert parent is not None and parent.pid == other.pid
 
     def test_is_found_by_its_pid_file_when_its_arguments_are_strange(
         self, httpd: PrivateHttpd, tmp_path: Path
@@ -202,6 +286,14 @@ class TestTheStart:
         given = ["-k", "start", "-DONE", "-D", "TWO", "-f", "x.conf", "-X", "-e", "debug"]
         assert _process.kept_arguments(given) == ["-D", "ONE", "-D", "TWO", "-f", "x.conf"]
 
+    @pytest.mark.parametrize("option", ["-v", "-V", "-l", "-h", "-?", "-Xv", "-ev -l"])
+    def test_is_none_where_httpd_only_tells_about_itself(self, option: str) -> None:
+        assert not _process.serves([BINARY, "-d", "/etc/apache2", *option.split()])
+
+    @pytest.mark.parametrize("option", ["-d v", "-Dv", "-D -t", "-e v", "-E v", "-f -t"])
+    def test_is_one_where_such_a_letter_is_a_value(self, option: str) -> None:
+        assert _process.serves([BINARY, "-X", *option.split()])
+
 
 class TestABuildFromSource:
     """A copy of Debian's binary with other words of the same length compiled in, so that it reads what a build with
@@ -245,6 +337,33 @@ class TestABuildFromSource:
         (tmp_path / "sbin").mkdir()
         binary = shutil.copy(prefix / "bin" / "httpd", tmp_path / "sbin" / "httpd")
         assert Instance.find(binary=str(binary)).layout.modules_dir == str(prefix / "modules")
+
+    def test_without_its_main_file_is_not_installed(self, prefix: Path) -> None:
+        instance = Instance.find(binary=str(prefix / "bin" / "httpd"))
+        assert not instance.installed
+        with pytest.raises(NotInstalled, match=str(prefix / "conf" / "ht.conf")):
+            instance.view()
+
+    def test_without_its_main_file_is_planned_for_in_check_mode(self, prefix: Path) -> None:
+        options: dict[str, Any] = {
+            "httpd": {"binary": str(prefix / "bin" / "httpd")},
+            "files": [{"path": str(prefix / "conf" / "site.conf"), "content": "# a site\n"}],
+        }
+        planned = run("configuration", check=True, **options)
+        assert (planned["changed"], planned["validated"]) == (True, "no")
+        assert str(prefix / "conf" / "ht.conf") in str(planned["warnings"])
+        refused = run("configuration", **options)
+        assert refused["msg"].endswith("; install it first")
+        assert not (prefix / "conf" / "site.conf").exists()
+
+    def test_that_runs_is_installed_whatever_became_of_its_main_file(self, prefix: Path) -> None:
+        with PrivateHttpd(prefix) as httpd:
+            main = httpd.write("conf/ht.conf", httpd.base().replace("IncludeOptional", "# "))
+            binary = str(prefix / "bin" / "httpd")
+            subprocess.run([binary, "-k", "start"], check=True)
+            wait_for(httpd.pid_file.exists, "the PidFile")
+            main.unlink()
+            assert Instance.find(binary=binary).installed
 
     def test_that_is_missing_is_not_installed(self, tmp_path: Path) -> None:
         instance = Instance.find(binary=str(tmp_path / "bin" / "httpd"))

@@ -293,6 +293,13 @@ def test_a_secret_in_the_content_of_a_file_is_shown_only_where_it_stands(running
     assert "route=a" in result["diff"][0]["after"]
 
 
+def test_a_secret_of_a_directive_is_not_in_the_difference(running, configuration):
+    running.write("conf/app.conf", "# SetEnv APP_PASSWORD hunter2-old\n")
+    content = "# SetEnv APP_PASSWORD hunter2-new\n"
+    result = configuration(files=[file(running, "conf/app.conf", content)], diff=True)
+    assert result["changed"] is True and "hunter2" not in str(result)
+
+
 def test_a_balancer_in_a_file_of_the_same_declaration_is_no_change_the_second_time(
     running, configuration
 ):
@@ -347,3 +354,14 @@ def test_a_httpd_that_is_not_there_is_planned_for_in_check_mode_and_refused_else
     result = run("configuration", **options)
     assert result["failed"] and "install it first" in result["msg"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["# a SECRET\n", "NoSuchDirective SECRET\n"])
+def test_the_content_of_a_file_is_in_its_diff_and_nowhere_else(running, configuration, content):
+    result = configuration(
+        files=[{"path": str(running.root / "conf/x.conf"), "content": content}], diff=True
+    )
+    assert result.get("failed", False) is content.startswith("No")
+    diff = result.pop("diff", [])
+    assert "SECRET" not in str(result["invocation"])
+    assert result.get("failed") or "SECRET" in str(diff)

@@ -57,6 +57,11 @@ class Site:
         """Return nodes that set *cookie*, in which {name} is their name."""
         return [self.node(name, cookie.replace("{name}", name), **more) for name in names]
 
+    def another(self, name: str) -> PrivateHttpd:
+        """Return another httpd, not yet started."""
+        root = self.httpd.root.parent / name
+        return self._stack.enter_context(PrivateHttpd(root, *BALANCER, "headers"))
+
     def start(self, *lines: str, more: str = "") -> Site:
         """Start httpd with a balancer of these lines."""
         text = "\n".join(lines)
@@ -107,8 +112,17 @@ def message(result: dict[str, Any], code: str) -> str:
     return str(found)
 
 
-def is_well(result: dict[str, Any]) -> bool:
+def remarks(result: dict[str, Any]) -> list[str]:
+    warnings = result.get("warnings", [])
+    assert len(warnings) == len(result["remarks"])
+    for warning, each in zip(warnings, result["remarks"]):
+        assert f"{each['code']}: {each['message']} {each['fix']}" in str(warning)
+    return [each["code"] for each in result["remarks"]]
+
+
+def is_well(result: dict[str, Any], *remarked: str) -> bool:
     assert "msg" not in result, result["msg"]
+    assert remarks(result) == list(remarked)
     assert result["diagnosis"] == [] and result["violations"] == [] and result["failures"] == []
     assert result["sessions"] == 20 and result["requests"] == 200 and result["failed_requests"] == 0
     assert sum(node["requests"] for node in result["distribution"].values()) == 200
@@ -125,14 +139,17 @@ WAYS: dict[str, dict[str, Any]] = {
     "with the manager": {"manager": True, "expected_routes": ["n1", "n2"], "max_imbalance": 3},
     "with the manager, by route": {"manager": True, "served_by": None},
 }
+# Where an unchanged cookie alone tells the node, a remark says so.
+ALONE = {"by route": ["AB416"]}
+REMARKED = [(options, ALONE.get(way, [])) for way, options in WAYS.items()]
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_a_route_that_the_application_appends_is_well(site, options):
+@pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
+def test_a_route_that_the_application_appends_is_well(site, options, remarked):
     a, b = site.nodes("SID={id}.{name}; Path=/; HttpOnly", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
     result = site.check(**options)
-    assert is_well(result)
+    assert is_well(result, *remarked)
     assert set(result["distribution"]) == {"n1", "n2"}
     (cookie,) = result["cookies"]
     assert cookie == {
@@ -160,18 +177,18 @@ def test_a_cookie_that_httpd_sets_is_well(site, options):
     }
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_a_session_in_the_url_is_well(site, options):
+@pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
+def test_a_session_in_the_url_is_well(site, options, remarked):
     links = '<a href="/cart;jsessionid={id}.%s?x=1">cart</a>'
     a, b = (site.node(name, links=links % name) for name in ("n1", "n2"))
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID|jsessionid")
     result = site.check(url_parameter="jsessionid", **options)
-    assert is_well(result)
+    assert is_well(result, *remarked)
     assert re.fullmatch(r"/;jsessionid=id\d{6}\.n[12]", a.paths[-1])
 
 
-@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
-def test_https_is_well(site, tmp_path, options):
+@pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
+def test_https_is_well(site, tmp_path, options, remarked):
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
     subprocess.run(
         [
@@ -196,9 +213,11 @@ def test_https_is_well(site, tmp_path, options):
     site.scheme, site.port = "https", port
     named = {"server_name": "shop.example.com", **options}
     result = site.check(ca_path=certificate, **named)
-    assert is_well(result)
+    assert is_well(result, *remarked)
     assert result["cookies"][0]["secure"] is True and result["cookies"][0]["samesite"] == "Lax"
-    assert is_well(site.check(validate_certs=False, **options))
+    # Shares of new sessions are only even before there was any load.
+    again = {**options, "expected_routes": [], "max_imbalance": None}
+    assert is_well(site.check(validate_certs=False, **again), *remarked)
     refused = site.check(**named)
     assert refused["failed"] is True and "certificate verify failed" in refused["msg"]
     refused = site.check(ca_path=certificate, **options)
@@ -262,6 +281,16 @@ def test_a_cookie_without_a_route_is_found(site):
         assert "id00" not in json.dumps({**result, "invocation": None})
 
 
+def test_a_cookie_without_a_route_beside_stickysession_is_found(site):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID")
+    for options in ({"manager": True}, {"cookie": "JSESSIONID"}):
+        result = site.check(**options)
+        assert codes(result) == ["AB402"]
+        said = message(result, "AB402")
+        assert "JSESSIONID, which was never set" in said and "PHPSESSID was set without" in said
+
+
 def test_a_node_that_forgets_its_route_is_found(site):
     a, b = site.node("n1", "SID={id}.n1; Path=/"), site.node("n2", "SID={id}; Path=/")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
@@ -288,6 +317,60 @@ def test_a_separator_in_the_identifier_is_found(site):
         assert "id00" not in json.dumps({**result, "invocation": None})
 
 
+@pytest.mark.parametrize("options", [{}, {"served_by": None}, {"manager": True}])
+@pytest.mark.parametrize("cookie", ["SID={id}.{name}; Path=/", "PHPSESSID={id}; Path=/"])
+def test_routes_with_a_dot_are_well_where_identifiers_have_none(site, cookie, options):
+    a, b = site.nodes(cookie, "n1.eu", "n2.eu")
+    own = cookie.startswith("SID")
+    lines = ["ProxySet stickysession=SID"] if own else ["ProxySet stickysession=ROUTEID", ROUTEID]
+    site.start(a.member("n1.eu"), b.member("n2.eu"), *lines)
+    result = site.check(**options)
+    assert is_well(result, *(["AB416"] if own and options == {"served_by": None} else []))
+    assert set(result["distribution"]) == {"n1.eu", "n2.eu"}
+
+
+def test_a_dot_at_the_begin_of_an_identifier_is_found(site):
+    a, b = site.nodes("SID=.{id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"served_by": None}, {"manager": True}):
+        result = site.check(**options)
+        assert codes(result) == ["AB403"]
+        assert "id00" not in json.dumps({**result, "invocation": None})
+
+
+def test_a_separator_that_the_check_was_not_told_is_no_fault(site):
+    a, b = site.nodes("SID={id}!{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID stickysessionsep=!")
+    for options in ({}, {"manager": True}):
+        result = site.check(**options)
+        assert is_well(result, "AB418")
+        assert result["remarks"][0]["fix"] == "In the task, write separator: '!'"
+    assert is_well(site.check(separator="!", manager=True))
+    for manager in (False, True):
+        result = site.check(served_by=None, manager=manager)
+        assert codes(result) == ["AB402"] and "behind '!' are the routes n" in result["msg"]
+        assert "separator: '!'" in result["diagnosis"][0]["fix"]
+
+
+def test_a_separator_that_the_balancer_was_not_told_is_found(site):
+    a, b = site.nodes("SID={id}!{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for manager in (False, True):
+        result = site.check(manager=manager)
+        assert codes(result) == ["AB402"]
+        assert "ProxySet stickysessionsep=!" in result["diagnosis"][0]["fix"]
+
+
+@pytest.mark.parametrize("sticky", ["", "ProxySet stickysession=sid"])
+def test_a_balancer_that_looks_at_another_cookie_is_one_of_the_causes(site, sticky):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), sticky)
+    for options in ({}, {"served_by": None}):
+        (found,) = site.check(**options)["diagnosis"]
+        assert found["code"] == "AB404" and "another cookie" in found["message"]
+        assert found["fix"].startswith("ProxySet stickysession=SID")
+
+
 def test_a_route_that_the_balancer_does_not_know_is_found(site):
     a, b = site.node("a", "SID={id}.x1; Path=/"), site.node("b", "SID={id}.x2; Path=/")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
@@ -296,6 +379,46 @@ def test_a_route_that_the_balancer_does_not_know_is_found(site):
         assert set(codes(result)) == {"AB404"} and result["violation_count"] > 0
         assert "the route x1" in result["diagnosis"][0]["message"]
     assert "balancer://app knows n1, n2" in site.check(manager=True)["msg"]
+
+
+def test_a_cookie_that_is_never_set_anew_tells_no_node(site):
+    # All nodes know all sessions, so that none sets the cookie again.
+    a, b = site.node("a", "SID={id}.x1; Path=/"), site.node("b", "SID={id}.x2; Path=/")
+    b.known = a.known
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"cookie": "SID"}):
+        assert is_well(site.check(served_by=None, **options), "AB416")
+    (remark,) = site.check(served_by=None)["remarks"]
+    assert "the cookie SID alone" in remark["message"] and "served_by" in remark["fix"]
+    assert set(codes(site.check())) == {"AB404"}
+    assert set(codes(site.check(manager=True, served_by=None))) == {"AB404"}
+
+
+def test_a_cookie_that_stickysession_does_not_name_tells_no_node(site):
+    a, b = site.nodes("jsessionid={id}.{name}; Path=/", "n1", "n2")
+    b.known = a.known
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID")
+    assert is_well(site.check(served_by=None), "AB416")
+    assert codes(site.check(served_by=None, manager=True)) == ["AB405"]
+    assert site.check()["violation_count"] > 0
+
+
+@pytest.mark.parametrize("options", [{}, {"served_by": None}, {"manager": True}])
+def test_a_cookie_that_ends_in_mid_session_is_found(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/; Max-Age=1", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check(clients=5, requests=3, interval=1.3, **options)
+    assert codes(result) == ["AB406"] and result["failed"] is True
+    assert "Max-Age=1" in message(result, "AB406")
+
+
+def test_a_cookie_of_httpd_that_ends_in_mid_session_is_found(site):
+    a, b = site.node("n1"), site.node("n2")
+    cookie = ROUTEID.replace("path=/", "Path=/; Max-Age=1")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", cookie)
+    # Use does not make it last: the time begins with the first answer.
+    result = site.check(clients=5, requests=8, interval=0.3)
+    assert codes(result) == ["AB406"] and "ROUTEID ended" in message(result, "AB406")
 
 
 def test_quotes_around_the_value_are_found(site):
@@ -319,6 +442,51 @@ def test_another_cookie_than_stickysession_is_found(site):
         assert result["diagnosis"][0]["fix"] == "ProxySet stickysession=SID"
 
 
+def test_a_balancer_that_does_not_serve_the_url_is_an_error(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    c, d = site.nodes("ADMIN={id}.{name}; Path=/", "m1", "m2")
+    second = [c.member("m1"), d.member("m2"), "ProxySet stickysession=ADMIN"]
+    more = "\n".join(["<Proxy balancer://admin/>", *second, "</Proxy>"])
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more=more + "\nProxyPass /admin/ balancer://admin/\n",
+    )
+    result = site.check(manager=True, balancer="admin")
+    assert "balancer://admin chose no member" in result["msg"]
+    assert result["msg"].endswith("write balancer: app")
+    assert "violation_count" not in result
+    assert is_well(site.check(manager=True, balancer="app"))
+    assert is_well(site.check(manager=True, balancer="admin", path="admin/"))
+
+
+@pytest.mark.parametrize("options", [{"concurrency": 1}, {"interval": 0.05}])
+def test_sessions_do_not_stay_because_clients_and_members_take_turns(site, options):
+    # 20 clients in one order, and two members in turn: each client would always meet the same.
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"))
+    assert site.check(**options)["violation_count"] > 20
+
+
+def test_a_name_that_was_given_wrongly_is_not_one_for_stickysession(site):
+    links = '<a href="/cart;jsessionid={id}.%s">cart</a>'
+    a, b = (site.node(n, f"SID={{id}}.{n}; Path=/", links=links % n) for n in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID|jsessionid")
+    for options, fix in (
+        ({"url_parameter": "jsesionid"}, "write url_parameter: jsessionid"),
+        ({"cookie": "SIID"}, "write cookie: SID"),
+    ):
+        result = site.check(manager=True, **options)
+        assert codes(result) == ["AB405"] and fix in result["diagnosis"][0]["fix"]
+        assert "ProxySet" not in result["diagnosis"][0]["fix"]
+    # In the links it is another one than the balancer looks for.
+    site.httpd.stop()
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID|sessionid")
+    result = site.check(manager=True, url_parameter="jsessionid")
+    assert result["diagnosis"][0]["fix"] == "ProxySet stickysession=SID|jsessionid"
+
+
 def test_a_balancer_that_is_not_sticky_is_found(site):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"))
@@ -334,6 +502,7 @@ def test_a_balancer_that_is_not_sticky_is_found(site):
         ("Path=/; Domain=example.org", "Domain=example.org"),
         ("Path=/; Max-Age=0", "an end that has passed"),
         ("Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "an end that has passed"),
+        ("Path=/; SameSite=None", "SameSite=None and without Secure"),
     ],
 )
 def test_an_attribute_that_keeps_the_cookie_from_being_sent_back_is_found(site, attributes, said):
@@ -342,6 +511,15 @@ def test_an_attribute_that_keeps_the_cookie_from_being_sent_back_is_found(site, 
     for manager in (False, True):
         result = site.check(manager=manager)
         assert codes(result) == ["AB406"] and said in message(result, "AB406")
+
+
+def test_a_cookie_of_httpd_that_browsers_drop_is_found(site):
+    a, b = site.node("n1"), site.node("n2")
+    cookie = ROUTEID.replace("path=/", "Path=/; SameSite=None")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", cookie)
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        result = site.check(**options)
+        assert codes(result) == ["AB406"] and "SameSite=None" in message(result, "AB406")
 
 
 def test_a_cookie_without_a_path_belongs_to_its_folder_and_is_well(site):
@@ -369,6 +547,15 @@ def test_a_url_parameter_that_hides_the_cookie_is_found(site):
     assert codes(site.check(path="?sid=abc")) == []
 
 
+def test_a_route_in_the_url_that_leads_to_one_member_is_well(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    assert codes(site.check(path=";SID=any.n3", manager=True)) == ["AB408"]
+    for options in ({}, {"manager": True}, {"manager": True, "served_by": None}):
+        result = site.check(path=";SID=any.n1", **options)
+        assert result["diagnosis"] == [] and list(result["distribution"]) == ["n1"]
+
+
 def test_links_that_hide_the_cookie_are_found(site):
     links = '<a href="/cart;jsessionid={id}">cart</a>'
     a, b = site.nodes("JSESSIONID={id}.{name}; Path=/", "n1", "n2", links=links)
@@ -386,6 +573,27 @@ def test_a_route_of_two_nodes_is_found(site):
         assert codes(result) == ["AB409"] and "a, b set it" in message(result, "AB409")
     # Without a name of the node, only balancer-manager shows it.
     assert codes(site.check(manager=True, served_by=None)) == ["AB409"]
+
+
+def test_one_route_that_all_nodes_set_is_found(site):
+    nodes = [site.node(name, "SID={id}.n1; Path=/") for name in "abc"]
+    for node in nodes:
+        node.known = nodes[0].known
+    members = [node.member(f"n{number}") for number, node in enumerate(nodes, 1)]
+    site.start(*members, "ProxySet stickysession=SID")
+    for options in ({}, {"concurrency": 1}, {"clients": 5}, {"manager": True}):
+        # After the first check, n1 has had so many requests that new sessions begin elsewhere.
+        result = site.check(**options)
+        assert result["violation_count"] > 0
+        assert codes(result) in (["AB409"], ["AB412"])
+        assert "the route n1" in result["diagnosis"][0]["message"]
+
+
+def test_one_route_of_all_nodes_is_no_proof_without_their_names(site):
+    nodes = [site.node(name, "SID={id}.n1; Path=/") for name in "ab"]
+    site.start(*[node.member("n1") for node in nodes], "ProxySet stickysession=SID")
+    result = site.check(served_by=None)
+    assert codes(result) == [] and remarks(result) == ["AB416"]
 
 
 def test_two_balancers_with_one_cookie_are_found(site):
@@ -412,6 +620,78 @@ def test_two_balancers_with_one_cookie_are_found(site):
     result = site.check(manager=True, balancer="app")
     assert codes(result) == ["AB410"] and result["violations"] == []
     assert "balancer://admin (routes m1, m2) share the cookie ROUTEID" in message(result, "AB410")
+
+
+def two_with_one_cookie(site: Site, app: tuple[str, str], admin: tuple[str, str]) -> None:
+    """Start httpd with balancers app and admin, each with its URL and the path of its cookie."""
+    text = MANAGER
+    for name, place, path in (("app", *app), ("admin", *admin)):
+        nodes = site.nodes("PHPSESSID={id}; Path=/", f"{name}1", f"{name}2")
+        lines = [*(node.member(node.name) for node in nodes), "ProxySet stickysession=ROUTEID"]
+        lines.append(ROUTEID.replace("path=/", f"Path={path}"))
+        section = "\n".join([f"<Proxy balancer://{name}/>", *lines, "</Proxy>"])
+        # The longer place goes first.
+        text = f"{section}\n{text}\nProxyPass {place} balancer://{name}/\n"
+    first, second = re.findall("ProxyPass /.* balancer.*", text)
+    if app[0] == "/":
+        text = text.replace(first, "").replace(second, f"{second}\n{first}")
+    site.httpd.write("conf/site.conf", text)
+    site.httpd.start()
+
+
+def test_two_balancers_with_one_cookie_on_one_path_are_found(site, tmp_path):
+    two_with_one_cookie(site, ("/shop/a/", "/shop"), ("/shop/b/", "/shop"))
+    kept = str(tmp_path / "sessions.json")
+    options = {"manager": True, "session_file": kept}
+    result = site.check(path="shop/a/", balancer="app", **options)
+    assert codes(result) == ["AB410"] and result["violations"] == []
+    assert "on the path /shop" in message(result, "AB410")
+    # A visitor of one goes on to the other.
+    result = site.check(path="shop/b/", balancer="admin", **options)
+    assert codes(result) == ["AB410"]
+
+
+def test_two_balancers_whose_cookies_have_paths_of_their_own_are_well(site):
+    two_with_one_cookie(site, ("/", "/"), ("/admin/", "/admin"))
+    for path, balancer in (("", "app"), ("admin/", "admin")):
+        assert is_well(site.check(path=path, manager=True, balancer=balancer))
+
+
+def test_two_balancers_with_the_longer_path_on_the_wrong_one_are_found(site):
+    two_with_one_cookie(site, ("/shop/a/", "/"), ("/b/", "/shop"))
+    # The cookie of admin is not sent back to it, but goes to app before that of app.
+    assert "AB406" in codes(site.check(path="b/", manager=True, balancer="admin"))
+    assert codes(site.check(path="shop/a/", manager=True, balancer="app")) == ["AB410"]
+
+
+@pytest.mark.parametrize("name", ["ROUTEID", "INNER"])
+def test_balancers_behind_a_balancer_need_a_cookie_of_their_own(site, name):
+    nodes = [site.node(letter) for letter in "abcd"]
+    inner = site.another("inner")
+    for number, pair in enumerate((nodes[:2], nodes[2:]), 1):
+        lines = [node.member(f"m{each}") for each, node in enumerate(pair, 1)]
+        lines += [f"ProxySet stickysession={name}", ROUTE_COOKIE.format(name)]
+        inner.write(
+            f"conf/in{number}.conf",
+            "\n".join([f"<Proxy balancer://in{number}/>", *lines, "</Proxy>"])
+            + f"\nProxyPass /in{number}/ balancer://in{number}/\n",
+        )
+    inner.start()
+    site.start(
+        # Without kept connections, which the inner one would end at its own time.
+        *(
+            f"BalancerMember http://127.0.0.1:{inner.port}/in{n} route=n{n} disablereuse=on"
+            for n in (1, 2)
+        ),
+        "ProxySet stickysession=ROUTEID",
+        ROUTEID,
+    )
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        result = site.check(concurrency=4, **options)
+        if name == "INNER":
+            assert is_well(result)
+        else:
+            assert codes(result) == ["AB410"] and "one behind the other" in result["msg"]
 
 
 def test_a_member_without_a_route_is_found(site):
@@ -502,6 +782,23 @@ def test_an_expected_route_that_is_never_seen_is_found(site):
     assert message(result, "AB415") == "never seen: n3; seen: n1, n2, in 20 new sessions."
 
 
+def test_a_member_that_had_many_requests_before_gets_no_new_session_and_is_well(site):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({"expected_routes": ["n1", "n2"]}, {"max_imbalance": 2}):
+        # byrequests counts requests of running sessions as well.
+        site.check(path=";SID=any.n1", clients=40)
+        result = site.check(manager=True, **options)
+        assert set(result["distribution"]) == {"n2"}
+        assert is_well(result, "AB417") and "byrequests" in result["remarks"][0]["message"]
+    site.member("n1", "disabled")
+    result = site.check(manager=True, expected_routes=["n1"])
+    assert codes(result) == ["AB415"] and remarks(result) == []
+    site.member("n1", "enabled")
+    result = site.check(manager=True, expected_routes=["n3"])
+    assert codes(result) == ["AB415"]
+
+
 # Sessions that are kept for later.
 
 
@@ -569,6 +866,10 @@ def test_a_session_file_that_is_not_ours_is_refused(site, tmp_path):
     kept.chmod(0o666)
     assert "written by others" in site.check(session_file=str(kept))["msg"]
     assert "no regular file" in site.check(session_file=str(tmp_path))["msg"]
+    for name in ("sessions", "../sessions", f"{tmp_path}/a\nb", f"{tmp_path}/a\0b"):
+        assert f"session_file: {name!r}" in site.check(session_file=name)["msg"]
+    away = str(tmp_path / "no" / ".." / "file")
+    assert "is no folder" in site.check(session_file=away)["msg"]
     nowhere = site.check(session_file=str(tmp_path / "no" / "file"))
     assert f"{tmp_path}/no is no folder that can be written to" in nowhere["msg"]
 
@@ -588,6 +889,41 @@ def test_sessions_told_apart_in_another_way_are_refused(site, tmp_path):
     assert is_well(site.check(session_file=kept))
     refused = site.check(session_file=kept, served_by=REGEX)
     assert "told apart by the header X-Served-By" in refused["msg"]
+
+
+def test_sessions_of_another_host_are_refused(site, tmp_path):
+    a = site.node("n1", "SID={id}.n1; Path=/")
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    kept = tmp_path / "sessions.json"
+    assert is_well(site.check(session_file=str(kept), server_name="shop.example.com"))
+    before, asked = kept.read_text(), len(a.paths)
+    refused = site.check(session_file=str(kept))
+    assert (
+        f"the sessions in {kept} are those of shop.example.com, now it is localhost"
+        in refused["msg"]
+    )
+    assert kept.read_text() == before and len(a.paths) == asked
+    assert is_well(site.check(session_file=str(kept), server_name="SHOP.example.com"))
+    kept.write_text(before.replace('"host"', '"other"'))
+    refused = site.check(session_file=str(kept), server_name="shop.example.com")
+    assert "is no file of sessions" in refused["msg"]
+
+
+@pytest.mark.parametrize("manager", [False, True])
+def test_sessions_from_before_the_cookie_had_another_name_are_told_apart(site, tmp_path, manager):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    members = (a.member("n1"), b.member("n2"))
+    site.start(*members, "ProxySet stickysession=OLD", ROUTE_COOKIE.format("OLD"))
+    kept = str(tmp_path / "sessions.json")
+    assert is_well(site.check(session_file=kept))
+    site.httpd.stop()
+    site.start(*members, "ProxySet stickysession=NEW", ROUTE_COOKIE.format("NEW"))
+    result = site.check(session_file=kept, manager=manager)
+    assert result["violation_count"] > 0 and codes(result) == ["AB405"]
+    assert "OLD" in message(result, "AB405") and "NEW" in message(result, "AB405")
+    assert "ProxySet" not in result["diagnosis"][0]["fix"]
+    # They moved once, and stay from then on.
+    assert is_well(site.check(session_file=kept, manager=manager))
 
 
 # Results.

@@ -92,7 +92,7 @@ def test_members_get_their_defaults():
 def test_balancers_say_where_they_run():
     declared = site_configuration(SITES, **PLACES, manager_address="127.0.0.2")
     assert {key: text for key, text in declared["balancers"][0].items() if "manager" in key} == {
-        "manager_url": "http://127.0.0.2:8406/balancer-manager",
+        "manager_url": "http://127.0.0.2:8008/balancer-manager",
         "manager_server_name": "shop.example.com",
     }
     assert set(declared["balancers"][0]) <= set(configuration_options()["balancers"]["options"])
@@ -109,3 +109,19 @@ def test_a_manager_in_the_way_of_a_site_is_a_problem():
 def test_sites_with_problems_become_no_configuration():
     with pytest.raises(AnsibleFilterError, match="there are two sites of this name"):
         site_configuration(SITES * 2, **PLACES)
+
+
+def test_what_only_stands_for_a_secret_becomes_no_configuration():
+    masked = [{**SITES[0], "extra": 'RequestHeader set Authorization "********"\n'}]
+    with pytest.raises(AnsibleFilterError, match="site shop: extra: .* only stands for a secret"):
+        site_configuration(masked, **PLACES)
+    (problem,) = site_problems(SITES, {"secret": "********"})
+    assert problem.startswith("load_balancer_member_defaults: secret: ******** only stands for")
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nListen 1", "a\n", "${A}"])
+def test_a_name_of_httpd_that_is_none_becomes_no_configuration(name):
+    problem = f"load_balancer_server_name: {name!r} is no host name"
+    assert site_problems(SITES, server_name=name) == [problem]
+    with pytest.raises(AnsibleFilterError, match=re.escape(problem)):
+        site_configuration(SITES, **PLACES, server_name=name)

@@ -222,8 +222,8 @@ def test_a_path_that_is_not_absolute_and_plain_is_refused(path: str) -> None:
 
 
 def test_a_link_target_that_is_empty_or_holds_a_newline_is_refused(tree: Path) -> None:
-    for target in ("", "a\nb"):
-        with pytest.raises(BadValue):
+    for target, said in (("", "link to nothing"), ("a\nb", r"'a\\nb': holds a control character")):
+        with pytest.raises(BadValue, match=said):
             FileSet().link(f"{tree}/l", target)
 
 

@@ -983,16 +983,39 @@ def test_the_lock_is_free_after_an_error(host: Host) -> None:
 # -- trust ----------------------------------------------------------------------------------------
 
 
-def test_the_state_directory_is_made_private_whatever_the_umask(host: Host) -> None:
-    before = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077], ids="{:03o}".format)
+def test_what_is_kept_and_what_is_prepared_is_private_whatever_the_umask(
+    host: Host, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    seen: dict[Path, int] = {}
+
+    def look() -> None:
+        for path in [host.state, *host.state.rglob("*")]:
+            seen[path] = path.lstat().st_mode
+
+    put = _transaction._put
+
+    def put_and_look(*arguments: Any) -> Any:
+        look()
+        return put(*arguments)
+
+    monkeypatch.setattr(_transaction, "_put", put_and_look)
+    before = os.umask(umask)
     try:
         with host.transaction() as t:
             t.commit(host.change(), backup=True)
+            look()
     finally:
         os.umask(before)
-    assert stat.S_IMODE(host.state.stat().st_mode) == 0o700
-    for path in [host.state / "proven", host.state / "lock"]:
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    # What is prepared has the permissions that it will have, in a folder that nobody else can enter.
+    staged = ".webtier.apache_balancer-"
+    own = {path: mode for path, mode in seen.items() if staged not in path.parent.name}
+    assert any(path.name.startswith(staged) for path in own)
+    names = {path.name for path in own}
+    assert {"journal", "proven", "lock"} <= names, names
+    assert any("backup" in str(path) and stat.S_ISREG(mode) for path, mode in own.items())
+    for path, mode in own.items():
+        assert stat.S_IMODE(mode) == (0o700 if stat.S_ISDIR(mode) else 0o600), path
 
 
 @pytest.mark.parametrize("kind", ["link", "open to others", "file", "of another user"])

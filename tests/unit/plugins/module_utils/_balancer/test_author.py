@@ -501,7 +501,7 @@ class TestAHealthCheck:
         assert author.texts()[PATH].split("\n")[:3] == [
             'ProxyHCExpr hc_shop "%{REQUEST_STATUS} -eq 200"',
             '<Proxy "balancer://shop">',
-            "    BalancerMember http://192.168.0.11:8080 route=node1 hcmethod=GET hcexpr=hc_shop",
+            "    BalancerMember http://192.168.0.11:8080 route=node1 hcmethod=GET hcuri=/ hcexpr=hc_shop",
         ]
 
     def test_expression_in_braces_is_not_ours(self):

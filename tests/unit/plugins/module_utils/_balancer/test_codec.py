@@ -173,3 +173,12 @@ def test_the_section_of_a_cookie_is_spelled_as_the_requests_are():
     )
     assert balancer.spellings == ["Balancer://App", "balancer://app"]
     assert balancer.section == "Balancer://App/"
+
+
+def test_sections_may_be_nested_as_deep_as_anybody_likes():
+    (balancer,) = read(
+        "<Location /a>\n" * 3000
+        + "BalancerMember balancer://app http://a:1\n"
+        + "</Location>\n" * 3000
+    ).balancers
+    assert balancer.name == "app"

@@ -50,6 +50,19 @@ def test_a_member_with_a_path_is_asked_below_it(url, uri):
 
 
 @pytest.mark.parametrize(
+    ("options", "url", "uri"),
+    [
+        ({}, "http://a:8080", "/"),
+        ({"method": "OPTIONS"}, "unix:/run/app.sock|http://app", "/"),
+        ({}, "http://a:8080/shop", None),
+        ({"method": "TCP"}, "http://a:8080", None),
+    ],
+)
+def test_without_a_uri_a_member_is_asked_for_its_path_and_else_for_the_root(options, url, uri):
+    assert checked("app", options).of(url)["hcuri"] == uri
+
+
+@pytest.mark.parametrize(
     ("statuses", "expression"),
     [
         (["200"], "%{REQUEST_STATUS} -eq 200"),

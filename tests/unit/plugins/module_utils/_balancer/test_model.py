@@ -7,6 +7,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.model import (
+    canonical_url,
+)
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
     Document,
 )
@@ -18,12 +21,12 @@ TEXT = """
 <Proxy balancer://shared>
     BalancerMember http://a:1
 </Proxy>
-<VirtualHost *:80 127.0.0.2:8406>
+<VirtualHost *:80 127.0.0.2:8008>
     ServerName one.example.com
     ServerAlias *.one.example.com
     ProxyPass / balancer://shared/
 </VirtualHost>
-<VirtualHost *:80 127.0.0.2:8406>
+<VirtualHost *:80 127.0.0.2:8008>
     ServerName https://two.example.com:443
     ProxyPass / balancer://shared/
     ProxyPass /b balancer://shared/b
@@ -48,9 +51,9 @@ def configuration():
 @pytest.mark.parametrize(
     ("address", "port", "host", "expected"),
     [
-        ("127.0.0.2", 8406, "two.example.com", "two.example.com"),
-        ("127.0.0.2", 8406, "TWO.example.com", "two.example.com"),
-        ("127.0.0.2", 8406, "nobody.example.com", "one.example.com"),
+        ("127.0.0.2", 8008, "two.example.com", "two.example.com"),
+        ("127.0.0.2", 8008, "TWO.example.com", "two.example.com"),
+        ("127.0.0.2", 8008, "nobody.example.com", "one.example.com"),
         ("127.0.0.1", 80, "x.one.example.com", "one.example.com"),
         ("127.0.0.1", 80, "five.example.com", "five.example.com"),
         # The exact address goes before any wildcard, whatever the name.
@@ -75,3 +78,14 @@ def test_followers_are_the_virtual_hosts_that_use_a_balancer_of_the_main_server(
         "one.example.com",
         "two.example.com",
     ]
+
+
+def test_what_follows_a_socket_is_a_url_and_no_other_socket():
+    with pytest.raises(ValueError, match="is no member URL"):
+        canonical_url("unix:/a|" * 5000 + "http://b/")
+
+
+def test_a_port_has_the_digits_that_it_has():
+    assert canonical_url("http://a:" + "0" * 5000 + "80/") == "http://a/"
+    with pytest.raises(ValueError, match="is no member URL"):
+        canonical_url("http://a:\u0668\u0660/")

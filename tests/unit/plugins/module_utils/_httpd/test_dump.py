@@ -176,3 +176,9 @@ def test_messages_stay_in_order_and_success_is_none() -> None:
 
 def test_a_place_that_nothing_follows_is_a_message_all_the_same() -> None:
     assert messages("Syntax error on line 2 of /t.conf:\n") == [Message("/t.conf", 2, None, "")]
+
+
+def test_the_innermost_of_many_places_is_the_one_where_it_happened() -> None:
+    places = "".join(f"Syntax error on line {n} of /etc/{n}.conf: " for n in range(1, 300))
+    (message,) = messages(places + "Bad")
+    assert (message.file, message.line, message.text) == ("/etc/299.conf", 299, "Bad")

@@ -13,6 +13,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec i
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.check import (
     Plan,
+    check_serves,
     make_plan,
     secret_headers,
 )
@@ -103,6 +104,23 @@ def test_what_makes_no_sense_is_refused_with_the_value(options, said):
     with pytest.raises(StickyError) as caught:
         plan(**options)
     assert said in str(caught.value) and "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "elected",
+    [
+        {"app": 200, "admin": 200},
+        {"app": 3, "admin": 200},
+        {"app": 0, "admin": 199},
+        {"app": 0, "admin": 200, "shop": 201},
+        {"app": -50, "admin": 200},
+        {"admin": 200},
+    ],
+)
+def test_a_balancer_is_only_called_wrong_where_another_one_did_its_work(elected):
+    check_serves("app", elected, 200)
+    with pytest.raises(StickyError, match="balancer://admin did 200 times; write balancer: admin"):
+        check_serves("app", {**elected, "app": 0, "admin": 200, "shop": 0}, 200)
 
 
 def test_headers_that_are_secrets_by_name_are_known():

@@ -17,6 +17,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.co
     ENDED,
     PATH,
     PREFIX,
+    SAMESITE,
     SECURE,
     Jar,
     Origin,
@@ -151,6 +152,10 @@ def test_days_are_counted_as_the_calendar_has_them(moment):
         ("__Host-S=1; Secure; Path=/cart", PREFIX),
         ("__Host-S=1; Secure; Path=/; Domain=example.com", PREFIX),
         ("__Secure-S=1", PREFIX),
+        ("S=1; SameSite=None", SAMESITE),
+        ("S=1; SameSite=None; Secure", ""),
+        ("S=1; SameSite=Strict", ""),
+        ("S=1; SameSite=odd", ""),
     ],
 )
 def test_a_cookie_is_sent_back_or_it_is_said_why_not(text, why):

@@ -15,6 +15,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.co
     ENDED,
     PATH,
     PREFIX,
+    SAMESITE,
     SECURE,
     Origin,
     parse_set_cookie,
@@ -23,6 +24,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.di
     Balancing,
     Case,
     Member,
+    Other,
     balancing,
     diagnose,
 )
@@ -34,6 +36,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.vi
 )
 
 CASE = Case(Origin("shop", "/", False), "/")
+OTHER = Other("other", frozenset(["m1"]))
 
 
 def session(
@@ -93,7 +96,23 @@ def test_each_move_is_one_violation():
 
 def test_without_names_the_route_stands_for_the_node():
     evidence = seen(session(1, ("", "a.n1"), ("", "a.n1"), ("", "b.n2")), named=False)
+    assert not evidence.alone
+    # Another identifier with the route of before may be that of another node.
+    assert seen(session(1, ("", "a.n1"), ("", "b.n1"), ("", "b.n1")), named=False).alone
     assert [(v.request, v.before, v.after) for v in evidence.violations] == [(3, "n1", "n2")]
+
+
+@pytest.mark.parametrize(
+    ("values", "alone"),
+    [(("a.n1", "b.n2"), True), ((".n1", ".n2"), False), (("a.n1", ".n2"), False)],
+)
+def test_what_stays_the_same_tells_a_node_only_where_httpd_set_it(values, alone):
+    sessions = [session(n, *[("", value)] * 3) for n, value in enumerate(values)]
+    assert seen(*sessions, named=False).alone is alone
+    assert not seen(*sessions).alone
+    remarks = diagnose(seen(*sessions, named=False), CASE)
+    assert [(each.code, each.remark) for each in remarks] == [("AB416", True)] * alone
+    assert codes(seen(*sessions, named=False), CASE, app("n1", "n2")) == []
 
 
 def test_a_failed_request_tells_nothing():
@@ -133,6 +152,35 @@ def test_a_text_that_differs_in_each_value_is_no_route():
     sessions = [session(n, ("n1", f"id{n}.sig{n}")) for n in range(20)]
     evidence = seen(*sessions)
     assert evidence.routes("SID") == [] and evidence.name == ""
+
+
+def test_a_constant_with_dots_is_no_route_and_a_route_with_dots_may_be_bare():
+    sessions = [session(n, ("n1", "v1.2.3"), ("n1", "v1.2.3")) for n in range(6)]
+    assert seen(*sessions).routes("SID") == []
+    sessions = [session(n, *[("n1", f".n{n % 2}.eu")] * 2) for n in range(6)]
+    assert seen(*sessions).routes("SID") == ["n0.eu", "n1.eu"]
+    sessions = [session(n, *[("n1", f".id{n}.eu")] * 2) for n in range(6)]
+    assert seen(*sessions).routes("SID") == []
+
+
+@pytest.mark.parametrize(
+    ("values", "elsewhere"),
+    [
+        (["a!n1", "b!n1", "c!n2", "d!n2"], ("SID", "!", ["n1", "n2"])),
+        (["a-n1", "b-n1", "c-x"], None),
+        (["550e-84", "551f-85", "5520-86"], None),
+        (["a", "b"], None),
+    ],
+)
+def test_routes_behind_another_separator_are_seen(values, elsewhere):
+    sessions = [session(n, *[("", value)] * 2) for n, value in enumerate(values)]
+    assert seen(*sessions, named=False).elsewhere() == elsewhere
+
+
+def test_a_known_route_may_be_the_whole_value():
+    sessions = [session(n, *[("", f"n{n % 2}")] * 2) for n in range(4)]
+    evidence = seen(*sessions, named=False, known=frozenset(["n0", "n1"]))
+    assert evidence.elsewhere() == ("SID", "Off", ["n0", "n1"])
 
 
 def test_values_are_not_in_results():
@@ -191,7 +239,7 @@ def test_a_cause_is_seen_from_outside(sessions, code):
         (stuck(), app("n1", "n2", sticky=""), "AB405"),
         (DOUBLE, app("n1", "n1"), "AB409"),
         (stuck(), app("n1", "n2", "n2"), "AB409"),
-        (stuck(), app("n1", "n2", others=(("other", frozenset(["m1"])),)), "AB410"),
+        (stuck(), app("n1", "n2", others=(OTHER,)), "AB410"),
         (stuck(), app("n1", "n2", ""), "AB411"),
         (EMPTY, app("n1", ""), "AB411"),
         (SWAPPED, app("n1", "n2"), "AB412"),
@@ -224,18 +272,71 @@ def test_a_node_that_ends_is_no_cause_of_its_own():
     assert len(evidence.violations) == 4 and codes(evidence) == []
 
 
-def test_balancers_with_the_same_routes_may_share_a_cookie():
-    balancer = app("n1", "n2", others=(("ws", frozenset(["n1", "n2"])),))
-    assert codes(seen(*stuck()), balancer=balancer) == []
+def test_a_route_that_several_nodes_set_is_a_cause_although_they_answer_no_more():
+    # As after many sticky requests of a: new sessions begin on the others.
+    sessions = [
+        session(n, (f"{'bc'[n % 2]}", f"{n}.n1"), *[("a", f"{n}.n1")] * 2) for n in range(4)
+    ]
+    for at, made in enumerate(sessions):
+        made.visits = [v._replace(ms=i * 1000 + at) for i, v in enumerate(made.visits)]
+    assert codes(seen(*sessions)) == ["AB412"]
 
 
-@pytest.mark.parametrize(("path", "found"), [("/", ["AB410"]), ("/shop", [])])
-def test_balancers_may_share_a_cookie_by_path(path, found):
-    balancer = app("n1", "n2", others=(("other", frozenset(["m1"])),))
+@pytest.mark.parametrize(
+    ("url", "path", "other_url", "other_path", "found"),
+    [
+        ("/", "/", "/admin/", "/", [("AB410", False)]),
+        ("/shop/a/", "/shop", "/shop/b/", "/shop", [("AB410", False)]),
+        # The longer path goes first, and is only sent to its own.
+        ("/", "/", "/admin/", "/admin", []),
+        ("/admin/", "/admin", "/", "/", []),
+        ("/a/", "/a", "/b/", "/b", []),
+        # It goes first to the other one as well.
+        ("/shop/a/", "/", "/b/", "/shop", [("AB410", False)]),
+        ("/a/", "/b", "/b/", "/", [("AB406", False), ("AB410", False)]),
+        # Where the other one sets it, nobody knows.
+        ("/", "/", "", None, [("AB410", False)]),
+        ("/shop/", "/shop", "", None, [("AB410", True)]),
+    ],
+)
+def test_balancers_share_a_cookie_by_its_paths(url, path, other_url, other_path, found):
+    other = OTHER._replace(path=other_url, cookies=frozenset([other_path] if other_path else []))
     sessions = stuck()
-    issue = Issue(parse_set_cookie(f"SID=id0.n1; Path={path}"), "")
+    unsent = PATH if not url.startswith(path) else ""
+    issue = Issue(parse_set_cookie(f"SID=id0.n1; Path={path}"), unsent)
     sessions[0].visits[0] = sessions[0].visits[0]._replace(issues=(issue,))
-    assert codes(seen(*sessions, name="SID"), balancer=balancer) == found
+    if unsent:
+        sessions[0].visits[1:] = []
+        sessions[0].held = {}
+    case = Case(Origin("shop", url, False), url)
+    evidence = seen(*sessions, name="SID")
+    said = diagnose(evidence, case, app("n1", "n2", others=(other,)))
+    assert [(each.code, each.remark) for each in said] == found
+
+
+def test_a_route_of_the_balancer_beside_is_one_of_a_shared_cookie():
+    sessions = [session(n, *[("n1", f"{n}.n1")] * 2, node="m1", held=f"{n}.m1") for n in range(3)]
+    balancer = app("n1", "n2", others=(OTHER,))
+    assert codes(seen(*sessions, name="SID"), CASE, balancer) == ["AB410"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (("SID=.m1; Path=/", "SID=.n1; Path=/"), ["AB410"]),
+        (("SID=a.n1; Path=/", "SID=b.n1; Path=/"), []),
+        (("SID=; Path=/; Max-Age=0", "SID=b.n1; Path=/"), []),
+        (("SID=b.m1; Path=/other", "SID=b.n1; Path=/"), []),
+    ],
+)
+def test_a_cookie_that_one_answer_sets_twice_is_that_of_two_balancers(texts, found):
+    sessions = stuck()
+    reasons = {"Path=/other": PATH, "Max-Age=0": ENDED}
+    issues = tuple(
+        Issue(parse_set_cookie(text), reasons.get(text.rpartition("; ")[2], "")) for text in texts
+    )
+    sessions[0].visits[0] = sessions[0].visits[0]._replace(issues=issues)
+    assert codes(seen(*sessions, name="SID")) == found
 
 
 @pytest.mark.parametrize(
@@ -260,6 +361,7 @@ def test_the_whole_value_may_be_the_route():
         (DOMAIN, "SID=a.n1; Domain=example.org", "AB406", "Domain=example.org"),
         (PREFIX, "SID=a.n1", "AB406", "beginning of its name"),
         (ENDED, "SID=a.n1; Max-Age=0", "AB406", "an end that has passed"),
+        (SAMESITE, "SID=a.n1; SameSite=None", "AB406", "SameSite=None"),
         (SECURE, "SID=a.n1; Secure", "AB407", "http"),
     ],
 )
@@ -270,6 +372,19 @@ def test_a_cookie_that_is_not_sent_back_says_why(why, text, code, said):
         made.visits = [visit._replace(issues=(issue,)) for visit in made.visits]
     (found,) = diagnose(seen(*sessions, name="SID"), CASE)
     assert found.code == code and said in found.message and "SID was set 6 times" in found.message
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"), [("Max-Age=1", "(Max-Age=1)"), ("Expires=now", "(Expires)")]
+)
+def test_a_cookie_that_ends_while_its_session_goes_on_says_so(attributes, said):
+    # The second request finds it ended; the last answer sets one that nobody asks with.
+    made = session(1, ("n1", ""), ("n2", ""))
+    issue = Issue(parse_set_cookie(f"SID=a.n1; {attributes}"), "")
+    made.visits = [visit._replace(issues=(issue,)) for visit in made.visits]
+    made.held = {"SID": "a.n1"}
+    (found,) = diagnose(seen(made, name="SID"), CASE)
+    assert found.code == "AB406" and said in found.message and "1 times" in found.message
 
 
 def test_a_cookie_that_is_removed_once_is_no_cause():
@@ -284,6 +399,8 @@ def test_a_cookie_that_is_removed_once_is_no_cause():
     ("target", "sticky", "expected"),
     [
         ("/?SID=abc", "SID", ["AB408"]),
+        ("/?SID=abc.n3", "SID", ["AB408"]),
+        ("/?SID=abc.n1", "SID", []),
         ("/?SID=abc", "SID|sid", []),
         ("/?xsid=abc", "SID|sid", ["AB408"]),
         ("/", "SID", []),
@@ -291,12 +408,14 @@ def test_a_cookie_that_is_removed_once_is_no_cause():
 )
 def test_a_url_hides_the_cookie_as_httpd_searches_it(target, sticky, expected):
     case = CASE._replace(target=target)
-    assert codes(seen(*stuck()), case, app("n1", "n2", sticky=sticky)) == expected
+    evidence = seen(*stuck(), named=False)
+    assert codes(evidence, case, app("n1", "n2", sticky=sticky)) == expected
 
 
-def test_without_the_manager_a_url_only_hides_the_cookie_where_sessions_move():
+def test_a_url_hides_no_cookie_where_sessions_are_seen_to_stay():
     case = CASE._replace(target="/?SID=abc")
     assert codes(seen(*stuck()), case) == []
+    assert codes(seen(*stuck()), case, app("n1", "n2")) == []
     sessions = [session(n, ("n1", "a.n1"), ("n2", "b.n2"), ("n1", "a.n1")) for n in range(3)]
     assert codes(seen(*sessions), case) == ["AB408"]
 
@@ -319,6 +438,37 @@ def test_shares_of_new_sessions_are_judged(limit, balancer, expected, found):
     assert codes(seen(*stuck(5)), case, balancer) == found
 
 
+@pytest.mark.parametrize(
+    ("member", "found"),
+    [
+        (Member("u", "n3", True, True, elected=50, load=-4000), [("AB417", True)]),
+        (Member("u", "n3", True, True, elected=0, load=0), [("AB415", False)]),
+        (Member("u", "n3", True, False, elected=50, load=-4000), [("AB415", False)]),
+        (Member("u", "n3", False, False, elected=50, load=-4000), [("AB415", False)]),
+    ],
+)
+def test_an_expected_route_may_have_had_its_share_before(member, found):
+    balancer = app("n1", "n2")
+    balancer = balancer._replace(members=(*balancer.members, member))
+    case = CASE._replace(expected=("n3",))
+    assert [(each.code, each.remark) for each in diagnose(seen(*stuck()), case, balancer)] == found
+
+
+@pytest.mark.parametrize(
+    ("loads", "found"),
+    [((-1000, 1000), ["AB417"]), ((-100, 100), ["AB414"]), ((900, -900), ["AB414"])],
+)
+def test_shares_are_not_judged_where_one_member_is_owed_new_sessions(loads, found):
+    # One session on n1, five on n2.
+    sessions = [
+        session(n, *[(name, f"{n}.{name}")] * 2) for n, name in enumerate(["n1", *["n2"] * 5])
+    ]
+    balancer = app("n1", "n2")
+    members = [m._replace(load=load) for m, load in zip(balancer.members, loads)]
+    balancer = balancer._replace(members=tuple(members))
+    assert codes(seen(*sessions), CASE._replace(max_imbalance=2), balancer) == found
+
+
 def test_every_finding_has_a_sentence_and_a_fix():
     for sessions in (NOTHING, NO_ROUTE, DOTS, UNKNOWN, DOUBLE, EMPTY, SWAPPED):
         for found in diagnose(seen(*sessions), CASE):
@@ -332,20 +482,30 @@ def test_every_finding_has_a_sentence_and_a_fix():
 
 def test_a_page_of_the_manager_says_who_was_out_before_or_after():
     def member(url: str, route: str, usable: bool = True) -> Any:
-        return SimpleNamespace(url=url, values={"route": route}, usable=usable, accepts_new=usable)
+        counters = {"elected": 3, "lbstatus": -100}
+        return SimpleNamespace(
+            url=url, values={"route": route}, usable=usable, accepts_new=usable, counters=counters
+        )
 
     def balancer(name: str, sticky: str, *members: Any) -> Any:
         return SimpleNamespace(
-            name=name, values={"stickysession": sticky}, members={m.url: m for m in members}
+            name=name,
+            values={"stickysession": sticky},
+            members={m.url: m for m in members},
+            path=f"/{name}",
         )
 
     before = {"app": balancer("app", "A|a", member("u1", "n1", False), member("u2", "n2"))}
     after = {
         "app": balancer("app", "A|a", member("u1", "n1"), member("u2", "n2"), member("u3", "n2")),
         "same": balancer("same", "A", member("u4", "m1")),
+        # As two schemes of one application have it.
+        "twin": balancer("twin", "A", member("u6", "n2"), member("u7", "n1")),
         "other": balancer("other", "B", member("u5", "m2")),
     }
     found = balancing("app", after, before)
     assert (found.cookie, found.parameter) == ("A", "a")
+    assert found.serving == {"n2"} and found.method == "byrequests"
+    assert [(m.elected, m.load) for m in found.members] == [(3, -100), (3, -100), (3, 0)]
     assert found.is_out("n1") and not found.is_out("n2") and not found.is_out("n9")
-    assert found.others == (("same", frozenset(["m1"])),)
+    assert found.others == (Other("same", frozenset(["m1"]), "/same"),)

@@ -55,6 +55,18 @@ def test_sessions_that_stayed_on_several_nodes_are_a_proof():
     assert judged.level == "good"
 
 
+def test_a_remark_of_the_check_is_one_here():
+    remark = {"code": "AB416", "message": "nodes were told apart.", "fix": "Name them."}
+    judged = judge(remarks=[remark])
+    assert judged.remarks == ["AB416: nodes were told apart. Name them."]
+    assert judged.problems == [] and judged.level == "warn"
+
+
+def test_a_check_that_failed_is_no_proof_and_says_why():
+    said = "No session was made, so nothing was proven: nobody is there."
+    assert verdict({"msg": "nobody is there.", "changed": False}, {}) == (said, [said], [])
+
+
 def test_a_violation_is_a_moved_session_and_counts_once():
     judged = judge(violations=[MOVED, {**MOVED, "request": 3}], violation_count=2)
     assert judged.headline == "1 of 3 sessions moved to another node."

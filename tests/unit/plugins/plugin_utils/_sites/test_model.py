@@ -17,7 +17,7 @@ from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.mod
 APP = {"name": "app", "members": [{"url": "http://n1"}]}
 SITE = {"name": "shop", "server_name": "shop.example.com", "balancers": [APP]}
 TLS = {"certificate": "/etc/ssl/shop.pem"}
-MANAGER = Manager("127.0.0.2", 8406)
+MANAGER = Manager("127.0.0.2", 8008)
 
 
 def site(**options):
@@ -86,15 +86,15 @@ def test_a_site_has_no_manager_unless_there_is_a_place_for_it():
     (plain,) = read_all([SITE], {})
     assert (plain.manager, plain.manager_url) == ("", "")
     (managed,) = read_all([SITE], {}, MANAGER)
-    assert managed.manager_url == "http://127.0.0.2:8406/balancer-manager"
+    assert managed.manager_url == "http://127.0.0.2:8008/balancer-manager"
 
 
 def test_sites_that_are_told_apart_by_name_have_their_manager_at_one_address():
     names = [{"server_name": name} for name in ("shop.example.com", "zoo.example.com")]
     assert managers(*names, {"server_name": "tls.example.com", "tls": TLS}) == [
-        "127.0.0.2:8406",
-        "127.0.0.2:8406",
-        "127.0.0.2:8406",
+        "127.0.0.2:8008",
+        "127.0.0.2:8008",
+        "127.0.0.2:8008",
     ]
 
 
@@ -108,19 +108,19 @@ def test_a_site_whose_name_an_earlier_one_answers_to_has_its_manager_at_the_next
         {"listen": [8080], "server_name": "shop"},
         {"server_name": "shoop"},
     ) == [
-        "127.0.0.2:8406",
-        "127.0.0.2:8407",
-        "127.0.0.2:8408",
-        "127.0.0.2:8407",
-        "127.0.0.2:8406",
-        "127.0.0.2:8407",
-        "127.0.0.2:8406",
+        "127.0.0.2:8008",
+        "127.0.0.2:8009",
+        "127.0.0.2:8010",
+        "127.0.0.2:8009",
+        "127.0.0.2:8008",
+        "127.0.0.2:8009",
+        "127.0.0.2:8008",
     ]
 
 
 def test_a_name_that_a_later_site_answers_to_is_still_told_apart():
     later = {"server_name": "other.example.com", "server_aliases": ["*.example.com"]}
-    assert managers({}, later) == ["127.0.0.2:8406", "127.0.0.2:8406"]
+    assert managers({}, later) == ["127.0.0.2:8008", "127.0.0.2:8008"]
 
 
 def test_an_address_is_written_once_and_as_virtual_hosts_write_it():
@@ -159,7 +159,7 @@ def test_each_field_of_an_application_may_be_declared_otherwise():
     found = balancer(application="php", proxy_set={"stickysession": "R|r"})
     assert found["sticky_cookie"]["name"] == "R"
     found = balancer(application="tomcat", sticky_cookie={"name": "R"})
-    assert "stickysession" not in found["proxy_set"] and found["sticky_cookie"]["name"] == "R"
+    assert found["proxy_set"] == {"growth": 10} and found["sticky_cookie"]["name"] == "R"
 
 
 def test_what_is_not_declared_any_more_is_taken_back():

@@ -31,7 +31,7 @@ def managed(*sites):
     """Return declared *sites*, each with its balancer-manager."""
     app = {"name": "app", "members": [{"url": "http://n1"}]}
     declared = [{**SITE, "balancers": [app], **options} for options in sites]
-    return read_all(declared, {}, Manager("127.0.0.2", 8406))
+    return read_all(declared, {}, Manager("127.0.0.2", 8008))
 
 
 def site(*members, proxy_set=None, **options):
@@ -104,8 +104,8 @@ def test_a_manager_needs_to_know_at_which_address_it_is_asked():
 
 def test_the_address_of_the_managers_is_listened_on_once():
     sites = managed({}, {"name": "zoo", "server_name": "zoo.example.com"})
-    assert listens(sites, ["80"]) == [("127.0.0.2:8406", False)]
-    assert listens(sites, ["80", "8406"]) == []
+    assert listens(sites, ["80"]) == [("127.0.0.2:8008", False)]
+    assert listens(sites, ["80", "8008"]) == []
 
 
 def test_ports_that_are_listened_on_already_are_left_alone():
@@ -144,12 +144,12 @@ def test_the_main_file_of_no_sites_says_nothing():
 def test_managers_answer_without_tls_and_to_no_other_name():
     sites = managed({}, {"name": "tls", "listen": [8080], "tls": TLS})
     assert main_text(sites, "/etc/httpd/lb", "", [80, 443, 8080]).partition("\n")[2] == (
-        "Listen 127.0.0.2:8406\n"
-        "Listen 127.0.0.2:8407\n"
+        "Listen 127.0.0.2:8008\n"
+        "Listen 127.0.0.2:8009\n"
         "ProxyStatus On\n"
         "\n"
         "# The first virtual host here: sites with TLS answer here without it, other names are refused.\n"
-        "<VirtualHost 127.0.0.2:8406 127.0.0.2:8407>\n"
+        "<VirtualHost 127.0.0.2:8008 127.0.0.2:8009>\n"
         "    ServerName balancer-manager.invalid\n"
         "    SSLEngine Off\n"
         '    <Location "/">\n'
@@ -170,7 +170,7 @@ def test_managers_answer_without_tls_and_to_no_other_name():
 def test_a_site_answers_with_its_manager_at_one_address_and_rules_of_its_own_do_not_get_there():
     (plain,) = managed({"extra": "RewriteEngine On"})
     assert site_text(plain, "/etc/httpd/lb").partition("\n")[2] == (
-        "<VirtualHost *:80 127.0.0.2:8406>\n"
+        "<VirtualHost *:80 127.0.0.2:8008>\n"
         "    ServerName shop.example.com\n"
         "\n" + UNSET + "    RequestHeader setifempty X-Forwarded-Proto http\n"
         "\n"
@@ -205,7 +205,7 @@ def test_a_site_answers_with_its_manager_at_one_address_and_rules_of_its_own_do_
 def test_a_site_with_tls_has_its_manager_where_it_is_served_and_not_where_it_redirects():
     (secure,) = managed({"tls": TLS})
     text = site_text(secure, "/etc/httpd/lb")
-    assert "<VirtualHost *:443 127.0.0.2:8406>\n" in text
+    assert "<VirtualHost *:443 127.0.0.2:8008>\n" in text
     assert "<VirtualHost *:80>\n" in text
 
 

@@ -60,6 +60,9 @@ def test_a_site_with_everything_has_no_problems():
         ({"server_name": "shop example"}, "server_name: 'shop example' is no host name"),
         ({"server_name": "${HOST}"}, "server_name: '${HOST}' is no host name"),
         ({"server_name": "*.example.com"}, "server_name: '*.example.com' is no host name"),
+        ({"tls": {"certificate": "/" * 4096}}, "longer than a path may be, 4095 bytes"),
+        # Python takes anything for the zone of an address.
+        ({"trusted_proxies": ["fe80::1%x'\nListen 1"]}, '\\nListen 1": httpd knows no zone'),
         ({"server_aliases": ['a"b']}, "server_aliases: 'a\"b' is no host name"),
         ({"server_aliases": ["a\nListen 1"]}, "server_aliases: 'a\\nListen 1' is no host name"),
         ({"listen": [0]}, "listen: '0' is no port and no address:port"),
@@ -118,6 +121,19 @@ def test_a_site_with_everything_has_no_problems():
             "balancer app: growth: 101 is not possible: it must be 1 to 100",
         ),
         ({"extra": "ProxyTimeout 5 \\\n"}, "extra: the backslash at its end would swallow"),
+        (
+            {"extra": "#\n</VirtualHost>\n"},
+            "extra:2:1: </VirtualHost> without matching <VirtualHost>",
+        ),
+        ({"extra": "</VirtualHost>\n<VirtualHost *:81>\n"}, "extra:1:1: </VirtualHost> without"),
+        ({"extra": "<Location /a>\n"}, "extra:1:1: <Location> was not closed"),
+        (
+            {"extra": "#\n<VirtualHost *:81>\n</VirtualHost>\n"},
+            "extra:2: <VirtualHost> cannot stand in another one; declare a second site",
+        ),
+        ({"listen": ["*"]}, "listen: '*' is no port"),
+        ({"tls": {**TLS, "listen": ["*:*"]}}, "listen: '*' is no port"),
+        ({"tls": {**TLS, "key": "key.pem"}}, "tls.key: 'key.pem' does not begin with '/'"),
     ],
 )
 def test_a_problem_is_a_sentence_that_names_site_option_and_value(options, problem):
@@ -153,7 +169,7 @@ def test_the_same_name_on_another_port_is_another_site():
     assert found(SITE, site(name="other", listen=[8080])) == []
 
 
-MANAGER = Manager("127.0.0.2", 8406)
+MANAGER = Manager("127.0.0.2", 8008)
 
 
 def found_with(manager, *declared):
@@ -166,7 +182,7 @@ def test_sites_with_one_name_on_two_ports_both_have_a_manager():
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.0", "10.0.0.1", "::1", "localhost", "*"])
 def test_a_manager_is_at_a_loopback_address_of_its_own(address):
-    assert found_with(Manager(address, 8406), SITE)[0] == (
+    assert found_with(Manager(address, 8008), SITE)[0] == (
         f"load_balancer_manager_address: {address!r} is not possible; use an address from 127.0.0.2 to"
         " 127.255.255.254 at which nothing else is reached"
     )
@@ -180,16 +196,16 @@ def test_a_manager_is_at_a_port(port):
 
 
 def test_a_site_is_not_served_where_its_manager_is():
-    assert found_with(MANAGER, site(listen=["127.0.0.2:80", "127.0.0.1:8406"])) == [
+    assert found_with(MANAGER, site(listen=["127.0.0.2:80", "127.0.0.1:8008"])) == [
         "site shop: listen: at 127.0.0.2:80 balancer-manager answers; see load_balancer_manager_address"
     ]
 
 
 def test_a_site_leaves_the_port_of_the_managers_to_them():
-    sites = [site(listen=[8406]), site(name="tls", tls={**TLS, "listen": [8407]})]
+    sites = [site(listen=[8008]), site(name="tls", tls={**TLS, "listen": [8009]})]
     assert found_with(MANAGER, *sites) == [
-        "site shop: listen: balancer-manager has the port 8406; see load_balancer_manager_port",
-        "site tls: listen: balancer-manager has the port 8407; see load_balancer_manager_port",
+        "site shop: listen: balancer-manager has the port 8008; see load_balancer_manager_port",
+        "site tls: listen: balancer-manager has the port 8009; see load_balancer_manager_port",
     ]
     assert found(sites[0]) == []
 

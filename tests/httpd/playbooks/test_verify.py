@@ -1,0 +1,58 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook verify writes its page, whatever became of the sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture()
+def page(tmp_path: Path) -> Path:
+    return tmp_path / "page.html"
+
+
+@pytest.fixture()
+def asked(load_balancer: Any, page: Path) -> dict[str, Any]:
+    """Extra variables: what is asked, and where the page is written."""
+    return {
+        "verify_url": load_balancer.url,
+        "verify_host": "lb1",
+        "verify_report": str(page),
+        "verify_clients": 3,
+        "verify_requests": 2,
+    }
+
+
+@pytest.mark.parametrize("present", [False, True], ids=["no page yet", "a page that would change"])
+def test_check_mode_proves_the_sessions_and_leaves_the_page_as_it_is(
+    load_balancer: Any, play: Any, asked: dict[str, Any], page: Path, present: bool
+) -> None:
+    load_balancer.httpd.start()
+    if present:
+        page.write_text("of yesterday")
+    played = play("verify", {"lb1": load_balancer.host()}, "--check", **asked)
+    assert played.status == 0, played
+    assert page.exists() == present and (not present or page.read_text() == "of yesterday")
+    said = played.of("Say how it went")["lb1"]["msg"]
+    assert said[0].startswith("All 3 sessions stayed on their node")
+    assert said[-1] == f"page: lb1:{page}, which check mode does not write"
+    assert played.custom_stats["verify"]["report"] == f"lb1:{page}"
+
+
+def test_a_site_that_nobody_serves_fails_and_the_page_says_so(
+    load_balancer: Any, play: Any, asked: dict[str, Any], page: Path, nobody: str
+) -> None:
+    asked["verify_url"] = nobody
+    played = play("verify", {"lb1": load_balancer.host()}, **asked)
+    assert played.status == 2, played
+    reason = played.of("Fail where stickiness is not proven")["lb1"]["msg"]
+    assert reason.startswith("No session was made, so nothing was proven: ")
+    assert "connection refused; is httpd running" in reason
+    assert "connection refused; is httpd running" in page.read_text()
+    kept = played.custom_stats["verify"]
+    assert kept["sessions"] == 0 and kept["problems"] == [reason]

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inputs without end, for a given time; and whether a reader's time grows as its input does."""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from typing import Any, Callable, Iterable
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
+
+_BATCH = 25
+# Twice the input may take twice the time, four times is the beginning of never. As one measurement tells little, the
+# input is made eight times as long: linear is 8, quadratic 64.
+_TIMES, _MOST = 8, 28.0
+_LEAST = 0.004
+_LONG = 100_000
+
+
+def fuzz(
+    check: Callable[[Any], None],
+    inputs: SearchStrategy[Any],
+    dice: random.Random,
+    seconds: float,
+    known: Iterable[Any] = (),
+) -> int:
+    """Give *check* first what is *known* to be hard, then *inputs* until *seconds* are over, and return how many it
+    was. The input that a failure is about is made as small as possible and shown."""
+    count = 0
+
+    def counted(given_input: Any) -> None:
+        nonlocal count
+        count += 1
+        check(given_input)
+
+    for each in known:
+        counted(each)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        batch = given(inputs)(counted)
+        batch = settings(
+            max_examples=_BATCH,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        )(batch)
+        hypothesis.seed(dice.getrandbits(64))(batch)()
+    return count
+
+
+def growth(read: Callable[[Any], object], make: Callable[[int], Any], size: int = 2000) -> float:
+    """Return how many times the time of *read* is, when the input that *make* makes of a size is eight times as long.
+    The input is made larger until its time can be measured."""
+    while True:
+        short = _spent(read, make(size))
+        if short >= _LEAST or size > _LONG:
+            break
+        size *= 4
+    return _spent(read, make(size * _TIMES)) / max(short, _LEAST)
+
+
+def is_linear(read: Callable[[Any], object], make: Callable[[int], Any], size: int = 2000) -> bool:
+    """Whether the time of *read* grows as its input does; measured again before it is denied."""
+    return any(growth(read, make, size) < _MOST for dummy in range(3))
+
+
+def _spent(read: Callable[[Any], object], given_input: Any) -> float:
+    """Return the least time of the processor that *read* takes in two attempts, in seconds."""
+    taken = []
+    for dummy in range(2):
+        gc.collect()
+        begin = time.process_time()
+        read(given_input)
+        taken.append(time.process_time() - begin)
+    return min(taken)

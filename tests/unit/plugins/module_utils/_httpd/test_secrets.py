@@ -1,0 +1,144 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
+    BALANCER,
+    MEMBER,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.secrets import (
+    MASK,
+    masked,
+    masked_arguments,
+    masked_file,
+    secret_values,
+    secrets,
+)
+
+# Each has the secret hunter2, and shows what is left.
+SECRET = [
+    ('RequestHeader set Authorization "Basic hunter2"', "Authorization"),
+    ("RequestHeader set X-Auth hunter2", "X-Auth"),
+    ("RequestHeader add X-Pass: hunter2 early", "early"),
+    ("RequestHeader set X-Signature hunter2 env=signed", "env=signed"),
+    ("RequestHeader setifempty X-Api-Key 'hunter2'", "X-Api-Key"),
+    ("RequestHeader edit X-Auth-Token ^$ hunter2", "^$"),
+    ("RequestHeader set Cookie 'session=hunter2; lang=%{LANG}e'", "lang=%{LANG}e"),
+    ("Header always set Set-Cookie 'sid=hunter2; Path=/; Secure'", "; Path=/; Secure"),
+    ("SetEnv DB_PASSWORD hunter2", "DB_PASSWORD"),
+    ("SetEnv PGPW hunter2", "PGPW"),
+    ('SetEnv PGPASSWORD "it is hunter2"', "PGPASSWORD"),
+    ("SetEnvIf Host .* API_TOKEN=hunter2", "API_TOKEN"),
+    ("SetEnvIf X-Api-Key ^hunter2$ known", "known"),
+    ("Define DB_SECRET hunter2", "DB_SECRET"),
+    ('ProxyFCGISetEnvIf "true" DB_PASS hunter2', '"true" DB_PASS'),
+    ("php_admin_value app.password hunter2", "app.password"),
+    ("BalancerMember ajp://h secret=hunter2 route=a", "route=a"),
+    ('BalancerMember ajp://h "secret=it is hunter2" route=a', "route=a"),
+    ("BalancerMember http://h hcuri=/up?a=b&token=hunter2&c=d", "a=b&token=********&c=d"),
+    ("BalancerMember http://h hcuri=/up?token=hunter2 route=a", "?token=******** route=a"),
+    ("BalancerMember http://user:hunter2@h/ route=a", "http://********@h/ route=a"),
+    ("ProxySet nonce=hunter2", "nonce="),
+    ("RewriteCond %{QUERY_STRING} (^|&)token=hunter2(&|$)", "%{QUERY_STRING}"),
+    ("RewriteCond %{HTTP:X-Token} !=hunter2", "%{HTTP:X-Token}"),
+    ("RewriteCond %{HTTP_COOKIE} letmein=hunter2", "letmein="),
+    ("RewriteRule ^ - [E=DB_PASSWORD:hunter2,L]", ",L]"),
+    ('CustomLog "|/usr/bin/ship --password=hunter2 --to x" combined', '--to x" combined'),
+    ('CustomLog "|/usr/bin/ship --password hunter2 --to x" combined', '--to x" combined'),
+    ('ErrorLog "|/usr/bin/curl -u me:hunter2 https://log"', "https://log"),
+    (
+        "CustomLog \"|/usr/bin/curl -H 'Authorization: Bearer hunter2' https://log\" combined",
+        "' https://log\" combined",
+    ),
+    ('RewriteMap map "prg:/usr/bin/map --token hunter2"', '********"'),
+    ("SetEnv dbpass hunter2", "dbpass"),
+    ("AuthLDAPBindPassword hunter2", "AuthLDAPBindPassword"),
+    ("SessionCryptoPassphrase hunter2", "SessionCryptoPassphrase"),
+    ("AuthBasicFake me hunter2", "me"),
+    ('DBDParams "host=db password=hunter2 user=me"', "user=me"),
+    ("<If \"%{HTTP:X-Api-Key} == 'hunter2'\">", "%{HTTP:X-Api-Key} =="),
+    ("Require expr req('Authorization') == 'Basic hunter2'", "req('Authorization')"),
+    ("# RequestHeader set Authorization hunter2", "# RequestHeader set Authorization"),
+    ("RequestHeader set X-Auth \\\n    hunter2", "X-Auth"),
+]
+
+
+@pytest.mark.parametrize(("line", "left"), SECRET, ids=[line for line, dummy in SECRET])
+def test_a_secret_is_masked_and_the_rest_is_left(line, left):
+    hidden = masked_file(f"A b\n{line}\nC d\n")
+    assert "hunter2" not in hidden
+    assert MASK in hidden and left in hidden
+    assert hidden.startswith("A b\n") and hidden.endswith("\nC d\n")
+    assert any("hunter2" in secret for secret in secrets(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ProxySet nonce=None stickysession=token|token",
+        "BalancerMember http://h route=a hcuri=/up?all=1",
+        'Header add Set-Cookie "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; path=/" env=BALANCER_ROUTE_CHANGED',
+        "Header edit Set-Cookie ^(.*)$ $1;HttpOnly;Secure",
+        "Header edit Set-Cookie Path=/app Path=/",
+        "RequestHeader set X-Forwarded-Proto https",
+        "RequestHeader unset Authorization",
+        "RequestHeader set X-Auth-User %{REMOTE_USER}s",
+        'RequestHeader set Authorization "Bearer %{TOKEN}e" env=TOKEN',
+        'RequestHeader set X-Token "expr=%{HTTP:X-Other}"',
+        'SetEnvIf Authorization "(.*)" HTTP_AUTHORIZATION=$1',
+        "SetEnvIf Authorization ^Bearer.[a-z0-9]+$ has_token",
+        "SetEnv proxy-nokeepalive 1",
+        "SetEnv BYPASS_CACHE always",
+        "SetEnv TOKEN_FILE /etc/app/token",
+        "SetEnv SSL_KEY /etc/ssl/private/app.pem",
+        "RewriteCond %{QUERY_STRING} token=([^&]+)",
+        "RewriteCond %{HTTP:Authorization} ^(.*)",
+        "RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
+        "ProxyPass /password balancer://shop/password",
+        "ServerTokens Prod",
+        "SSLCertificateKeyFile /etc/ssl/private/app.key",
+        "SSLPassPhraseDialog exec:/etc/ssl/ask",
+        "AuthLDAPBindPassword exec:/etc/app/password",
+        'Header set Access-Control-Allow-Headers "Authorization, X-Api-Key"',
+        'LogFormat "%{X-Token}i %{Authorization}i pass=%{pass}e" mine',
+    ],
+)
+def test_what_is_no_secret_is_left(line):
+    assert masked_file(line) == line
+    assert secrets(line) == set()
+
+
+def test_arguments_are_masked_by_their_directive():
+    assert masked_arguments("SetEnv", 'DB_PASSWORD "a b c"') == f'DB_PASSWORD "{MASK}"'
+    assert masked_arguments("Header", "set Via shop") == "set Via shop"
+
+
+@pytest.mark.parametrize("name", [row.name for row in (*MEMBER.values(), *BALANCER.values())])
+def test_parameters_are_masked_that_the_table_calls_secret(name):
+    secret = {**MEMBER, **BALANCER}[name].secret
+    assert masked_arguments("ProxySet", f"{name}=abcd") == f"{name}={MASK if secret else 'abcd'}"
+
+
+def test_a_message_is_masked():
+    text = "member http://u:PW@DZ1@h: secret=abc is not possible: too long"
+    assert masked(text) == f"member http://{MASK}@h: secret={MASK} is not possible: too long"
+
+
+def test_the_secrets_of_a_text_are_known_as_they_stand():
+    text = "BalancerMember http://u:p@h secret=abc\nProxySet nonce=None"
+    assert secrets(text) == {"u:p", "p", "abc"}
+
+
+def test_the_values_of_secret_variables_are_known():
+    variables = {
+        "DB_PASSWORD": "hunter2",
+        "SHOP": "shop",
+        "USE_TOKEN": "on",
+        "KEY": "/etc/a.key",
+        "PWD": "/root",
+    }
+    assert secret_values(variables) == {"hunter2"}
