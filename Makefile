@@ -60,7 +60,7 @@ changelog: setup
 	antsibull-changelog lint
 
 units: setup ## tests of the pure parts, no httpd needed
-	pytest tests/unit $(ARGS)
+	pytest tests/unit --numprocesses=2 $(ARGS)
 
 httpd: setup ## tests on a real, private httpd
 	@tools/debian-packages apache2-bin apache2-utils openssl procps
@@ -75,11 +75,11 @@ many: setup ## many proxies in one play
 	pytest tests/many $(ARGS)
 
 reliability-sample: setup ## a sample of what may go wrong: kills, full disks, races, hostile input
-	@tools/debian-packages apache2-bin apache2-utils openssl procps strace
+	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
 	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile $(ARGS)
 
 reliability: setup ## all of it, with a table of what was done (some hours)
-	@tools/debian-packages apache2-bin apache2-utils openssl procps strace
+	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
 	pytest tests/httpd/reliability --full $(ARGS)
 
 browser: setup ## the report and the demo's page in a real browser, without a screen

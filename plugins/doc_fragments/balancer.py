@@ -407,7 +407,8 @@ options:
     type: str
   mode:
     description:
-      - Permissions of O(path), such as V('0640'). Omitted, an existing file keeps its own.
+      - Permissions of O(path), such as V('0640'). Omitted, an existing file keeps its own, and a new one has V('0600')
+        if there is something secret in it, else V('0644') less the umask.
     type: raw
 """
 

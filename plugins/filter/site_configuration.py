@@ -51,7 +51,8 @@ def site_configuration(
     main = needs.main_text(read_sites, folder, server_name, existing_listen, log_folder, host)
     texts = {main_file: main}
     for site in read_sites:
-        texts[needs.site_file(folder, site)] = needs.site_text(site, folder, log_folder)
+        text = needs.site_text(site, folder, log_folder, host.tls_profile)
+        texts[needs.site_file(folder, site)] = text
     return {
         "modules": [
             *({"name": name} for name in sorted({*needs.modules(read_sites), *modules})),

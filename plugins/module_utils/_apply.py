@@ -35,15 +35,16 @@ if TYPE_CHECKING:
     from ._preflight import Proof
     from ._transaction import Transaction
 
-# What a transaction leaves in the state folder while it writes.
-JOURNAL = "journal"
+# What a transaction has in the state folder while it writes, and until it has tidied up.
+_JOURNALS = ("journal", "undo")
 UNCHANGED = "unchanged"
 NOT_VALIDATED = "no"
 
 
 class Outcome(NamedTuple):
     """What came of a request. *not_reached*: running balancers that were to be changed and were not. *failure*: why the
-    running httpd was not given all of it, after files were written; "" otherwise."""
+    running httpd was not given all of it, after files were written; "" otherwise. *recovered*: what was put right
+    beforehand, see :func:`recover`."""
 
     changes: list[Done]
     entries: list[Entry]
@@ -57,11 +58,14 @@ class Outcome(NamedTuple):
     reached: list[Running]
     targets: list[Target]
     failure: str
+    recovered: list[str]
 
     @property
     def changed(self) -> bool:
         """Whether anything is, or in check mode would be, changed."""
-        return bool(self.entries) or any(each.change.layer == RUNTIME for each in self.changes)
+        if self.entries or self.recovered:
+            return True
+        return any(each.change.layer == RUNTIME for each in self.changes)
 
 
 class _Proof(NamedTuple):
@@ -76,13 +80,17 @@ def state_folder(instance: Instance) -> str:
     return os.path.join(os.path.dirname(instance.main_file()), ".apache_balancer")
 
 
-def recover(instance: Instance) -> list[str]:
-    """Put right what a run left that was killed while it wrote; return what was done, in sentences."""
+def recover(instance: Instance, check_mode: bool = False) -> tuple[list[str], FileSet]:
+    """Put right what a run left that was killed while it wrote; return what was done, in sentences, and a set to plan
+    upon. In *check_mode* it is that set, and not the disk, that holds the files as they would be put right."""
     folder = state_folder(instance)
-    if not os.path.exists(os.path.join(folder, JOURNAL)):
-        return []
-    with _transaction(folder) as transaction:
-        return transaction.recovered
+    if not any(os.path.exists(os.path.join(folder, name)) for name in _JOURNALS):
+        return [], FileSet()
+    transaction = _transaction(folder)
+    if check_mode:
+        return transaction.foresee()
+    with transaction:
+        return transaction.recovered, FileSet()
 
 
 def carry_out(
@@ -92,7 +100,7 @@ def carry_out(
 
     Raises whatever keeps it from being done; then nothing was changed.
     """
-    work = _Work(instance, request, lambda: prepare(instance, request), validate, backup)
+    work = _Work(instance, request, lambda on: prepare(instance, request, on), validate, backup)
     return work.run(check_mode)
 
 
@@ -101,16 +109,16 @@ def roll_back(instance: Instance, validate: bool, backup: bool, check_mode: bool
 
     Raises :class:`ConfigurationError` if there is no record of such a reload.
     """
-    work = _Work(instance, Request(), lambda: _proven(instance), validate, backup)
+    work = _Work(instance, Request(), lambda on: _proven(instance, on), validate, backup)
     return work.run(check_mode)
 
 
 class _Work(NamedTuple):
-    """One change: *planner* says what is to be written."""
+    """One change: *planner* says what is to be written, upon a set of files."""
 
     instance: Instance
     request: Request
-    planner: Callable[[], Plan]
+    planner: Callable[[FileSet], Plan]
     validate: bool
     backup: bool
 
@@ -119,17 +127,18 @@ class _Work(NamedTuple):
         lacking = instance.lacking
         if lacking and not check_mode:
             raise NotInstalled(f"{lacking}; install it first")
-        recovered = [] if check_mode else recover(instance)
-        plan = self.planner()
+        recovered, files = recover(instance, check_mode)
+        plan = self.planner(files)
         live = self.look(plan)
         if not plan.fileset.changed() and not live.to_do:
             return _nothing(instance, plan, live, recovered)
         proof = self.prove(plan)
         if check_mode:
-            return _outcome(plan, proof, live, _foretold(instance, plan, live))
+            foretold = _foretold(instance, plan, live)
+            return _outcome(plan, proof, live, foretold, recovered)
         proved = (plan.fileset.changed(), stamp(plan.view))
         with _transaction(state_folder(instance)) as transaction:
-            plan = self.planner()
+            plan = self.planner(FileSet())
             recovered += transaction.recovered
             live = self.look(plan)
             if not plan.fileset.changed() and not live.to_do:
@@ -138,7 +147,7 @@ class _Work(NamedTuple):
                 # Somebody changed the configuration since: what was proven is not what would be written.
                 proof = self.prove(plan)
             backups = self.write(plan, live, transaction)
-            return _outcome(plan, proof, live, _state(instance, plan), backups, recovered)
+            return _outcome(plan, proof, live, _state(instance, plan), recovered, backups)
 
     def look(self, plan: Plan) -> Layer:
         """Return the running balancers that are to be changed; nothing is changed yet."""
@@ -164,15 +173,19 @@ class _Work(NamedTuple):
         if written:
             backups = transaction.commit(plan.fileset, backup=self.backup, reads=reads)
             given = live.reasons(written) if live.changes else {}
-            memory.note_written([path for path in written if path not in given])
-            memory.note_written([path for path in written if path in given], given=True)
+            try:
+                memory.note_written([path for path in written if path not in given])
+                memory.note_written([path for path in written if path in given], given=True)
+            except BaseException:
+                transaction.roll_back()
+                raise
         for path, reasons in live.carry_out(written).items():
             memory.note_applied([path], reasons)
         return backups
 
 
-def _proven(instance: Instance) -> Plan:
-    fileset = _transaction(state_folder(instance)).proven()
+def _proven(instance: Instance, files: FileSet) -> Plan:
+    fileset = _transaction(state_folder(instance)).proven(files)
     if fileset is None:
         raise ConfigurationError(
             "there is nothing to roll back to: this httpd was never reloaded by graceful_reload"
@@ -207,9 +220,8 @@ def _unchanged(instance: Instance, plan: Plan) -> _Proof:
     return _Proof(UNCHANGED, problems, plan.configuration, [])
 
 
-def _nothing(instance: Instance, plan: Plan, live: Layer, warnings: list[str]) -> Outcome:
-    loaded = _state(instance, plan)
-    return _outcome(plan, _unchanged(instance, plan), live, loaded, warnings=warnings)
+def _nothing(instance: Instance, plan: Plan, live: Layer, recovered: list[str]) -> Outcome:
+    return _outcome(plan, _unchanged(instance, plan), live, _state(instance, plan), recovered)
 
 
 def _state(instance: Instance, plan: Plan) -> Loaded:
@@ -240,8 +252,8 @@ def _outcome(
     proof: _Proof,
     live: Layer,
     loaded: Loaded,
+    recovered: list[str],
     backups: dict[str, str] | None = None,
-    warnings: Sequence[str] = (),
 ) -> Outcome:
     changes = [Done(name, change) for name, change in plan.changes]
     # What is replaced by a file of the same declaration comes and goes without a change.
@@ -254,11 +266,12 @@ def _outcome(
         proof.configuration,
         loaded,
         backups or {},
-        [*warnings, *proof.warnings],
+        proof.warnings,
         live.missed,
         live.running,
         plan.targets,
         live.failure,
+        recovered,
     )
 
 

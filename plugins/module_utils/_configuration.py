@@ -22,6 +22,7 @@ from ._balancer.plan import MEMBERS, PARAMETERS, Change, Declaration, Declaratio
 from ._fileset import FileSet
 from ._httpd.document import Document
 from ._httpd.dump import View
+from ._httpd.secrets import secrets
 from ._httpd.text import decode, encode
 from ._httpd.tree import Node, from_document
 from ._instance import ConfigurationRefused, Instance
@@ -31,6 +32,9 @@ from ._preflight import candidate_view
 if TYPE_CHECKING:
     from ._layer import Layer
     from ._live import Access
+
+# Of a new file with a secret: the user who made it, and root, as whom httpd reads it.
+_SECRET_MODE = 0o600
 
 
 class ConfigurationError(Exception):
@@ -114,13 +118,12 @@ class Plan(NamedTuple):
         return [(t.wish.declaration.name, change) for t in self.targets for change in t.changes]
 
 
-def prepare(instance: Instance, request: Request) -> Plan:
-    """Return the plan for *request*.
+def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
+    """Return the plan for *request* upon *fileset*, which becomes that of the plan.
 
     Raises :class:`ConfigurationError`, :class:`DeclarationError`, NotEditable, and what reading the files
     raises.
     """
-    fileset = FileSet()
     _check_once(fileset, request)
     for file in request.files:
         _put(fileset, file)
@@ -249,9 +252,12 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def _own(fileset: FileSet, wish: BalancerWish) -> None:
     if wish.path and wish.present:
-        content = fileset.read(wish.path)
-        if content is not None:
-            fileset.write(wish.path, content, wish.owner, wish.group, wish.mode)
+        content, mode = fileset.read(wish.path), wish.mode
+        if content is None:
+            return
+        entry = fileset.write(wish.path, content, wish.owner, wish.group, mode)
+        if mode is None and entry.before.content is None and secrets(decode(content)):
+            fileset.write(wish.path, content, wish.owner, wish.group, _SECRET_MODE)
 
 
 def _check_once(fileset: FileSet, request: Request) -> None:

@@ -19,7 +19,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from . import _process as process
@@ -236,17 +235,16 @@ class Memory:
         if self.generation is None or not self._path:
             return
         text = json.dumps({"version": _VERSION, "files": self._record})
-        directory, name = os.path.split(self._path)
-        # mkstemp makes it 0600; the name never leads to someone else's file.
-        descriptor, temporary = tempfile.mkstemp(prefix=name, dir=directory)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            os.replace(temporary, self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
+        # Imported late: most runs remember nothing new.
+        from ._staging import about, write
+
+        # One name, so that what a killed run left is found; whoever writes holds the lock.
+        temporary = self._path + ".new"
+        with about(self._path, os.path.dirname(self._path)):
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
-            raise
+            write(temporary, text.encode("ascii"))
+            os.replace(temporary, self._path)
 
 
 def current(instance: Instance) -> Generation | None:

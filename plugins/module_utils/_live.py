@@ -22,7 +22,7 @@ from ._balancer.live import Left, LivePlan, plan_live, posts
 from ._balancer.model import Balancer, Configuration, Vhost
 from ._balancer.plan import Change, Declaration
 from ._httpd.errors import HttpdError
-from ._manager.client import Manager, ManagerError, Refused
+from ._manager.client import Manager, ManagerError, Refused, Silent
 from ._manager.page import LiveBalancer, Page
 from ._process import Parent
 
@@ -59,23 +59,42 @@ class Missed(NamedTuple):
 
 
 class Source:
-    """One page of balancer-manager: all balancers of one virtual host, as last read."""
+    """One page of balancer-manager: all balancers of one virtual host, as last read. What kept it from being read is
+    remembered as well; where no answer came in time, for every page of that address: *silent* has these."""
 
-    def __init__(self, manager: Manager, counters: bool = False) -> None:
+    def __init__(
+        self, manager: Manager, counters: bool = False, silent: dict[str, Silent] | None = None
+    ) -> None:
         self.manager = manager
         self._counters = counters
+        self._silent = {} if silent is None else silent
         self._page: Page | None = None
+        self._failure: ManagerError | None = None
 
     @property
     def page(self) -> Page:
         """The page; read on first use. Raises what reading it raises."""
         if self._page is None:
-            self._page = self.manager.page(counters=self._counters)
+            self._page = self._read()
         return self._page
+
+    def _read(self) -> Page:
+        failure = self._failure or self._silent.get(self.manager.url)
+        if failure is not None:
+            raise failure
+        try:
+            return self.manager.page(counters=self._counters)
+        except Silent as problem:
+            self._silent[self.manager.url] = problem
+            raise
+        except ManagerError as problem:
+            self._failure = problem
+            raise
 
     def forget(self) -> None:
         """Read it anew when it is needed next."""
-        self._page = None
+        self._page = self._failure = None
+        self._silent.pop(self.manager.url, None)
 
 
 class Managers:
@@ -83,6 +102,7 @@ class Managers:
 
     def __init__(self, counters: bool = False) -> None:
         self._counters = counters
+        self._silent: dict[str, Silent] = {}
         self._managers: dict[tuple[str, Access], Manager] = {}
         self._sources: dict[tuple[str, Access, str | None], Source] = {}
 
@@ -93,7 +113,8 @@ class Managers:
             if key[:2] not in self._managers:
                 self._managers[key[:2]] = Manager(url, *access[1:])
             manager = self._managers[key[:2]]
-            self._sources[key] = Source(manager.named(name) if name else manager, self._counters)
+            manager = manager.named(name) if name else manager
+            self._sources[key] = Source(manager, self._counters, self._silent)
         return self._sources[key]
 
 

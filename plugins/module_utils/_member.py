@@ -296,9 +296,10 @@ def wait(
     while True:
         problem: Exception | None = None
         done = True
+        for each in running:
+            each.source.forget()
         try:
             for index, each in enumerate(running):
-                each.source.forget()
                 members = each.balancer.members
                 picked = selector.members(members)
                 # A reload by someone else may have removed them.

@@ -98,11 +98,12 @@ def graceful_reload(
     """
     if not instance.installed:
         return Reload(False, False, [])
-    warnings = [] if check_mode else recover(instance)
+    warnings, files = recover(instance, check_mode)
+    recovered = bool(warnings)
     state = _look(instance)
     parent = state.to_reload(only_if_needed)
     if parent is None:
-        return Reload(False, state.parent is not None, [], warnings=warnings)
+        return Reload(recovered, state.parent is not None, [], warnings=warnings)
     hindrance = _hindrance(state.view, parent)
     if hindrance and not restart:
         raise ReloadFailed(
@@ -116,7 +117,7 @@ def graceful_reload(
     # What was written just now is loaded by this very reload, and no reason for it.
     reasons = state.reasons
     state = _look(instance) if changes and not check_mode else state
-    validated = proven(instance, FileSet()).validated
+    validated = proven(instance, files).validated
     if check_mode:
         method = _method(instance, parent, bool(hindrance))
         return Reload(True, True, reasons, validated, method, 0, warnings, changes, bool(hindrance))
@@ -126,8 +127,8 @@ def graceful_reload(
         state = _look(instance)
         parent = state.to_reload(only_if_needed)
         if parent is None:
-            running = state.parent is not None
-            return Reload(bool(changes), running, [], warnings=warnings, changes=changes)
+            changed, running = recovered or bool(changes), state.parent is not None
+            return Reload(changed, running, [], warnings=warnings, changes=changes)
         if stamp(state.view) != proved:
             validated = proven(instance, FileSet()).validated
         method, seconds, left = _reload(
@@ -300,13 +301,14 @@ def _reload(
 ) -> tuple[str, float, str]:
     """Tell httpd and wait until it serves; return how it was told, the seconds it took, and what it did not take."""
     view = state.view
+    children = _serving(parent)
     started = time.monotonic()
     said = _log_position(view)
     if restart:
         method = _method(instance, parent, restart)
         if not _restart(instance, parent, timeout):
             raise ReloadFailed(
-                _restore(instance, transaction, view, timeout) + _log_since(view, said)
+                _restore(instance, transaction, view, children, timeout) + _log_since(view, said)
             )
         return method, time.monotonic() - started, ""
     method = _tell(instance, parent)
@@ -317,7 +319,7 @@ def _reload(
                 f"httpd did not load its configuration within {timeout:g} s ({method}); it goes on with what it had"
                 f" loaded{reason}"
             )
-        raise ReloadFailed(_restore(instance, transaction, view, timeout) + reason)
+        raise ReloadFailed(_restore(instance, transaction, view, children, timeout) + reason)
     left = ", ".join(dict.fromkeys(_NOT_TAKEN.findall(_said_since(view, said))))
     return method, time.monotonic() - started, left
 
@@ -401,13 +403,15 @@ def _children(parent: Parent, generation: Generation) -> set[int]:
     age = time.time() - generation.loaded / 1e9
     with open("/proc/uptime", encoding="ascii") as stream:
         since = (float(stream.read().split()[0]) - age) * ticks
-    found = set()
-    for pid in process.children(parent.pid):
-        started = process.started(pid)
-        # Two ticks for what the two clocks may differ.
-        if started is not None and started >= since - 2 and _program(pid) == _program(parent.pid):
-            found.add(pid)
-    return found
+    # Two ticks for what the two clocks may differ.
+    return {child.pid for child in _serving(parent) if child.started >= since - 2}
+
+
+def _serving(parent: Parent) -> list[Parent]:
+    """Return the child processes of *parent* that run what it runs."""
+    pids = [pid for pid in process.children(parent.pid) if _program(pid) == _program(parent.pid)]
+    found = [(pid, process.started(pid)) for pid in pids]
+    return [Parent(pid, started) for pid, started in found if started is not None]
 
 
 def _program(pid: int) -> str:
@@ -422,8 +426,15 @@ def _program(pid: int) -> str:
         return ""
 
 
-def _restore(instance: Instance, transaction: Transaction, view: View, timeout: float) -> str:
-    """Put the files of the last proven generation back and start httpd again; say what came of it."""
+def _restore(
+    instance: Instance,
+    transaction: Transaction,
+    view: View,
+    children: Sequence[Parent],
+    timeout: float,
+) -> str:
+    """Put the files of the last proven generation back and start httpd again; say what came of it. *children*: those
+    of the process that ended."""
     last = transaction.proven()
     restored = []
     if last is not None:
@@ -432,12 +443,25 @@ def _restore(instance: Instance, transaction: Transaction, view: View, timeout: 
         # The PidFile of what is put back counts.
         with contextlib.suppress(InstanceError):
             instance.view()
+    _end(instance, children, timeout)
     status, err = _start(instance, timeout)
     serves = _comes_up(instance, status, timeout)
     what = f"put back {', '.join(restored)}" if restored else "there was nothing to put back"
     if not serves:
         return f"httpd ended when it was told to reload; {what}; it could not be started again: {decode(err).strip()}"
     return f"httpd ended when it was told to reload; {what}, and started it again"
+
+
+def _end(instance: Instance, children: Sequence[Parent], timeout: float) -> None:
+    """End *children*, whose parent was killed: they would go on to serve, and keep every other from their addresses.
+
+    Without their parent, those of event and worker heed no other signal (child_main, seen on 2.4.71).
+    """
+    left = [child for child in children if instance.signal(child, signal.SIGKILL)]
+    deadline = time.monotonic() + timeout
+    while left and time.monotonic() < deadline:
+        time.sleep(0.02)
+        left = [child for child in left if process.started(child.pid) == child.started]
 
 
 def _start(instance: Instance, timeout: float) -> tuple[int | None, bytes]:

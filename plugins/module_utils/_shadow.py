@@ -27,7 +27,9 @@ from ._httpd.edit import set_word
 from ._httpd.lexer import logical_lines, statement
 from ._httpd.text import decode, encode
 from ._instance import TEST_TIMEOUT, Instance
+from ._staging import is_ours
 
+_NAME = re.compile(r"httpd-shadow-(\d+)-\d+-")
 _INCLUDES = ("include", "includeoptional")
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 _WILDCARD = re.compile(r"[*?\[]")
@@ -38,9 +40,7 @@ def view(instance: Instance, candidates: Sequence[Entry]) -> View:
 
     Raises what ``Instance.view`` raises. All files named are the real ones.
     """
-    # mkdtemp makes it for this user alone (0700): candidates may hold secrets.
-    home = tempfile.mkdtemp(prefix="httpd-shadow-")
-    try:
+    with _home() as home:
         shadow = Shadow(home, instance, candidates)
         shadow.build()
         arguments = shadow.arguments()
@@ -51,8 +51,26 @@ def view(instance: Instance, candidates: Sequence[Entry]) -> View:
         status, out, err = process.run_all(commands, instance.environment, TEST_TIMEOUT)
         real = os.fsencode(home)
         return instance.read(status, out.replace(real, b""), err.replace(real, b""))
+
+
+@contextlib.contextmanager
+def _home() -> Iterator[str]:
+    """A private folder, named after our process; those of runs that were killed go before."""
+    with os.scandir(tempfile.gettempdir()) as listing:
+        for entry in listing:
+            found = _NAME.match(entry.name)
+            if found and found[0] != _name(int(found[1])) and is_ours(entry.path):
+                shutil.rmtree(entry.path, ignore_errors=True)
+    # mkdtemp makes it for this user alone (0700): candidates may hold secrets.
+    home = tempfile.mkdtemp(prefix=_name(os.getpid()))
+    try:
+        yield home
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _name(pid: int) -> str:
+    return f"httpd-shadow-{pid}-{process.started(pid)}-"
 
 
 class Shadow:

@@ -89,6 +89,13 @@ def make(path: str, state: State, like: str) -> None:
         os.fsync(stream.fileno())
 
 
+def make_private(directory: str) -> None:
+    """Make *directory*, 0700, with each one above that is missing."""
+    if not os.path.isdir(directory):
+        make_private(os.path.dirname(directory))
+        os.mkdir(directory, 0o700)
+
+
 def write(path: str, content: bytes) -> None:
     """Write a new file of ours, 0600, and flush it."""
     with _create(path) as stream:

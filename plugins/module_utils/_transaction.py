@@ -31,12 +31,13 @@ import shutil
 import time
 from typing import Any, Iterable, NamedTuple
 
-from ._fileset import Entry, FileProblem, FileSet, State, look
+from ._fileset import ABSENT, Entry, FileProblem, FileSet, State, look
 from ._staging import (
     about,
     inside,
     is_ours,
     make,
+    make_private,
     mount_of,
     place,
     standing,
@@ -62,7 +63,7 @@ class Untrusted(FileProblem):
 
 
 class RollBackFailed(FileProblem):
-    """Some files could not be put back; the journal stays, and the next transaction tries again."""
+    """A file could not be put back; the journal stays, and the next transaction tries again."""
 
 
 class Step(NamedTuple):
@@ -115,7 +116,9 @@ class Transaction:
 
     def __exit__(self, *exc_info: object) -> None:
         try:
-            self._sweep("undo")
+            # The commit stands. What cannot go now is found by the next transaction.
+            with contextlib.suppress(FileProblem):
+                self._sweep("undo")
         finally:
             self._close()
 
@@ -204,19 +207,19 @@ class Transaction:
             fileset.state(path)
         self._save("proven", {path: _to_json(state) for path, state in fileset.seen().items()})
 
-    def proven(self) -> FileSet | None:
-        """Return the set that puts every recorded file back as the last proven generation had it.
+    def proven(self, upon: FileSet | None = None) -> FileSet | None:
+        """Return the set (``upon``, or a new one) that puts every recorded file back as the last
+        proven generation had it.
 
         Before the first ``keep_proven`` that is: as it stood before our first commit. None: there
         is no record. Raises Untrusted.
         """
-        if not os.path.lexists(self.state_dir):
+        if not self._is_there():
             return None
-        self._check_ours()
         record = self._read("proven")
         if record is None:
             return None
-        fileset = FileSet()
+        fileset = upon or FileSet()
         for path, state in record.items():
             fileset.restore(path, _from_json(state))
         return fileset
@@ -229,18 +232,29 @@ class Transaction:
 
     # -- undoing --------------------------------------------------------------------------------
 
+    def foresee(self) -> tuple[list[str], FileSet]:
+        """Return what ``recovered`` would say, and a set with the files as they would be put back.
+
+        For who does not enter, and writes nothing. Another transaction that is under way will
+        come to its end by itself. Raises Untrusted.
+        """
+        fileset = FileSet()
+        if not self._is_there():
+            return [], fileset
+        journal = None if self._is_held() else self._load("journal")
+        if journal is None:
+            return [], fileset
+        steps, foreign = _left_by(journal)
+        for step in steps:
+            fileset.restore(step.path, look(step.old_file) if step.old_file else ABSENT)
+        return _told("is to be rolled back first", steps, foreign), fileset
+
     def _recover(self) -> None:
         self._sweep("undo")
         journal = self._load("journal")
-        if journal is None:
-            return
-        foreign = self._undo(journal)
-        if journal.steps:
-            paths = ", ".join(sorted(step.path for step in journal.steps))
-            self.recovered.append(f"an interrupted change was rolled back: {paths}")
-        if foreign:
-            paths = ", ".join(foreign)
-            self.recovered.append(f"changed by somebody else since, and left alone: {paths}")
+        if journal is not None:
+            self.recovered += _told("was rolled back", *_left_by(journal))
+            self._undo(journal)
 
     def _undo(self, journal: Journal) -> list[str]:
         """Put every file of ``journal`` back that is still as the commit left it.
@@ -250,30 +264,12 @@ class Transaction:
         """
         if os.path.lexists(os.path.join(self.state_dir, "undo")):
             self._rename("undo", "journal")
-        foreign, failed = [], []
-        for step in reversed(journal.steps):
-            now = _print_at(step.path)
-            if now == step.old_print:
-                continue
-            if now != step.new_print:
-                foreign.append(step.path)
-                continue
-            if step.old_file is not None and _print_at(step.old_file) != step.old_print:
-                failed.append(f"{step.path} (its copy {step.old_file} is gone)")
-                continue
-            try:
-                _put(step.old_file, step.path)
-            except OSError as error:
-                failed.append(f"{step.path} ({error.strerror}; its copy is {step.old_file})")
+        steps, foreign = _left_by(journal)
+        for step in reversed(steps):
+            _put_back(step)
         for directory in reversed(journal.made):
             with contextlib.suppress(OSError):  # not made yet, or not empty: no longer ours alone
                 os.rmdir(directory)
-        if failed:
-            raise RollBackFailed(
-                ", ".join(failed),
-                "could not be put back",
-                "remove the cause and run again: the next run puts it back",
-            )
         _sync_all(os.path.dirname(path) for path in _touched(journal))
         if journal.backup:
             shutil.rmtree(journal.backup, ignore_errors=True)
@@ -341,6 +337,26 @@ class Transaction:
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, str(os.getpid()).encode("ascii"), 0)
 
+    def _is_held(self) -> bool:
+        """Return whether another transaction has the lock."""
+        try:
+            lock = os.open(os.path.join(self.state_dir, "lock"), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    def _is_there(self) -> bool:
+        if not os.path.lexists(self.state_dir):
+            return False
+        self._check_ours()
+        return True
+
     def _check_ours(self) -> None:
         if not is_ours(self.state_dir):
             raise Untrusted(
@@ -387,11 +403,35 @@ class Transaction:
             sync(self.state_dir)
 
 
+def _left_by(journal: Journal) -> tuple[list[Step], list[str]]:
+    """Return the steps whose files are as the commit left them, and the paths of files that are
+    neither that nor as before: somebody else changed them since."""
+    steps, foreign = [], []
+    for step in journal.steps:
+        now = _print_at(step.path)
+        if now == step.new_print != step.old_print:
+            steps.append(step)
+        elif now != step.old_print:
+            foreign.append(step.path)
+    return steps, foreign
+
+
+def _told(done: str, steps: list[Step], foreign: list[str]) -> list[str]:
+    told = []
+    if steps:
+        told.append(f"an interrupted change {done}: {', '.join(step.path for step in steps)}")
+    if foreign:
+        told.append(f"changed by somebody else since, and left alone: {', '.join(foreign)}")
+    return told
+
+
 def _order(entry: Entry) -> tuple[int, str]:
-    # So that whoever reads in the middle finds no link without its file.
+    # So that whoever reads in the middle finds no link without its file, nor an Include.
     if entry.absent:
-        return (2 if entry.before.link is not None else 3, entry.path)
-    return (0 if entry.link is None else 1, entry.path)
+        return (3 if entry.before.link is not None else 4, entry.path)
+    if entry.link is not None:
+        return (2, entry.path)
+    return (0 if entry.before.absent else 1, entry.path)
 
 
 def _not_ours(path: str) -> Untrusted:
@@ -436,6 +476,24 @@ def _put(staged: str | None, path: str) -> None:
         os.replace(staged, path)
 
 
+def _put_back(step: Step) -> None:
+    """Undo one step. Raises RollBackFailed; what was done before it then stays, as httpd may need
+    the one for the other."""
+    if step.old_file is not None and _print_at(step.old_file) != step.old_print:
+        why = f"its copy {step.old_file} is gone"
+    else:
+        try:
+            _put(step.old_file, step.path)
+            return
+        except OSError as error:
+            why = f"{error.strerror}; its copy is {step.old_file}"
+    raise RollBackFailed(
+        step.path,
+        f"could not be put back ({why}), nor what was changed before it",
+        "remove the cause and run again: the next run puts everything back",
+    )
+
+
 def _stage(entry: Entry, stem: str) -> Step:
     """Write the new and a copy of the old state of ``entry`` to files called ``stem``.*."""
     path, before = entry.path, entry.before
@@ -462,7 +520,7 @@ def _back_up(entries: list[Entry], folder: str | None) -> dict[str, str]:
             continue
         copy = folder + entry.path
         with about(entry.path, folder):
-            os.makedirs(os.path.dirname(copy), 0o700, exist_ok=True)
+            make_private(os.path.dirname(copy))
             write(copy, entry.before.content)
         backups[entry.path] = copy
     return backups

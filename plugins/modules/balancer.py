@@ -180,7 +180,7 @@ validated:
 reload_required:
   description:
     - Whether the running httpd has not loaded what the files say now, and was not given it through balancer-manager
-      either. False while httpd is stopped.
+      either. False while httpd is stopped, and with O(target=runtime), as no file is looked at then.
   returned: success
   type: bool
   sample: true

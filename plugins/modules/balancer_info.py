@@ -219,7 +219,7 @@ vhosts:
       type: str
       sample: shop.example.com
     file:
-      description: File where it begins.
+      description: File where it begins; where a macro makes it, the one that uses the macro.
       type: str
     line:
       description: Line where it begins.
@@ -250,7 +250,7 @@ vhosts:
       sample: [{"name": "ProxyPass", "text": "/ balancer://shop/", "file": "/etc/httpd/shop.conf", "line": 3}]
 server_directives:
   description:
-    - What stands outside of all virtual hosts in the files that have one, as in RV(vhosts[].directives).
+    - What stands outside of all virtual hosts, as in RV(vhosts[].directives).
   returned: when O(directives=true)
   type: list
   elements: dict
@@ -267,6 +267,32 @@ config_files:
   returned: when O(directives=true)
   type: list
   elements: str
+server_root:
+  description:
+    - C(ServerRoot), to which relative paths refer.
+  returned: when O(directives=true)
+  type: str
+  sample: /etc/apache2
+shared:
+  description:
+    - What is defined in one file and used in others, by C(directive) (C(Define) or C(Macro)) and C(name), with C(file)
+      and C(line) of the definition and the files it is C(used_in).
+  returned: when O(directives=true)
+  type: list
+  elements: dict
+  sample:
+    - directive: Define
+      name: NODE
+      file: /etc/httpd/conf.d/shop.conf
+      line: 1
+      used_in: [/etc/httpd/conf.d/blog.conf]
+inactive:
+  description:
+    - Each C(section), such as C(IfDefine), of whose content httpd has read nothing, with C(file) and C(line).
+  returned: when O(directives=true)
+  type: list
+  elements: dict
+  sample: [{"section": "<IfDefine SPARE>", "file": "/etc/httpd/shop.conf", "line": 9}]
 running:
   description:
     - Whether this httpd runs.

@@ -262,7 +262,8 @@ running:
   type: bool
 reload_required:
   description:
-    - Whether the running httpd has not loaded what the files say now, and was not given it otherwise.
+    - Whether the running httpd has not loaded what the files say now, and was not given it otherwise. False with
+      O(target=runtime), as no file is looked at then.
   returned: success
   type: bool
 reload_reasons:

@@ -13,7 +13,8 @@ description:
   - Lets real client sessions ask a site again and again, each with cookies of its own as a browser keeps them, and
     looks whether each session is always answered by the same node.
   - Where sessions move, or can only stick by chance, it names the cause with what was seen and what to do.
-  - With O(manager_url) the routes that were seen are held against those of the running balancer.
+  - With O(manager_url) the routes that were seen are held against those of the running balancer. Where another balancer
+    looks at the same cookie, its path is asked for once as well, to see with which path the cookie is set there.
   - The clients share O(concurrency) kept connections and take turns on them, each round in another order, so that what
     has to stick is the session and not a connection.
   - Redirects are answers and are not followed. A request is sent again, once, where the server had ended a kept
@@ -102,8 +103,8 @@ options:
     description:
       - Absolute path of a file on the host that runs this, in which the sessions are kept for a later task. Where it
         exists, they are resumed, the first O(clients) of them; further clients begin new ones.
-      - It is written with mode V(0600), since sessions are secrets. A symbolic link and a file of another user are
-        refused.
+      - It is written with mode V(0600), since sessions are secrets. A symbolic link, a file of another user, and
+        sessions with another host (that of O(url), or O(server_name)) are refused.
     type: path
   expect:
     description:
@@ -169,8 +170,9 @@ notes:
     AB414 an imbalance above O(max_imbalance),
     AB415 an expected route that was never seen.
     The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
-    AB417 new sessions that were kept from a node by the requests it had before.
-    AB410 and AB413 need O(manager_url).
+    AB417 new sessions that were kept from a node by the requests it had before,
+    AB418 routes behind another character than O(separator).
+    AB413, and AB410 for balancers beside each other, need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.
 seealso:

@@ -17,6 +17,7 @@ from ansible_collections.webtier.apache_balancer.tests.support import playbook
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
     BINARY,
+    MODULES,
     PrivateHttpd,
 )
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import MANAGER
@@ -42,6 +43,10 @@ SITE = MANAGER + (
     "Include {{ root }}/load_balancer/app.conf\n"
     "ProxyPass / balancer://app/\n"
     "{% if listen is defined %}Listen 127.0.0.1:{{ listen }}\n{% endif %}"
+    "{% if certificate is defined %}"
+    f"LoadModule ssl_module {MODULES}/mod_ssl.so\n"
+    "<VirtualHost *:*>\n    SSLEngine On\n    SSLCertificateFile {{ certificate }}\n</VirtualHost>\n"
+    "{% endif %}"
 )
 CONVERGE = [
     {
@@ -141,20 +146,33 @@ def test_all_of_them_become_what_is_declared_and_then_nothing_changes(
     )
 
 
+@pytest.fixture(params=["a port that is held", "a broken certificate"])
+def failing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """Variables of a host with which it fails its preflight, and what is said of it then."""
+    if request.param == "a port that is held":
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            yield {"listen": holder.getsockname()[1]}, "the port is held by"
+    else:
+        certificate = tmp_path / "shop.pem"
+        certificate.write_text("-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n")
+        yield {"certificate": str(certificate)}, str(certificate)
+
+
 def test_one_that_fails_its_preflight_stays_as_it_was_and_stops_none_of_the_others(
-    proxies: Proxies, hosts, tmp_path: Path
+    proxies: Proxies, hosts, failing, tmp_path: Path
 ) -> None:
     bad, *good = proxies
+    why, message = failing
+    weight = float(weight_of(proxies[good[0]])) + 6
     before, generation = picture(proxies[bad]), proxies[bad].pid_file.stat().st_mtime_ns
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        changed = {name: {**variables, "weight": 7} for name, variables in hosts.items()}
-        changed[bad]["listen"] = holder.getsockname()[1]
-        played = playbook.play(tmp_path, CONVERGE, changed, "--forks=10")
+    changed = {name: {**variables, "weight": int(weight)} for name, variables in hosts.items()}
+    changed[bad].update(why)
+    played = playbook.play(tmp_path, CONVERGE, changed, "--forks=10")
     assert played.status != 0
     result = played.of("Configure")[bad]
-    assert result["failed"] and "the port is held by" in result["msg"], result
+    assert result["failed"] and message in result["msg"], result
     assert {name for name, stats in played.stats.items() if stats["failures"]} == {bad}
-    assert {weight_of(proxies[name]) for name in good} == {"7.00"}
+    assert {weight_of(proxies[name]) for name in good} == {f"{weight:.2f}"}
     assert picture(proxies[bad]) == before
     assert weight_of(proxies[bad]) == "1.00"
     assert proxies[bad].pid_file.stat().st_mtime_ns == generation

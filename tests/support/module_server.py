@@ -4,7 +4,8 @@
 """A process with Ansible and the collection imported that forks one for each module to run: see modules.py.
 
 A request is a message with four file descriptors: the standard streams of the module, and where its process id is to
-be written, and when it has ended its exit status. What is to be run comes through its standard input.
+be written, and when it has ended its exit status and the most memory it had. What is to be run comes through its
+standard input.
 """
 
 from __future__ import annotations
@@ -66,16 +67,16 @@ def serve(requests: socket.socket) -> bool:
 
 
 def reap(descriptor: int, pid: int, status: int) -> None:
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    say(status, code)
+    dummy, ended, usage = os.wait4(pid, 0)
+    say(status, os.waitstatus_to_exitcode(ended), usage.ru_maxrss * 1024)
     os.close(status)
     os.close(descriptor)
 
 
-def say(status: int, number: int) -> None:
+def say(status: int, *numbers: int) -> None:
     # Who asked may be gone.
     with contextlib.suppress(BrokenPipeError):
-        os.write(status, b"%d\n" % number)
+        os.write(status, b" ".join(b"%d" % number for number in numbers) + b"\n")
 
 
 def work() -> None:

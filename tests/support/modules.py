@@ -40,7 +40,8 @@ def started(module: str, /, check: bool = False, diff: bool = False, **options: 
 
 
 class Started:
-    """A module at work, in the environment and the directory of who starts it; ``pid`` leads a process group."""
+    """A module at work, in the environment and the directory of who starts it; ``pid`` leads a process group. At its
+    end ``peak`` is the most memory that it had, in bytes."""
 
     def __init__(self, module: str, arguments: dict[str, Any]) -> None:
         self._module = module
@@ -53,7 +54,9 @@ class Started:
             socket.send_fds(_server(), [b"."], theirs)
         with stdin:
             stdin.write(json.dumps(_call(module, arguments)).encode())
-        self.pid = int(self._status.readline())
+        pid = self._status.readline()
+        assert pid, f"{_SERVER} ended; what it said is on standard error"
+        self.pid = int(pid)
 
     def wait(self, patience: float = 120) -> dict[str, Any]:
         """Return its result. What is not at its end after *patience* seconds is killed, and is a TimeoutExpired; a
@@ -64,10 +67,12 @@ class Started:
         except TimeoutError:
             self.kill()
             raise subprocess.TimeoutExpired(self._module, patience) from None
+        # Who was killed from here has told it before.
+        code, self.peak = map(int, status.split()) if status else (-signal.SIGKILL, 0)
         try:
             result: dict[str, Any] = json.loads(out)
         except ValueError:
-            end = f"{self._module} ended with status {status.decode().strip()}"
+            end = f"{self._module} ended with status {code}"
             raise AssertionError(f"no result, {end}: {out.decode()}\n{err.decode()}") from None
         if "Traceback" in str(result.get("exception", "")):
             raise AssertionError(result["exception"])

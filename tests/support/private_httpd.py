@@ -19,7 +19,7 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 BINARY = "/usr/sbin/apache2"
 MODULES = "/usr/lib/apache2/modules"
@@ -27,6 +27,15 @@ PATIENCE = 10.0
 
 # What one balancer needs to start.
 BALANCER = ("proxy", "proxy_http", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests")
+
+SMALL = (
+    "ServerLimit 1\nStartServers 1\nThreadsPerChild 8\nMaxRequestWorkers 8\n"
+    "MinSpareThreads 1\nMaxSpareThreads 8\n"
+)
+LARGE = (
+    "ServerLimit 16\nStartServers 2\nThreadsPerChild 25\nMaxRequestWorkers 100\n"
+    "MinSpareThreads 25\nMaxSpareThreads 100\n"
+)
 
 
 class Answer(NamedTuple):
@@ -43,15 +52,15 @@ def free_port() -> int:
         return port
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
     """Return the first true value of ``condition``; AssertionError naming ``what`` otherwise."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
         time.sleep(0.01)
-    raise AssertionError(f"waited {PATIENCE} s in vain: {what}")
+    raise AssertionError(f"waited {patience} s in vain: {what}")
 
 
 class PrivateHttpd:
@@ -86,10 +95,13 @@ class PrivateHttpd:
             "ErrorLog logs/error.log\n"
             f"Listen 127.0.0.1:{self.port}\n"
             f"{loads}{user}"
-            "ServerLimit 1\nStartServers 1\nThreadsPerChild 8\nMaxRequestWorkers 8\n"
-            "MinSpareThreads 1\nMaxSpareThreads 8\n"
+            f"{SMALL}"
             "IncludeOptional conf/*.conf\n"
         )
+
+    def enlarge(self) -> None:
+        """Let it have more than one child process, and threads for many clients."""
+        self.write("httpd.conf", self.config_file.read_text().replace(SMALL, LARGE))
 
     def write(self, name: str, text: str) -> Path:
         """Write ``text`` to the file ``name`` below ``root`` and return its path."""
@@ -101,9 +113,10 @@ class PrivateHttpd:
     def command(self, *arguments: str) -> list[str]:
         return [BINARY, "-d", str(self.root), "-f", str(self.config_file), *arguments]
 
-    def start(self, *arguments: str) -> PrivateHttpd:
-        """Start it and wait until it answers."""
-        subprocess.run(self.command(*arguments, "-k", "start"), check=True, timeout=PATIENCE)
+    def start(self, *arguments: str, pass_fds: Sequence[int] = ()) -> PrivateHttpd:
+        """Start it and wait until it answers. *pass_fds* become its own."""
+        command = self.command(*arguments, "-k", "start")
+        subprocess.run(command, check=True, timeout=PATIENCE, pass_fds=pass_fds)
         wait_for(self._answers, f"an answer; {self.log()}")
         return self
 
@@ -137,7 +150,7 @@ class PrivateHttpd:
             os.kill(pid, signal.SIGTERM)
         except ProcessLookupError:
             return
-        wait_for(lambda: not _alive(pid), f"the end of {pid}")
+        wait_for(lambda: not alive(pid), f"the end of {pid}")
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Return the answer to one GET on a connection of its own."""
@@ -173,9 +186,9 @@ class PrivateHttpd:
         self.stop()
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether *pid* runs; a zombie is gone, as far as we are concerned."""
     try:
-        # A zombie is gone, as far as we are concerned.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False

@@ -62,11 +62,16 @@ class Proxy:
 
     def attempt(self, module: str, **options: Any) -> dict[str, Any]:
         """Return the result of *module*, which may fail."""
+        return run(module, **self.options(module, **options))
+
+    def options(self, module: str, **options: Any) -> dict[str, Any]:
+        """Return the options of *module*, with which httpd is meant, and where its balancer-manager is."""
         instance = {"server_root": str(self.httpd.root), "config_file": str(self.httpd.config_file)}
-        options = {"manager_url": self.manager_url, **options}
+        manager = {"manager_url": self.manager_url}
         if module == "configuration":
-            del options["manager_url"]
-        return run(module, httpd={"binary": BINARY, **instance}, **options)
+            balancers = [{**manager, **balancer} for balancer in options.get("balancers", ())]
+            options, manager = {**options, "balancers": balancers}, {}
+        return {"httpd": {"binary": BINARY, **instance}, **manager, **options}
 
     def info(self, **options: Any) -> dict[str, Any]:
         """Return the first balancer as balancer_info shows it."""

@@ -32,12 +32,12 @@ LONGEST = 20.0
 
 class Backend:
     """An application server in a process of its own (playbooks/files/demo_backend.py): the identifiers of the sessions
-    it begins end in its route, it knows no others, and each answer says who gave it."""
+    it begins end in its route, it knows no others, and each answer says who gave it. *port*: 0 for a free one."""
 
-    def __init__(self, route: str) -> None:
+    def __init__(self, route: str, port: int = 0) -> None:
         self.route = route
         self._process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), "--name", route, "--port", "0"],
+            [sys.executable, str(PROGRAM), "--name", route, "--port", str(port)],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -149,7 +149,7 @@ class _Planner:
 
     def _add(self, key: str, wanted: Mapping[str, Any]) -> None:
         url = self.declared.urls[key]
-        values = self._whole(key, wanted)
+        values = {**self._whole(key, wanted), **self._parts(key, wanted)}
         fixed = [
             name
             for name, value in values.items()
@@ -180,6 +180,17 @@ class _Planner:
             current = {name: value for name, value in current.items() if name == "status"}
         found = {**current, **settled(wanted, current)}
         return {name: value for name, value in found.items() if value is not None}
+
+    def _parts(self, key: str, wanted: Mapping[str, Any]) -> dict[str, Value]:
+        """Return what is *wanted* of the member as a percentage of its value in the files."""
+        member = self._in_file(key)
+        current = member.values if member else {}
+        url = self.declared.urls[key]
+        return {
+            name: value.of(url, float(current.get(name, MEMBER[name].default)))  # type: ignore[arg-type]  # a Factor
+            for name, value in wanted.items()
+            if isinstance(value, Percent)
+        }
 
     def _unchecked(self, values: Mapping[str, Any]) -> str:
         """Return why a new member cannot have the health check among *values* before a reload; "" if it can.
@@ -238,15 +249,11 @@ class _Planner:
             elif isinstance(value, Restored):
                 if self.vhost in value.runtime:
                     values[name] = value.runtime[self.vhost]
-            elif isinstance(value, Percent):
-                in_file = self._in_file(key)
-                factor = in_file.values.get(name, MEMBER[name].default) if in_file else 1.0
-                values[name] = value.of(member.url, float(factor))  # type: ignore[arg-type]  # a Factor
             elif value is None:
                 values[name] = MEMBER[name].default
-            else:
+            elif not isinstance(value, Percent):
                 values[name] = value
-        return values
+        return {**values, **self._parts(key, wanted)}
 
     def _fresh(self, key: str) -> bool:
         """Whether the member is new: just added, or left over from before it was taken out of the files."""

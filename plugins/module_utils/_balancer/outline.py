@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._httpd.secrets import masked_arguments
-from .._httpd.tree import Node
+from .._httpd.tree import MacroPosition, Node
 from .live import effective
 from .model import Configuration, Vhost
 from .parameters import BALANCER, shown
@@ -30,21 +30,14 @@ def virtual_hosts(root: Node, configuration: Configuration) -> list[dict[str, An
 
 
 def server_directives(root: Node) -> list[dict[str, Any]]:
-    """Return what stands outside of all virtual hosts in the files that have one."""
-    files = {node.file for node in root.find("VirtualHost")}
-    return [
-        _directive(node)
-        for node in root.children
-        if node.file in files and node.name.lower() != "virtualhost"
-    ]
+    """Return what stands outside of all virtual hosts."""
+    return [_directive(node) for node in root.children if node.name.lower() != "virtualhost"]
 
 
 def listens(root: Node) -> list[dict[str, Any]]:
     """Return each address that httpd listens on (directive docs: Listen), in order."""
     return [
-        {"address": node.words[0], "file": node.file, "line": node.line}
-        for node in root.find("Listen")
-        if node.words
+        {"address": node.words[0], **_place(node)} for node in root.find("Listen") if node.words
     ]
 
 
@@ -56,8 +49,7 @@ def _virtual_host(configuration: Configuration, vhost: Vhost, node: Node) -> dic
     }
     return {
         "vhost": configuration.label(vhost),
-        "file": node.file,
-        "line": node.line,
+        **_place(node),
         "addresses": list(vhost.addresses),
         "server_name": vhost.server_name,
         "server_aliases": list(vhost.aliases),
@@ -71,12 +63,18 @@ def _virtual_host(configuration: Configuration, vhost: Vhost, node: Node) -> dic
 
 
 def _directive(node: Node) -> dict[str, Any]:
-    found = {
-        "name": node.name,
-        "text": masked_arguments(node.name, node.args),
-        "file": node.file,
-        "line": node.line,
-    }
+    text = masked_arguments(node.name, node.args)
+    found = {"name": node.name, "text": text, **_place(node)}
     if node.is_section:
         found["directives"] = [_directive(child) for child in node.children]
     return found
+
+
+def _place(node: Node) -> dict[str, Any]:
+    """Return ``file`` and ``line`` of *node*; for what a macro says those of its use."""
+    file, line = node.file, node.line
+    position = MacroPosition.parse(file)
+    while position:
+        file, line = position.used_file, position.used_line
+        position = MacroPosition.parse(file)
+    return {"file": file, "line": line}

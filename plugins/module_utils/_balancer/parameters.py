@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from typing import Any, FrozenSet, Mapping, NamedTuple, Sequence, Tuple, Union
 
-from .._httpd.secrets import is_secret, masked
+from .._httpd.secrets import HIDDEN, is_secret, masked
 
 Value = Union[bool, int, float, str, FrozenSet[str], Tuple[int, ...]]
 
@@ -376,7 +376,7 @@ class Parameter(NamedTuple):
         if value is None:
             return None
         if self.secret and is_secret(self.name, str(value)):
-            return "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+            return HIDDEN
         if isinstance(value, frozenset):
             return [word for word in Status.words if word in value]
         if isinstance(value, tuple):

@@ -16,69 +16,24 @@ from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from .lexer import COMMENT, SPACE, Word, logical_lines, split_words, statement
 
-#: What stands for a secret.
+#: What stands for a secret: within a text, and for a value of its own, as Ansible writes it.
 MASK = "********"
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
-# Names, cut into words: DB_PASSWORD, X-Api-Key, sharedSecret.
+# A name is cut into words, DB_PASSWORD as sharedSecret, which become _db_password_ and _shared_secret_.
 _NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_SECRET_WORDS = frozenset(
-    [
-        "authorization",
-        "bearer",
-        "credential",
-        "credentials",
-        "hmac",
-        "nonce",
-        "pass",
-        "passphrase",
-        "passwd",
-        "password",
-        "pgpw",
-        "pw",
-        "pwd",
-        "secret",
-        "sig",
-        "signature",
-        "token",
-    ]
+_SECRET_NAME = re.compile(
+    r"_(?:authorization|bearer|credentials?|hmac|jwt|nonce|pass|pgpw|pw|pwd|salt|sig|signature)_"
+    r"|(?:apikey|passphrase|passwd|password|secret|token)_"
+    r"|(?<!by)(?<!com)pass_\Z"
+    r"|_auth_\Z"
+    r"|(?:\A|_(?:access|api|app|auth|crypto|encryption|master|private|secret|service|shared|signing|x))_key_\Z"
 )
-_SECRET_ENDS = ("apikey", "passphrase", "passwd", "password", "secret", "token")
-_KINDS_OF_KEY = frozenset(
-    [
-        "access",
-        "api",
-        "app",
-        "auth",
-        "crypto",
-        "encryption",
-        "master",
-        "private",
-        "secret",
-        "service",
-        "shared",
-        "signing",
-        "subscription",
-        "x",
-    ]
-)
-# With one of these at its end a name is about a secret, and is none.
-_ABOUT = frozenset(
-    [
-        "dir",
-        "expires",
-        "file",
-        "header",
-        "id",
-        "length",
-        "name",
-        "path",
-        "realm",
-        "through",
-        "ttl",
-        "type",
-        "url",
-        "user",
-    ]
+# Such a name is about a secret, and the name of none.
+_ABOUT = re.compile(
+    r"_(?:dir|expires|file|header|id|length|name|path|realm|through|ttl|type|url|user)_\Z"
+    # Where a shell is.
+    r"|\A_(?:old)?pwd_\Z"
 )
 
 # Parameters of balancers and members, which are secret whatever they look like; None switches a nonce off.
@@ -92,15 +47,17 @@ _SCHEME = re.compile(r"(?i)\Aexpr=|\b(?:basic|bearer|digest|negotiate|token)\b(?
 _PATTERN = re.compile(r"\[[^\]]*\]|\\.|\{[0-9,]*\}")
 _OF_A_FILE = re.compile(r"(?:exec:)?/(?:etc|home|opt|run|srv|usr|var)/\S*")
 
-# In quotes a parameter may hold white space, in a value there may be another pair: hcuri=/up?token=VALUE.
-_PAIR = re.compile(
-    r"(?i)(?<=[\"'])(nonce|secret)=(?=([^\"'\n]+))|(?<![\w.-])([\w.-]+)=(?=([^\s\"'&<>]+))"
-)
+_PAIR = re.compile(r"(?<![\w.-])([\w.-]+)=")
+_VALUE = re.compile(r"[^\s\"'&<>]+")
+# In quotes a parameter may hold white space.
+_QUOTED_PARAMETER = re.compile(r"(?i)[\"'](?:nonce|secret)=([^\"'\n]+)")
 _CREDENTIALS = re.compile(r"://([^/\s]+)@")
 # RewriteRule ... [E=NAME:VALUE]
 _FLAG = re.compile(r"\b(?:E|env)=([\w-]+):([^\],\s]+)")
 # --password VALUE
-_OPTION = re.compile(r"(?<!\S)--?([A-Za-z][\w-]*)[ \t]+([^\s\"'-]\S*)")
+_OPTION = re.compile(r"(?<!\S)--?([A-Za-z][\w-]*)[ \t]+([^\s\"'-][^\s\"']*)")
+# curl -H 'NAME: VALUE'
+_HEADER = re.compile(r"([A-Za-z][\w-]*):[ \t]+([^\"'\n]+)")
 _USER = re.compile(r"(?<!\S)(?:-u|--user)[ =]?([^\s\"':]+:[^\s\"']+)")
 # %{HTTP:NAME} == 'VALUE', req('NAME') =~ /VALUE/
 _COMPARED = re.compile(
@@ -175,16 +132,8 @@ def _hidden(text: str, spans: Iterable[_Span]) -> str:
 
 
 def _is_secret_name(name: str) -> bool:
-    words = [word.lower() for word in _NAME_WORD.findall(name)] or [""]
-    if words[-1] in _ABOUT:
-        return False
-    if words[-1] == "key":
-        return len(words) == 1 or words[-2] in _KINDS_OF_KEY
-    return (
-        words[-1] == "auth"
-        or not _SECRET_WORDS.isdisjoint(words)
-        or any(word.endswith(_SECRET_ENDS) for word in words)
-    )
+    words = "_".join(["", *_NAME_WORD.findall(name), ""]).lower()
+    return bool(_SECRET_NAME.search(words)) and not _ABOUT.search(words)
 
 
 def _is_literal(value: str) -> bool:
@@ -211,10 +160,14 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def _of_text(text: str) -> Iterator[_Span]:
+    # In a value there may be another pair: hcuri=/up?token=VALUE.
     for match in _PAIR.finditer(text):
-        name, value = filter(None, match.groups())
-        if is_secret(name, value):
-            yield _Span(match.end(), match.end() + len(value))
+        value = _VALUE.match(text, match.end()) if _is_secret_name(match[1]) else None
+        if value and is_secret(match[1], value.group()):
+            yield _Span(*value.span())
+    for match in _QUOTED_PARAMETER.finditer(text):
+        if match[1].lower() != "none":
+            yield _Span(*match.span(1))
     for match in _CREDENTIALS.finditer(text):
         yield _Span(*match.span(1))
 
@@ -242,7 +195,7 @@ def _of_directive(name: str, text: str, words: Sequence[Word]) -> Iterator[_Span
     """Give what is secret in *text*, which holds the arguments *words* of the directive *name*."""
     name = name.lower()
     yield from _of_text(text)
-    for pattern in (_FLAG, _OPTION):
+    for pattern in (_FLAG, _OPTION, *([_HEADER] if "|" in text else [])):
         for match in pattern.finditer(text):
             if is_secret(match[1], match[2]):
                 yield _Span(*match.span(2))

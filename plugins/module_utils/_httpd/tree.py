@@ -25,8 +25,8 @@ _MACRO = re.compile(
 )
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
-# Sections that httpd evaluates while it reads; their content stands where they stand.
-_WRAPPERS = frozenset(
+#: Sections that httpd evaluates while it reads; their content stands where they stand.
+WRAPPERS = frozenset(
     ["ifmodule", "ifdefine", "ifversion", "iffile", "ifdirective", "ifsection"],
 )
 
@@ -187,7 +187,7 @@ def from_document(document: Document, defines: Mapping[str, str] | None = None) 
             words = [word.text for word in found.words]
             if name == "macro" or name == "ifdefine" and not _is_defined(words, known):
                 skip_to = closing + 1
-            elif name not in _WRAPPERS:
+            elif name not in WRAPPERS:
                 node = Node(found.name, found.args, document.path, line.last, True, parent)
                 stack.append((node, closing))
             continue

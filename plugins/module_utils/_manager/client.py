@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 # mod_proxy_balancer.c reads the body once, with a buffer of this size.
 _BODY = 1024
-_LARGEST = 64 * 1024 * 1024
+# A page of 10,000 members is smaller.
+_LARGEST = 4 * 1024 * 1024
 _CHUNK = 256 * 1024
 # From the one on, values are decoded twice; before the other, once (seen on 2.4.18 to 2.4.41, and from 2.4.52 on).
 _TWICE = (2, 4, 52)
@@ -55,6 +56,10 @@ class ManagerError(HttpdError):
 
 class Unreachable(ManagerError):
     """There is no answer of a balancer-manager at the address."""
+
+
+class Silent(Unreachable):
+    """There was no whole answer in time."""
 
 
 class Refused(ManagerError):
@@ -82,7 +87,7 @@ class Manager:
         """*url*: ``http://host[:port]/path`` or https. *server_name*: for ``Host``, SNI and ``Referer``; without it,
         the host of *url*. *ca_path*, *client_cert*, *client_key*: files. *timeout*: seconds for each answer.
 
-        Raises :class:`ManagerError` if *url* is no such address.
+        Raises :class:`ManagerError` if *url* is no such address, or *timeout* no time.
         """
         try:
             parts = urlsplit(url)
@@ -100,6 +105,10 @@ class Manager:
         if any(ord(mark) < 33 or ord(mark) > 126 for mark in url + (server_name or "")):
             raise ManagerError(
                 "manager_url and manager_server_name may hold no white space, control or non-ASCII character"
+            )
+        if timeout <= 0:
+            raise ManagerError(
+                f"manager_timeout: {timeout} is not possible; write 1 second or more"
             )
         #: the address as it may be shown.
         self.url = _shown(url)
@@ -204,7 +213,8 @@ class Manager:
         except (OSError, http.client.HTTPException, ValueError) as problem:
             # ValueError: the name of a host with an empty or a too long label.
             self.close()
-            raise Unreachable(f"{self.url}: {_said(problem, self._timeout)}") from None
+            kind = Silent if isinstance(problem, socket.timeout) else Unreachable
+            raise kind(f"{self.url}: {_said(problem, self._timeout)}") from None
         except ManagerError:
             self.close()
             raise
@@ -385,6 +395,8 @@ def _said(problem: Exception, timeout: float) -> str:
         return "connection refused; is httpd running, and does it listen there?"
     if isinstance(problem, http.client.IncompleteRead):
         return "the answer breaks off"
+    if isinstance(problem, http.client.RemoteDisconnected):
+        return "the connection was ended without an answer"
     if type(problem).__name__ == "SSLCertVerificationError":
         return f"{problem}; see manager_ca_path, manager_server_name and manager_validate_certs"
     if isinstance(problem, http.client.HTTPException):

@@ -48,6 +48,8 @@ _BALANCER_COLUMNS = {
     "FailoverAttempts": "maxattempts",
     "Method": "lbmethod",
 }
+# Rows of tables, or members: what is made of one takes far more memory than its text.
+_MOST = 10_000
 _COUNTERS = ("elected", "busy", "lbstatus", "transferred", "read", "retries")
 
 
@@ -82,15 +84,16 @@ class LiveMember:
 
 class LiveBalancer:
     """One balancer as httpd runs it: *identifier* of its shared memory, *nonce* (``None``: not shown; empty: it lets
-    nobody change it), *values* of the parameters that are set, *slots* for members and how many are *used*,
-    *members* by identity."""
+    nobody change it), *path* of its ``ProxyPass`` (empty: it has none), *values* of the parameters that are set,
+    *slots* for members and how many are *used*, *members* by identity."""
 
-    __slots__ = ("identifier", "members", "name", "nonce", "slots", "used", "values")
+    __slots__ = ("identifier", "members", "name", "nonce", "path", "slots", "used", "values")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.identifier = ""
         self.nonce: str | None = None
+        self.path = ""
         self.values: dict[str, Value] = {}
         self.slots: int | None = None
         self.used: int | None = None
@@ -116,6 +119,8 @@ def parse(text: str) -> Page:
 
     Raises :class:`PageError` where it is no page of balancer-manager, or its end is missing.
     """
+    if text.count("<tr") + text.count("<httpd:worker>") > _MOST:
+        raise PageError(f"the page of balancer-manager has more than {_MOST} rows")
     try:
         return _parse_xml(text) if "<httpd:manager" in text[:300] else _parse_html(text)
     except (ValueError, OverflowError):
@@ -220,6 +225,8 @@ def _settings(balancer: LiveBalancer, row: dict[str, str]) -> None:
     if sizes:
         balancer.slots = int(sizes.group(1))
         balancer.used = int(sizes.group(2)) if sizes.group(2) else None
+    # With the name of a virtual host before it: "www.example.com -> /app".
+    balancer.path = _text(row.get("Path", "")).rpartition("-> ")[2]
     for heading, name in _BALANCER_COLUMNS.items():
         if heading in row:
             balancer.values[name] = _setting(name, _text(row[heading]))

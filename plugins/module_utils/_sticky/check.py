@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 from urllib.parse import urlsplit
 
 from . import session_file
-from .cookies import Origin
+from .cookies import Origin, default_path
 from .diagnosis import Balancing, Case, Finding, balancing, diagnose
 from .driver import Client, Driver, StickyError, Target
 from .visits import MOVED, Evidence, Session, Violation
@@ -51,7 +51,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     """
     plan = make_plan(params)
     path = params["session_file"]
-    kept = session_file.read(path, plan.told_by) if path else []
+    kept = session_file.read(path, plan.case.origin.host, plan.told_by) if path else []
     if params["expect"] == MOVED and not kept:
         raise StickyError(
             "expect: moved needs a session_file with the sessions of an earlier check"
@@ -74,6 +74,8 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         live = balancing(_chosen(after, name), after, before)
         answered = sum(not visit.reason for each in clients for visit in each.session.visits)
         check_serves(name, _elected(before, after), answered)
+        others = [other._replace(cookies=_paths(plan, other.path, live)) for other in live.others]
+        live = live._replace(others=tuple(others))
     evidence = Evidence(
         [client.session for client in clients],
         plan.case.parameter or plan.case.cookie or (live.cookie if live else ""),
@@ -88,7 +90,8 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
             session_file.Kept(evidence.last_node(client.session), client.jar, client.value)
             for client in clients
         ]
-        session_file.write(path, plan.told_by, [*sessions, *kept[plan.clients :]])
+        sessions += kept[plan.clients :]
+        session_file.write(path, plan.case.origin.host, plan.told_by, sessions)
     return _result(params, plan, evidence, live, seconds)
 
 
@@ -180,6 +183,21 @@ def _chosen(balancers: Balancers, name: str) -> str:
             f"balancer-manager shows {', '.join(balancers)}; say with the option balancer which one serves url"
         )
     return next(iter(balancers))
+
+
+def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
+    """Return the paths with which the cookie of *live* is set where *path* is asked for, once and without a session."""
+    if not re.fullmatch(r"/[!-~]*", path) or plan.target.parameter:
+        return frozenset()
+    origin = plan.case.origin._replace(path=path)
+    session = Session(1)
+    Driver(plan.target._replace(origin=origin, target=path), [Client(session)], 1, 1).run()
+    return frozenset(
+        issue.cookie.path or default_path(path)
+        for visit in session.visits
+        for issue in visit.issues
+        if issue.cookie.name == live.cookie
+    )
 
 
 def _elected(before: Balancers, after: Balancers) -> dict[str, int]:

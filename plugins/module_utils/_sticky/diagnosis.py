@@ -5,7 +5,7 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB417``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB418``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
@@ -24,6 +24,7 @@ from .cookies import (
     SECURE,
     Origin,
     SetCookie,
+    path_match,
     route_in,
     url_value,
 )
@@ -64,16 +65,26 @@ class Member(NamedTuple):
     factor: float = 1.0
 
 
+class Other(NamedTuple):
+    """A balancer beside it that looks at the same cookie: the *routes* of its members, the *path* of its URL (``""``:
+    unknown), and the paths with which that cookie is set there, as far as they are known (*cookies*)."""
+
+    name: str
+    routes: frozenset[str]
+    path: str = ""
+    cookies: frozenset[str] = frozenset()
+
+
 class Balancing(NamedTuple):
     """One balancer as balancer-manager shows it: *sticky* is its ``stickysession``, *members* as they are now, *out*
-    the URLs of those that could not be used before or after, *others* the routes of the balancers beside it that
-    look at the same cookie, by name, *method* its ``lbmethod``."""
+    the URLs of those that could not be used before or after, *others* the balancers beside it that look at the
+    same cookie for other routes, *method* its ``lbmethod``."""
 
     name: str
     sticky: str
     members: tuple[Member, ...]
     out: frozenset[str] = frozenset()
-    others: tuple[tuple[str, frozenset[str]], ...] = ()
+    others: tuple[Other, ...] = ()
     method: str = "byrequests"
 
     @property
@@ -121,9 +132,12 @@ def balancing(
         if not member.usable
     }
     others = [
-        (other.name, frozenset(member.route for member in _members(other) if member.route))
-        for other in after.values()
-        if own and other is not balancer and _sticky(other).partition("|")[0] == own
+        Other(each.name, _routes_of(each), each.path)
+        for each in after.values()
+        # With the same routes, as two schemes of one application have, either finds the node.
+        if own
+        and _sticky(each).partition("|")[0] == own
+        and _routes_of(each) != _routes_of(balancer)
     ]
     loads = {
         member.url: member.counters.get("lbstatus", 0)
@@ -136,6 +150,10 @@ def balancing(
 
 def _sticky(balancer: LiveBalancer) -> str:
     return str(balancer.values.get("stickysession") or "")
+
+
+def _routes_of(balancer: LiveBalancer) -> frozenset[str]:
+    return frozenset(member.route for member in _members(balancer) if member.route)
 
 
 def _members(balancer: LiveBalancer) -> Iterator[Member]:
@@ -192,21 +210,25 @@ class _Doctor:
         )
 
     def findings(self) -> Iterator[Finding]:
-        names = list(self._names())
-        yield from names
-        lost = list(self._lost())
-        yield from lost
-        if not names and not lost:
-            carried = list(self._carried())
-            yield from carried
-            if not any(found.code in ("AB401", "AB408") for found in carried):
-                yield from self._led()
+        if self._seen.double:
+            yield self._chained()
+        else:
+            yield from self._cookie()
+            yield from self._shared()
         yield from self._members()
-        yield from self._shared()
         yield from self._out()
         yield from self._shares()
         yield from self._expected()
         yield from self._alone()
+
+    def _cookie(self) -> Iterator[Finding]:
+        """What is wrong with the cookie; else with what it carries; else with where that led."""
+        found = [*self._names(), *self._lost()]
+        if not found:
+            found = list(self._carried())
+            if not any(each.code == "AB408" for each in found):
+                found += self._led()
+        yield from found
 
     def _never(self) -> bool:
         """Whether the cookie in question was never there."""
@@ -250,6 +272,9 @@ class _Doctor:
             )
         elif self._never():
             yield self._never_set()
+        elif seen.violations:
+            for old, count in seen.renamed().items():
+                yield self._renamed(old, count)
 
     def _other_name(self, given: str, balancer: Balancing) -> Finding:
         looks = f"httpd looks at {balancer.sticky} (stickysession of balancer://{balancer.name}),"
@@ -266,6 +291,15 @@ class _Doctor:
             f"{looks} the sessions are in {given}. It tells upper from lower case.",
             "ProxySet stickysession="
             + (f"{balancer.cookie}|{given}" if self._case.parameter else given),
+        )
+
+    def _renamed(self, old: str, count: int) -> Finding:
+        return Finding(
+            "AB405",
+            f"{count} sessions were resumed with the cookie {old}, which is set no more: now it is {self._name}, and"
+            " httpd does not look at the old one.",
+            "They have a new node now, and stay there. A change of the name moves every running session once: make it"
+            " when there are few, and resume none from before (session_file).",
         )
 
     def _never_set(self) -> Finding:
@@ -293,6 +327,24 @@ class _Doctor:
         return f"balancer://{self._balancer.name}" if self._balancer else "the check"
 
     def _no_route(self, names: str, nodes: str = "") -> Finding:
+        seen = self._seen
+        elsewhere = seen.elsewhere()
+        if elsewhere:
+            name, separator, routes = elsewhere
+            behind = f"behind {separator!r} are the routes {_list(routes)}"
+            if seen.named and seen.nodes and not seen.violations:
+                return Finding(
+                    "AB418",
+                    f"the check looked at {name} for routes behind {self._separator}, but {behind}.",
+                    f"In the task, write separator: {separator!r}",
+                    remark=True,
+                )
+            return Finding(
+                "AB402",
+                f"{names} was set{nodes} without a route behind {self._separator}, but {behind}.",
+                f"Where that is stickysessionsep of the balancer, write separator: {separator!r} in the task; else:"
+                f" ProxySet stickysessionsep={separator}",
+            )
         return Finding(
             "AB402",
             f"{names} was set{nodes} without a route behind {self._separator}: httpd spreads such requests over all"
@@ -447,6 +499,30 @@ class _Doctor:
 
     def _led(self) -> Iterator[Finding]:
         """AB404, AB409, AB412: where the routes led."""
+        found = list(self._routes_led())
+        unknown = {finding.code for finding in found} == {"AB404"}
+        quoted = any(route.endswith('"') for route in self._routes)
+        if unknown and not (quoted or self._balancer) and len(found) == len(self._routes):
+            yield self._looks_elsewhere()
+        else:
+            yield from found
+
+    def _looks_elsewhere(self) -> Finding:
+        """AB404, where no route led anywhere, and nobody knows what the balancer looks at."""
+        led = "; ".join(
+            f"what carries the route {route} was answered by {_counts(self._seen.landed[route])}"
+            for route in self._routes[:3]
+        )
+        return Finding(
+            "AB404",
+            f"{self._what} carries the routes {_list(self._routes)}, and none of them is followed: {led}. The balancer"
+            " looks at another cookie or behind another separator, or knows none of these routes.",
+            f"ProxySet stickysession={self._name}, in this spelling; where that is so already, give each member the"
+            " route that its node sets (Tomcat: jvmRoute): BalancerMember URL route="
+            f"{self._routes[0]}. With manager_url the check tells which it is.",
+        )
+
+    def _routes_led(self) -> Iterator[Finding]:
         seen, balancer = self._seen, self._balancer
         lasts = seen.last_parts()
         for route, landed in sorted(seen.landed.items()):
@@ -454,7 +530,9 @@ class _Doctor:
             if not self._is_any(route) or (lasts and not known and seen.separator in route):
                 continue
             if balancer and not known and balancer.sticky:
-                yield self._unknown(route, landed)
+                # That of a balancer beside it is a matter of the cookie they share.
+                if not any(route in other.routes for other in balancer.others):
+                    yield self._unknown(route, landed)
                 continue
             issued = [node for node in seen.issued.get(route, {}) if node]
             if route not in seen.astray or not issued or (balancer and balancer.is_out(route)):
@@ -558,22 +636,47 @@ class _Doctor:
 
     def _shared(self) -> Iterator[Finding]:
         """AB410."""
-        balancer = self._balancer
-        if balancer is None or self._seen.url:
+        balancer, seen = self._balancer, self._seen
+        if balancer is None or seen.url:
             return
-        paths = self._seen.paths(self._case.origin)
-        if paths and "/" not in paths:
-            return
-        for other, routes in balancer.others:
-            # With the same routes, as two schemes of one application have, either finds the node.
-            if routes != balancer.routes:
+        origin = self._case.origin
+        paths = seen.paths(origin)
+        for other in balancer.others:
+            taken = any(route in other.routes - balancer.routes for route in seen.landed)
+            # Most cookies have the path /, so that nothing has to be known of the other one.
+            unknown = not (paths and other.cookies)
+            meet = sorted(
+                path
+                for path in paths
+                for there in other.cookies
+                if _meet(origin.path, path, other.path, there)
+            )
+            if taken or meet or paths <= {"/"}:
+                where, doubt = (f" on the path {_list(meet)}" if meet else ""), False
+            else:
+                where, doubt = ", if it is set with the same path there", True
+            if taken or meet or unknown:
                 yield Finding(
                     "AB410",
-                    f"balancer://{balancer.name} (routes {_list(balancer.routes)}) and balancer://{other} (routes"
-                    f" {_list(routes)}) share the cookie {balancer.cookie}: each overwrites the route of the other.",
+                    f"balancer://{balancer.name} (routes {_list(balancer.routes)}) and balancer://{other.name} (routes"
+                    f" {_list(other.routes)}) share the cookie {balancer.cookie}{where}: each overwrites the route of"
+                    " the other.",
                     f"Let each have a cookie of its own, such as ProxySet stickysession={balancer.cookie}_"
-                    f"{other.upper().replace('-', '_')} in balancer://{other}; or a Path of its own.",
+                    f"{other.name.upper().replace('-', '_')} in balancer://{other.name}; or a Path of its own.",
+                    remark=doubt,
                 )
+
+    def _chained(self) -> Finding:
+        """AB410, by one answer."""
+        double = self._seen.double
+        routes = [" and ".join(pair) for pair in double]
+        return Finding(
+            "AB410",
+            f"{sum(double.values())} answers set {self._name} twice, with different routes ({_list(routes)}): two"
+            " balancers, one behind the other, have this cookie, and each overwrites the route of the other.",
+            "Let each have a cookie of its own, as with sticky_cookie: {} of the module balancer, which names it after"
+            f" its balancer; by hand: another word than {self._name} in Set-Cookie and stickysession of one of them.",
+        )
 
     def _out(self) -> Iterator[Finding]:
         """AB413."""
@@ -673,6 +776,16 @@ class _Doctor:
                 "Let answers tell their node (served_by), or let the check ask balancer-manager (manager_url).",
                 remark=True,
             )
+
+
+def _meet(url: str, path: str, other_url: str, other_path: str) -> bool:
+    """Whether a cookie with *path* set at *url* and one of the same name with *other_path* set at *other_url* get into
+    the way of each other: a browser sends the one with the longer path first, and httpd takes the first."""
+    return (
+        path == other_path
+        or (len(other_path) > len(path) and path_match(url, other_path))
+        or (len(path) > len(other_path) and path_match(other_url, path))
+    )
 
 
 def _list(words: Iterable[str]) -> str:

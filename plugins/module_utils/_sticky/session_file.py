@@ -19,7 +19,7 @@ from .._balancer.parameters import CONTROL
 from .cookies import Jar
 from .driver import StickyError
 
-_VERSION = 1
+_VERSION = 2
 _LARGEST = 256 * 2**20
 
 
@@ -31,11 +31,13 @@ class Kept(NamedTuple):
     value: str
 
 
-def read(path: str, told_by: str) -> list[Kept]:
-    """Return the sessions in *path*; none where there is no file. *told_by* says how nodes are told apart.
+def read(path: str, host: str, told_by: str) -> list[Kept]:
+    """Return the sessions in *path*; none where there is no file. *host* is whose they have to be, *told_by* says how
+    nodes are told apart.
 
     Raises :class:`StickyError` where *path* is no plain absolute one, the file is a link, in no folder of ours,
-    somebody else's, open to others, none of ours, or of sessions whose nodes were told apart in another way.
+    somebody else's, open to others, none of ours, or of sessions with another host, or whose nodes were told apart in
+    another way.
     """
     if CONTROL.search(path):
         raise StickyError(f"session_file: {path!r} holds a control character; use a plain path")
@@ -64,12 +66,17 @@ def read(path: str, told_by: str) -> list[Kept]:
             found = json.loads(stream.read(_LARGEST))
             if found["version"] != _VERSION:
                 raise ValueError
-            told_before = str(found["told_by"])
+            host_before, told_before = str(found["host"]), str(found["told_by"])
             kept = [_kept(row) for row in found["sessions"]]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise StickyError(
                 f"session_file: {path} is no file of sessions; remove it, or name another one"
             ) from None
+    if host_before != host:
+        raise StickyError(
+            f"session_file: the sessions in {path} are those of {host_before}, now it is {host} (url, server_name);"
+            " name another file"
+        )
     if told_before != told_by:
         raise StickyError(
             f"session_file: the nodes in {path} were told apart by {told_before}, now it is {told_by}; use the same"
@@ -98,15 +105,17 @@ def _kept(row: dict[str, Any]) -> Kept:
     return Kept(node, Jar.load(row["cookies"]), value)
 
 
-def write(path: str, told_by: str, sessions: Sequence[Kept]) -> None:
-    """Keep *sessions* in *path*, at once or not at all. Raises OSError."""
+def write(path: str, host: str, told_by: str, sessions: Sequence[Kept]) -> None:
+    """Keep *sessions* with *host* in *path*, at once or not at all. Raises OSError."""
     rows = [{"node": s.node, "value": s.value, "cookies": s.jar.dump()} for s in sessions]
     directory, name = os.path.split(path)
     # mkstemp makes it 0600.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
     try:
         with open(descriptor, "w", encoding="utf-8") as stream:
-            json.dump({"version": _VERSION, "told_by": told_by, "sessions": rows}, stream)
+            json.dump(
+                {"version": _VERSION, "host": host, "told_by": told_by, "sessions": rows}, stream
+            )
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

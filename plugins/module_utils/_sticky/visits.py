@@ -21,6 +21,8 @@ ROUTE = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _PLAIN = re.compile(
     r".{1,16}|(?=.{1,40}\Z)(?:[a-z0-9]{1,12}|[A-Z0-9]{1,12})(?:[-_](?:[a-z0-9]{1,12}|[A-Z0-9]{1,12}))*"
 )
+# httpd takes any character; a cookie ends at some, and identifiers are made of others.
+_SEPARATORS = "!#$%&'()*+-./:<=>?@[]^_`{|}~"
 _STAYED = "it was answered by the same node as before"
 _SHOWN_VIOLATIONS, _SHOWN_FAILURES, _SHOWN_COOKIES = 20, 5, 50
 
@@ -89,20 +91,28 @@ class Carried:
 
     def __init__(self, separator: str) -> None:
         self._separator = separator
-        self._values: set[str] = set()
+        #: the session that had each value first.
+        self._values: dict[str, int] = {}
         #: how many values have it behind the first separator; ``None``: no separator.
         self.texts: dict[str | None, int] = {}
         self._bare: set[str] = set()
+        #: with the separator inside, and no part of an identifier.
+        self._dotted: set[str] = set()
 
-    def add(self, value: str) -> None:
-        """Take note of *value*."""
-        if value in self._values:
-            return
-        self._values.add(value)
+    def add(self, value: str, session: int) -> None:
+        """Take note of *value*, which the session of this number has."""
         text = route_in(value, self._separator)
-        self.texts[text] = self.texts.get(text, 0) + 1
-        if text is not None and value == self._separator + text:
+        is_bare = text is not None and value == self._separator + text
+        if value not in self._values:
+            self._values[value] = session
+            self.texts[text] = self.texts.get(text, 0) + 1
+            is_shared = self.texts[text] > 1
+        else:
+            is_shared = is_bare and self._values[value] != session
+        if text is not None and is_bare:
             self._bare.add(text)
+        if text is not None and is_shared and self._separator in text:
+            self._dotted.add(text)
 
     def is_route(self, text: str | None, known: frozenset[str]) -> bool:
         """Whether *text* is a route: one of *known*, or several values share it, or it stands alone, or there are few
@@ -110,6 +120,8 @@ class Carried:
         if text is None or text in known:
             return text is not None
         word = text[:-1] if text.endswith('"') else text
+        if text in self._dotted:
+            word = word.replace(self._separator, "")
         if not ROUTE.fullmatch(word):
             return False
         if self.texts.get(text, 0) > 1 or text in self._bare or word in known:
@@ -117,10 +129,24 @@ class Carried:
         few = len(self.texts) <= max(4, len(self._values) // 2)
         return few and bool(_PLAIN.fullmatch(word))
 
-    @property
-    def is_bare(self) -> bool:
+    def is_bare(self, known: frozenset[str]) -> bool:
         """Whether there are values that are a route and nothing else."""
-        return bool(self._bare)
+        return any(self.is_route(text, known) for text in self._bare)
+
+    def elsewhere(self, known: frozenset[str]) -> tuple[str, list[str]] | None:
+        """Return another separator behind which each value has a route, and the routes; ``None``: there is none."""
+        if known.issuperset(self._values):
+            return "Off", sorted(self._values)
+        for separator in sorted(set(_SEPARATORS).intersection(*self._values)):
+            other = Carried(separator)
+            for value, session in self._values.items():
+                other.add(value, session)
+            routes = [
+                text for text in other.routes(known) if text in known or other.texts[text] > 1
+            ]
+            if routes and sum(other.texts[route] for route in routes) == len(self._values):
+                return separator, routes
+        return None
 
     @property
     def is_varied(self) -> bool:
@@ -139,7 +165,9 @@ class Carried:
         if len(self._separator) > 1:
             return []
         for text, count in self.texts.items():
-            if text is not None and text not in known and self._separator in text:
+            if text is None or text in known or text in self._dotted:
+                continue
+            if self._separator in text:
                 last = text.rpartition(self._separator)[2]
                 lasts[last] = lasts.get(last, 0) + count
         return sorted(
@@ -200,6 +228,8 @@ class Evidence:
         #: by why: cookies of this name that no client could send back, and one of them.
         self.lost: dict[str, int] = {}
         self.example: dict[str, SetCookie] = {}
+        #: routes that one answer set with the cookie in question, where there are several; how often.
+        self.double: dict[tuple[str, ...], int] = {}
         self.held = False
         self._renewed = False
         self._rows: dict[tuple[Any, ...], int] = {}
@@ -222,7 +252,7 @@ class Evidence:
                 for holding in (visit.sent, held):
                     if holding is not before:
                         for name, value in holding.items():
-                            self._carried(name).add(value)
+                            self._carried(name).add(value, session.number)
                     before = holding
                 for issue in visit.issues:
                     cookie = issue.cookie
@@ -230,10 +260,10 @@ class Evidence:
                     self._rows[row] = self._rows.get(row, 0) + 1
                     if issue.unsent == ENDED:
                         self._ended.setdefault(cookie.name, Carried(self.separator)).add(
-                            cookie.value
+                            cookie.value, session.number
                         )
                     elif cookie.name:
-                        self._carried(cookie.name).add(cookie.value)
+                        self._carried(cookie.name).add(cookie.value, session.number)
 
     def _carried(self, name: str) -> Carried:
         if name not in self.carried:
@@ -247,7 +277,34 @@ class Evidence:
             name for name, carried in self.carried.items() if carried.last_parts(self._likely)
         ]
         carriers += [name for name, ended in self._ended.items() if ended.routes(self._likely)]
+        for name in carriers:
+            if name in self.replaced(carriers[0]):
+                return name
         return carriers[0] if carriers else ""
+
+    def _is_issued(self, name: str) -> bool:
+        return any(row[0] == name for row in self._rows)
+
+    def replaced(self, old: str) -> list[str]:
+        """Return the names that are set with the routes of *old* now, while *old* is set no more."""
+        if self._is_issued(old):
+            return []
+        routes = set(self.routes(old))
+        return [
+            name
+            for name in self.carriers()
+            if name != old and self._is_issued(name) and routes.intersection(self.routes(name))
+        ]
+
+    def renamed(self) -> dict[str, int]:
+        """Return what was the cookie in question before, and how many sessions were resumed with it alone."""
+        first = [each.visits[0].sent for each in self.sessions if each.node and each.visits]
+        counts = {
+            old: sum(old in sent and self.name not in sent for sent in first)
+            for old in self.carried
+            if self.name in self.replaced(old)
+        }
+        return {old: count for old, count in counts.items() if count}
 
     def carriers(self) -> list[str]:
         """Return the names whose values carry routes, the likeliest first."""
@@ -269,6 +326,16 @@ class Evidence:
         carried = self.carried.get(self.name)
         return carried.last_parts(self._likely) if carried else []
 
+    def elsewhere(self) -> tuple[str, str, list[str]] | None:
+        """Return a name whose values have routes behind another separator than the check was told, that separator, and
+        the routes; ``None``: there is none."""
+        names = [self.name] if self.name in self.carried else sorted(self.carried)
+        for name in names:
+            found = self.carried[name].elsewhere(self._likely)
+            if found:
+                return (name, *found)
+        return None
+
     # Who answered.
 
     def _follow(self, session: Session) -> None:
@@ -277,6 +344,7 @@ class Evidence:
         for number, (visit, held) in enumerate(session.steps(), 1):
             self.requests += 1
             self._lost(visit, held)
+            self._double(visit)
             if visit.reason:
                 self._fail(session, number, visit)
                 continue
@@ -341,7 +409,8 @@ class Evidence:
         """Whether nothing but a route that stays the same told the nodes apart, while no node sets it again and again.
         A cookie that is a route and no more is httpd's own, which sets it anew for each other node."""
         carried = self.carried.get(self.name)
-        return not (self.named or self._renewed or carried is None or carried.is_bare)
+        told = self.named or self._renewed
+        return not (told or carried is None or carried.is_bare(self._likely))
 
     def _why(self, sent: str | None, route: str | None) -> str:
         name = self.name or "a cookie with a route"
@@ -370,6 +439,17 @@ class Evidence:
             self.lost[OVER] = self.lost.get(OVER, 0) + 1
         if kept:
             self.example[OVER] = kept
+
+    def _double(self, visit: Visit) -> None:
+        if len(visit.issues) < 2:
+            return
+        values = [
+            i.cookie.value for i in visit.issues if i.cookie.name == self.name and not i.unsent
+        ]
+        found = [route_in(value, self.separator) for value in values]
+        routes = tuple(dict.fromkeys(route for route in found if route and self.is_route(route)))
+        if len(routes) > 1:
+            self.double[routes] = self.double.get(routes, 0) + 1
 
     def _fail(self, session: Session, number: int, visit: Visit) -> None:
         self.failed += 1

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...module_utils._httpd.lexer import split_words
-from ...module_utils._httpd.secrets import MASK
+from ...module_utils._httpd.secrets import HIDDEN, MASK
 
 Directive = Mapping[str, Any]
 Data = dict[str, Any]
@@ -22,7 +22,7 @@ Data = dict[str, Any]
 WRITTEN = {"servername", "serveralias", "sslengine", "proxyrequests"}
 TO_BALANCER = re.compile(r"(?i)balancer://([^/]+)(/.*)?")
 # What stands for a secret in results.
-_MASKS = (MASK, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+_MASKS = (MASK, HIDDEN)
 
 
 def lines_of(directive: Directive, indent: str = "") -> list[str]:
@@ -51,13 +51,10 @@ def host_of(server_name: str) -> str:
     return re.sub(r"^\w+://|:\d+$", "", server_name)
 
 
-def listen_of(address: str) -> str:
-    """Return an address of a virtual host as ``listen`` of a site takes it."""
-    address = address.lower()
-    host, colon, port = address.rpartition(":")
-    if not colon or address.endswith("]"):
-        host, port = address, "80"
-    return port if host in ("*", "_default_", "") else f"{host}:{port}"
+def last(directives: Iterable[Directive], name: str) -> str:
+    """Return the argument of the last of *directives* that is called *name*; empty where there is none."""
+    found = [each for each in directives if each["name"].lower() == name.lower()]
+    return " ".join(words_of(found[-1])) if found else ""
 
 
 def is_hidden(value: Any) -> bool:

@@ -8,8 +8,9 @@ Private to this collection. Pure.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._httpd.secrets import MASK
@@ -22,29 +23,63 @@ from .directives import (
     host_of,
     is_hidden,
     is_option,
+    last,
     lines_of,
-    listen_of,
     walk,
     without_balancers,
     words_of,
 )
+from .listen import Listening, split
 
 # Words of ProxyPass that are no parameters of a balancer (directive docs: ProxyPass).
 _OWN_WORDS = {"nocanon", "interpolate", "noquery"}
+# How balancer_info shows bytes that are no text.
+_BYTES = re.compile(r"\\x[89a-f][0-9a-f]")
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
 
 
-class Site:
-    """One virtual host on its way to be an element of ``load_balancer_sites``."""
+class Server:
+    """The main server, of which virtual hosts inherit: its *directives*, and the *root* of relative paths."""
 
-    def __init__(self, vhost: Mapping[str, Any], note: Any) -> None:
+    def __init__(self, directives: Sequence[Directive], root: str) -> None:
+        self._directives = directives
+        self._root = root
+
+    def last(self, name: str) -> str:
+        """Return the argument of the directive *name*; empty where there is none."""
+        return last(self._directives, name)
+
+    def path(self, path: str) -> str:
+        """Return the absolute path that *path* stands for."""
+        return posixpath.join(self._root, path) if path else ""
+
+    def overrides(self) -> str:
+        """Return which directives of ``.htaccess`` files are obeyed everywhere; empty: none."""
+        inside = [
+            directive
+            for each in self._directives
+            if each["name"].lower() == "directory" and words_of(each) == ["/"]
+            for directive in each["directives"]
+        ]
+        found = last(inside, "AllowOverride")
+        return "" if found.lower() == "none" else found
+
+
+class Site:
+    """One virtual host of *server* on its way to be an element of ``load_balancer_sites``."""
+
+    def __init__(
+        self, vhost: Mapping[str, Any], server: Server, listening: Listening, note: Any
+    ) -> None:
         self._vhost = vhost
+        self._server = server
+        self._listening = listening
         self._note = note
         self.directives: list[Directive] = list(vhost["directives"])
         self.server_name = host_of(vhost["server_name"])
         self.server_aliases = list(vhost["server_aliases"])
-        self.listen = [listen_of(each) for each in vhost["addresses"]]
-        self.tls = self._last("SSLEngine").lower() == "on"
+        self.listen = listening.of(vhost["addresses"])
+        self.tls = self._setting("SSLEngine").lower() == "on"
         # Of the directives above, those that are said by options.
         self._said: set[int] = set()
 
@@ -55,6 +90,7 @@ class Site:
         redirect: Mapping[str, Any] | None,
     ) -> Data:
         """Return the element. *redirect*: the virtual host that sends clients here."""
+        self._tell_of_names()
         found: Data = {"name": name, "server_name": self.server_name}
         if self.server_aliases:
             found["server_aliases"] = self.server_aliases
@@ -63,7 +99,7 @@ class Site:
         else:
             found["listen"] = self.listen
         found["preserve_host"] = self._take("ProxyPreserveHost").lower() == "on"
-        if self._last("ProxyTimeout").isdigit():
+        if last(self.directives, "ProxyTimeout").isdigit():
             found["timeout"] = int(self._take("ProxyTimeout"))
         if asked_by_tls(balancers.values()):
             self._take("SSLProxyEngine")
@@ -78,35 +114,71 @@ class Site:
 
     # Directives
 
-    def _last(self, name: str) -> str:
-        found = [each for each in self.directives if each["name"].lower() == name.lower()]
-        return " ".join(words_of(found[-1])) if found else ""
+    def _setting(self, name: str) -> str:
+        """Return the argument of the last directive *name*, here or else in the main server."""
+        return last(self.directives, name) or self._server.last(name)
 
     def _take(self, name: str) -> str:
         """Return the argument of a directive that the last one of its name decides; it is said then."""
         for index, each in enumerate(self.directives):
             if each["name"].lower() == name.lower():
                 self._said.add(index)
-        return self._last(name)
+        return self._setting(name)
 
-    def _tls(self, redirect: Mapping[str, Any] | None) -> Data:
-        files = [each for each in self.directives if each["name"].lower() == "sslcertificatefile"]
-        tls: Data = {}
-        if len(files) == 1:
-            tls["certificate"] = self._take("SSLCertificateFile")
-            key = self._take("SSLCertificateKeyFile")
-            tls.update({"key": key} if key else {})
-        else:
+    def _tell_of_names(self) -> None:
+        """Tell of what the role does not say of names and addresses."""
+        written = self._vhost["server_name"]
+        if "://" in written:
             self._note(
                 self._vhost,
-                f"it has {len(files)} SSLCertificateFile, and a site of the role has one; the others stand in extra",
+                f"its ServerName has a scheme, {written}, by which httpd names itself in redirects of its own; a site"
+                " of the role has none",
             )
-            tls["certificate"] = words_of(files[0])[0] if files else ""
+        port = written.rpartition(":")[2]
+        if port.isdigit() and port != self.listen[0].rpartition(":")[2]:
+            self._note(
+                self._vhost,
+                f"its ServerName has a port, {written}, by which httpd names itself in redirects of its own; a site of"
+                " the role has the one it listens on",
+            )
+        for address in self._vhost["addresses"]:
+            if split(address)[1] == "*":
+                self._note(
+                    self._vhost,
+                    f"its address {address} stands for each port that httpd listens on; the role names them:"
+                    f" {', '.join(self.listen)}",
+                )
+        if self._setting("ProxyRequests").lower() == "on":
+            self._note(
+                self._vhost,
+                "ProxyRequests On makes it an open proxy, by which everybody reaches whatever it does; the role"
+                " switches that off. If it is meant, keep it in a virtual host of its own, and say who may use it",
+            )
+
+    def _tls(self, redirect: Mapping[str, Any] | None) -> Data:
+        tls: Data = {"certificate": self._first_path("SSLCertificateFile")}
+        key = self._first_path("SSLCertificateKeyFile")
+        tls.update({"key": key} if key else {})
         tls["listen"] = self.listen
         tls["redirect"] = redirect is not None
         if redirect is None:
             return {"tls": tls}
-        return {"listen": [listen_of(each) for each in redirect["addresses"]], "tls": tls}
+        return {"listen": self._listening.of(redirect["addresses"]), "tls": tls}
+
+    def _first_path(self, name: str) -> str:
+        """Return the path that the first directive *name* has; further ones stay in extra."""
+        found = [
+            i for i, each in enumerate(self.directives) if each["name"].lower() == name.lower()
+        ]
+        if not found:
+            return self._server.path(self._server.last(name))
+        self._said.add(found[0])
+        if len(found) > 1:
+            self._note(
+                self._vhost,
+                f"it has {len(found)} {name}, and a site of the role has one; the others stand in extra",
+            )
+        return self._server.path(words_of(self.directives[found[0]])[0])
 
     def _forwards(self, balancers: Mapping[str, Mapping[str, Any]]) -> list[Data]:
         """Return the ProxyPass lines that options can say; their ProxyPassReverse goes with them."""
@@ -191,11 +263,21 @@ class Site:
                 written.discard((pair[0], pair[1].lower()))
             if name == "proxypassreversecookiepath" and pair in cookies:
                 self._said.add(index)
-        for path, dummy in sorted(written):
+        reversed_paths = set(self._reversed(self.directives))
+        for path in sorted({path for path, dummy in written} - reversed_paths):
             self._note(
                 self._vhost,
                 f"{path} has no ProxyPassReverse; the role writes one, so that redirects of the backends lead back",
             )
+
+    def _reversed(self, directives: Iterable[Directive], section: str = "") -> Iterator[str]:
+        """Give the paths that have a ProxyPassReverse, whatever it says."""
+        for each in directives:
+            words = words_of(each)
+            if each["name"].lower() == "proxypassreverse":
+                yield words[0] if len(words) > 1 else section
+            elif each["name"].lower() == "location" and words:
+                yield from self._reversed(each["directives"], words[0])
 
     # Balancers
 
@@ -231,16 +313,34 @@ class Site:
 
     def _extra(self, balancers: Mapping[str, Mapping[str, Any]]) -> str:
         lines: list[str] = []
+        overrides = self._server.overrides()
+        if overrides:
+            # The role says None.
+            lines += ['<Directory "/">', f"    AllowOverride {overrides}", "</Directory>"]
         for index, each in enumerate(self.directives):
-            if index in self._said or each["name"].lower() in WRITTEN:
+            if index in self._said or self._is_written(each):
                 continue
             kept = without_balancers(each, balancers)
             if kept is not None:
                 lines += lines_of(kept)
-                for part in walk([kept]):
-                    if is_hidden(part["text"]):
-                        self._note(
-                            part,
-                            f"{part['name']} has a secret, which is {MASK} in extra; fill it in",
-                        )
+                self._tell_of_text(kept)
         return "".join(f"{line}\n" for line in lines)
+
+    def _is_written(self, directive: Directive) -> bool:
+        """Whether the role writes *directive*; it does not switch TLS off that is on in the main server."""
+        name = directive["name"].lower()
+        inherited = self._server.last(name).lower() == "on"
+        return name in WRITTEN and not (name == "sslengine" and inherited and not self.tls)
+
+    def _tell_of_text(self, directive: Directive) -> None:
+        """Tell of what is not in extra as it was."""
+        for part in walk([directive]):
+            if is_hidden(part["text"]):
+                self._note(
+                    part, f"{part['name']} has a secret, which is {MASK} in extra; fill it in"
+                )
+            if _BYTES.search(part["text"]):
+                self._note(
+                    part,
+                    f"{part['name']} has bytes that are no UTF-8, which are \\xNN in extra; write them as UTF-8",
+                )

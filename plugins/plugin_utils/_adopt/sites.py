@@ -9,11 +9,19 @@ Private to this collection. Pure: plain data in, plain data out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .directives import WRITTEN, Data, Directive, host_of, walk, without_balancers, words_of
-from .site import Site
+from .._sites.model import read_all
+from .._sites.problems import problems
+from .directives import WRITTEN, Data, host_of, walk, words_of
+from .files import replaced_files
+from .listen import Listening, listened, split
+from .order import order_notes
+from .site import Server, Site
+
+#: The site of Debian's package, which the role takes out unless it is told to leave it.
+_DEFAULT_SITE = "/etc/apache2/sites-enabled/000-default.conf"
 
 
 class Adopted(NamedTuple):
@@ -32,54 +40,79 @@ class _Adoption:
     def __init__(self, info: Mapping[str, Any]) -> None:
         self._info = info
         self._notes: list[str] = []
+        self._server = Server(info["server_directives"], info["server_root"])
+        self._listening = Listening(info["listen"])
         self._balancers: dict[tuple[str, str], Mapping[str, Any]] = {}
         for balancer in info["balancers"]:
             self._balancers.setdefault((balancer["vhost"], balancer["name"]), balancer)
-        self._taken: list[Mapping[str, Any]] = []
+        # The virtual hosts that become sites, each with the one that redirects to it.
+        self._taken: list[list[Mapping[str, Any]]] = []
         self._sites: list[Data] = []
 
     def result(self) -> Adopted:
+        """Return what was made of it."""
         for vhost in self._info["vhosts"]:
             if self._forwards_to_balancers(vhost):
                 self._site(vhost)
         self._tell_of_others()
-        replaced = self._replaced()
-        listen = [each for each in self._info["listen"] if each["file"] not in replaced]
-        self._sites = [self._bound(site, listen) for site in self._sites]
+        taken = [vhost for vhosts in self._taken for vhost in vhosts]
+        replaced = replaced_files(self._info, taken, self._alone(), self._note)
+        sites = [self._listening.bound(site, replaced) for site in self._sites]
+        self._notes += order_notes(self._info, self._taken, replaced)
+        self._tell_of_problems(sites)
+        self._tell_of_neighbours(sites)
         variables: Data = {
-            "load_balancer_sites": self._sites,
-            "load_balancer_existing_listen": [each["address"] for each in listen],
+            "load_balancer_sites": sites,
+            "load_balancer_existing_listen": self._listening.kept(sites, replaced),
             "load_balancer_replaces": replaced,
         }
+        if sites:
+            # httpd keeps the name it has.
+            variables["load_balancer_server_name"] = ""
+        if _DEFAULT_SITE in self._info["config_files"] and _DEFAULT_SITE not in replaced:
+            variables["load_balancer_default_site"] = True
+        if any("tls" in site for site in sites):
+            # What its virtual hosts say of TLS is in "extra", and the rest where it was.
+            variables["load_balancer_tls_profile"] = "system"
         return Adopted(variables, list(dict.fromkeys(self._notes)))
-
-    def _bound(self, site: Data, kept: Sequence[Mapping[str, Any]]) -> Data:
-        """Return *site* with the addresses of the ``Listen`` lines that go with a replaced file, and are not *kept*."""
-        gone = [each["address"] for each in self._info["listen"] if each not in kept]
-
-        def bound(listen: Iterable[str]) -> list[str]:
-            found = []
-            for each in listen:
-                of_port = [address for address in gone if address.rpartition(":")[2] == each]
-                found += of_port or [each]
-            return [address.removeprefix("*:") for address in dict.fromkeys(found)]
-
-        site = {**site, "listen": bound(site["listen"])} if "listen" in site else site
-        if "tls" in site:
-            site["tls"] = {**site["tls"], "listen": bound(site["tls"]["listen"])}
-        return site
 
     def _note(self, where: Mapping[str, Any], text: str) -> None:
         self._notes.append(f"{where['file']}:{where['line']}: {text}")
-
-    # Which virtual hosts, which files
 
     def _forwards_to_balancers(self, vhost: Mapping[str, Any]) -> bool:
         own = any(label == vhost["vhost"] for label, dummy in self._balancers)
         return own or any("balancer://" in each["text"] for each in walk(vhost["directives"]))
 
+    def _used(self) -> dict[str, Mapping[str, Any]]:
+        """Return the balancers outside of all virtual hosts that the sites stand in for, by name."""
+        return {
+            each["name"]: self._balancers["_main", each["name"]]
+            for site in self._sites
+            for each in site["balancers"]
+            if ("_main", each["name"]) in self._balancers
+        }
+
+    def _alone(self) -> dict[str, Mapping[str, Any]]:
+        """Return those of them that no other virtual host uses."""
+        found = self._used()
+        for vhost in self._others():
+            for name in vhost["inherited"]:
+                if found.pop(name, None):
+                    self._note(
+                        vhost,
+                        f"{vhost['vhost']} is not taken over and uses balancer://{name} too, which therefore stays;"
+                        " httpd would take its members instead of those of the sites. Rename one of them",
+                    )
+        return found
+
+    def _others(self) -> list[Mapping[str, Any]]:
+        """Return the virtual hosts that stay."""
+        taken = [vhost for vhosts in self._taken for vhost in vhosts]
+        vhosts: list[Mapping[str, Any]] = self._info["vhosts"]
+        return [vhost for vhost in vhosts if not any(vhost is each for each in taken)]
+
     def _tell_of_others(self) -> None:
-        used = {each["name"] for site in self._sites for each in site["balancers"]}
+        used = self._used()
         for (label, name), balancer in self._balancers.items():
             if label == "_main" and name not in used:
                 self._note(
@@ -87,65 +120,48 @@ class _Adoption:
                     f"balancer://{name} stands outside of all virtual hosts and none of these uses it; not taken over",
                 )
 
-    def _replaced(self) -> list[str]:
-        """Return the files that say nothing but what was taken over."""
-        taken = {(each["file"], each["line"]) for each in self._taken}
-        files = dict.fromkeys(each["file"] for each in self._taken)
-        kept = []
-        for vhost in self._info["vhosts"]:
-            if vhost["file"] in files and (vhost["file"], vhost["line"]) not in taken:
-                kept.append(vhost["file"])
-                self._note(
-                    vhost,
-                    f"the virtual host {vhost['vhost']} forwards to no balancer and is not taken over; move it to a"
-                    " file of its own, then its neighbours' file can be replaced",
-                )
-        for each in self._left_outside(files):
-            kept.append(each["file"])
-            self._note(
-                each,
-                f"{each['name']} stands outside of the virtual hosts and holds for all of httpd; it is not taken over."
-                " Move it to a file of its own, then this one can be replaced",
-            )
-        main = self._info["config_files"][:1]
-        for file in files:
-            if file in main:
-                kept.append(file)
-                where = next(each for each in self._taken if each["file"] == file)
-                self._note(
-                    where,
-                    "it stands in httpd's main file, which the role does not remove; take the virtual host out of it in"
-                    " the same change",
-                )
-        return [file for file in files if file not in kept]
+    def _tell_of_problems(self, sites: list[Data]) -> None:
+        """Tell of what the role refuses."""
+        places = {
+            f"site {site['name']}: ": vhosts[0]
+            for site, vhosts in zip(self._sites, self._taken, strict=True)
+        }
+        for problem in problems(read_all(sites, {})):
+            for prefix, vhost in places.items():
+                if problem.startswith(prefix):
+                    text = problem[len(prefix) :]
+                    self._note(vhost, f"the role refuses this as it is: {text}")
 
-    def _left_outside(self, files: Iterable[str]) -> Iterable[Directive]:
-        """Return what stands in *files* beside virtual hosts and is not said by the sites."""
-        used = {each["name"] for site in self._sites for each in site["balancers"]}
-        balancers = {name: each for (dummy, name), each in self._balancers.items() if name in used}
-        for directive in self._info["server_directives"]:
-            here = directive["file"] in files and directive["name"].lower() != "listen"
-            if here and without_balancers(directive, balancers) is not None:
-                yield directive
+    def _tell_of_neighbours(self, sites: list[Data]) -> None:
+        """Tell of virtual hosts for all addresses that are not asked any more where a site has some of its own."""
+        others = self._others()
+        for vhosts, before, after in zip(self._taken, self._sites, sites, strict=True):
+            new = set(listened(after)) - set(listened(before))
+            for other in others:
+                asked = {
+                    split(address)[1] for address in other["addresses"] if split(address)[0] == "*"
+                }
+                here = sorted(each for each in new if asked & {split(each)[1], "*"})
+                if here:
+                    self._note(
+                        vhosts[0],
+                        f"it is to stand at {', '.join(here)}, where httpd listens, and then {other['vhost']}"
+                        f" ({other['file']}:{other['line']}) is not asked there any more; name these addresses"
+                        " there too",
+                    )
 
     # One site
 
     def _site(self, vhost: Mapping[str, Any]) -> None:
-        site = Site(vhost, self._note)
+        site = Site(vhost, self._server, self._listening, self._note)
         if not site.server_name:
             self._note(
                 vhost,
                 "it has no ServerName, which a site of the role needs; give it one, then adopt it",
             )
             return
-        if "://" in vhost["server_name"]:
-            self._note(
-                vhost,
-                f"its ServerName has a scheme, {vhost['server_name']}, by which httpd names itself in redirects of its"
-                " own; a site of the role has none",
-            )
         redirect = self._redirect_to(vhost, site) if site.tls else None
-        self._taken += [vhost, redirect] if redirect is not None else [vhost]
+        self._taken.append([vhost, redirect] if redirect is not None else [vhost])
         name = self._name(site.server_name)
         self._sites.append(site.described(name, self._of(vhost), redirect))
 
@@ -170,14 +186,20 @@ class _Adoption:
                 f"balancer://{name} stands outside of the virtual host that uses it, {vhost['vhost']}; there it gets"
                 " members of its own, which no other virtual host shares",
             )
+            for parameter in balancer["parameters"]:
+                if parameter not in parameters:
+                    self._note(
+                        balancer,
+                        f"{parameter} of balancer://{name} has no effect in virtual hosts that inherit it, so the site"
+                        " has none; add it if it is meant",
+                    )
         return found
 
     def _redirect_to(self, vhost: Mapping[str, Any], site: Site) -> Mapping[str, Any] | None:
         """Return the virtual host that does nothing but send clients to *site*."""
-        for other in self._info["vhosts"]:
-            if other is not vhost and _only_redirects(other, site):
-                return other  # type: ignore[no-any-return]
-        return None
+        vhosts: list[Mapping[str, Any]] = self._info["vhosts"]
+        others = (each for each in vhosts if each is not vhost and _only_redirects(each, site))
+        return next(others, None)
 
 
 def _only_redirects(vhost: Mapping[str, Any], site: Site) -> bool:

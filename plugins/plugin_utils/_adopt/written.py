@@ -70,10 +70,8 @@ def _tag(value: str) -> str:
 def _is_block(value: str) -> bool:
     """Whether *value* is several lines, or one with its end, that can stand as they are."""
     *lines, end = value.split("\n")
-    return end == "" and all(
-        line.isprintable() and line.strip() and not (line is lines[0] and line[0] == " ")
-        for line in lines
-    )
+    plain = all(line.isprintable() and line.strip() for line in lines)
+    return lines != [] and end == "" and plain and not lines[0].startswith(" ")
 
 
 def _escaped(character: str) -> str:

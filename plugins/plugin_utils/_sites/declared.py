@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ...module_utils._httpd.secrets import HIDDEN, MASK
 from .model import APPLICATIONS
 
-#: What stands for a secret in results: in texts (``masked``), and for a parameter (``shown`` and Ansible itself).
-MASK = re.compile(r"(?<!\*)\*{8}(?!\*)|VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+# Other rows of stars are no masks.
+_MASK = re.compile(rf"(?<!\*){re.escape(MASK)}(?!\*)|{HIDDEN}")
 
 
 def misdeclared(
@@ -55,6 +56,6 @@ def _masks(value: Any, place: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, str):
         lines = value.splitlines()
         for number, line in enumerate(lines, 1):
-            found = MASK.search(line)
+            found = _MASK.search(line)
             if found and not line.lstrip().startswith("#"):
                 yield place + (f", line {number}" if len(lines) > 1 else ""), found.group()

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How httpd itself works on a host: its MPM, its limits and the connections of clients.
+"""How httpd itself works on a host: its MPM, its limits, the connections of clients and their TLS.
 
 Private to this collection. Pure: plain data in, plain data out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from .model import truth
@@ -20,6 +20,29 @@ THREADS, SERVERS = 25, 16
 #: The most that either may be (MAX_THREAD_LIMIT and MAX_SERVER_LIMIT of worker and event).
 MOST = 20_000
 
+_TLS_WITHOUT_LEGACY = {"SSLHonorCipherOrder": "Off", "SSLSessionTickets": "Off"}
+#: What sites with TLS say of it. The first two are the profiles of Mozilla (Server Side TLS 5.7), the first without the
+#: ciphers with DHE, which RFC 9325 advises against; the last leaves it to what the distribution says.
+TLS_PROFILES: Mapping[str, Mapping[str, str]] = {
+    "intermediate": {
+        "SSLProtocol": "-all +TLSv1.2 +TLSv1.3",
+        "SSLCipherSuite": ":".join(
+            f"ECDHE-{key}-{cipher}"
+            for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+            for key in ("ECDSA", "RSA")
+        ),
+        **_TLS_WITHOUT_LEGACY,
+    },
+    "modern": {"SSLProtocol": "-all +TLSv1.3", **_TLS_WITHOUT_LEGACY},
+    "system": {},
+}
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "mpm": str,
+    "max_request_workers": int,
+    "threads_per_child": int,
+    "tls_profile": str,
+}
 _KEEPALIVE = {
     "keepalive": "KeepAlive",
     "keepalive_timeout": "KeepAliveTimeout",
@@ -34,6 +57,7 @@ class Host(NamedTuple):
     max_request_workers: int | None = None
     threads_per_child: int | None = None
     keepalive: Mapping[str, Any] = {}
+    tls_profile: str = "system"
 
 
 def read_host(declared: Mapping[str, Any]) -> Host:
@@ -42,10 +66,8 @@ def read_host(declared: Mapping[str, Any]) -> Host:
     keepalive = {_KEEPALIVE[key]: given[key] for key in _KEEPALIVE if key in given}
     if "KeepAlive" in keepalive:
         keepalive["KeepAlive"] = "On" if truth(keepalive["KeepAlive"]) else "Off"
-    numbers = {
-        key: int(given[key]) for key in ("max_request_workers", "threads_per_child") if key in given
-    }
-    return Host(mpm=given.get("mpm", ""), keepalive=keepalive, **numbers)
+    own: dict[str, Any] = {name: read(given[name]) for name, read in _READ.items() if name in given}
+    return Host(keepalive=keepalive, **own)
 
 
 def host_problems(host: Host) -> list[str]:
@@ -53,6 +75,10 @@ def host_problems(host: Host) -> list[str]:
     found = []
     if host.mpm and host.mpm not in MPMS:
         found.append(f"load_balancer_mpm: {host.mpm!r} is none of {', '.join(MPMS)}")
+    if host.tls_profile not in TLS_PROFILES:
+        found.append(
+            f"load_balancer_tls_profile: {host.tls_profile!r} is none of {', '.join(TLS_PROFILES)}"
+        )
     workers, threads = host.max_request_workers, host.threads_per_child
     for name, number in (("max_request_workers", workers), ("threads_per_child", threads)):
         if number is not None and not 1 <= number <= MOST:

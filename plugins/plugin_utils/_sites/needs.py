@@ -15,7 +15,7 @@ from typing import Any
 from ...module_utils._balancer.model import canonical_url, identity
 from ...module_utils._balancer.parameters import MEMBER
 from ...module_utils._httpd.lexer import quoted
-from .host import Host, host_text
+from .host import TLS_PROFILES, Host, host_text
 from .model import EVERYBODY, Forward, Site, addresses
 
 _MADE_BY = (
@@ -206,13 +206,16 @@ def _manager_host(sites: Sequence[Site]) -> list[str]:
     ]
 
 
-def site_text(site: Site, folder: str, log_folder: str = "") -> str:
+def site_text(
+    site: Site, folder: str, log_folder: str = "", tls_profile: str = Host().tls_profile
+) -> str:
     """Return the text of a site's file: its virtual host, and the one that redirects to it."""
-    return _MADE_BY + "\n".join([_virtual_host(site, folder, log_folder), *_redirects(site)])
+    host = _virtual_host(site, folder, log_folder, tls_profile)
+    return _MADE_BY + "\n".join([host, *_redirects(site)])
 
 
-def _virtual_host(site: Site, folder: str, log_folder: str) -> str:
-    lines = [*_log(site, log_folder), *_tls(site), *_forwarded(site)]
+def _virtual_host(site: Site, folder: str, log_folder: str, tls_profile: str) -> str:
+    lines = [*_log(site, log_folder), *_tls(site, tls_profile), *_forwarded(site)]
     lines += ["\n"] if lines else []
     lines.append(_line("ProxyRequests", "Off"))
     lines.append(_line("ProxyPreserveHost", "On" if site.preserve_host else "Off"))
@@ -286,13 +289,14 @@ def _address(manager: str) -> str:
     return manager.rpartition(":")[0]
 
 
-def _tls(site: Site) -> list[str]:
+def _tls(site: Site, profile: str) -> list[str]:
     if not site.tls:
         return []
     lines = [_line("SSLEngine", "On")]
     lines.append(_line("SSLCertificateFile", _in_quotes(site.tls.certificate)))
     if site.tls.key:
         lines.append(_line("SSLCertificateKeyFile", _in_quotes(site.tls.key)))
+    lines += [_line(name, value) for name, value in TLS_PROFILES[profile].items()]
     return [*lines, "\n"]
 
 

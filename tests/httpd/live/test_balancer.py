@@ -190,7 +190,7 @@ def test_a_method_that_the_running_httpd_has_not_loaded_waits_for_the_reload(pro
     result = proxy.run(
         "configuration",
         files=[{"path": path, "content": load}],
-        balancers=[{**method, "manager_url": proxy.manager_url}],
+        balancers=[method],
     )
     assert any("has not loaded that method" in reason for reason in result["reload_reasons"])
     proxy.run("graceful_reload")

@@ -219,6 +219,25 @@ class TestAMember:
         refused = app.attempt("balancer_member", url=N2, loadfactor="50%")
         assert "50% of 1 is 0.5, and httpd takes 1 to 100" in refused["msg"]
 
+    def test_is_not_added_to_the_running_httpd_for_a_part_that_httpd_does_not_take(
+        self, app: Proxy
+    ):
+        new = {"url": "http://127.0.0.1:4", "balancer": "app", "route": "n4", "status": ["drained"]}
+        app.run("balancer_member", target="config", **new)
+        text = app.site.read_text()
+        refused = app.attempt("balancer_member", route="n4", state="enabled", loadfactor="50%")
+        assert "50% of 1 is 0.5, and httpd takes 1 to 100" in refused["msg"]
+        assert app.site.read_text() == text and app.member(new["url"])["runtime"] is None
+
+    def test_is_added_to_the_running_httpd_with_a_part_of_its_load_factor(self, app: Proxy):
+        new = {"url": "http://127.0.0.1:4", "balancer": "app", "route": "n4", "loadfactor": "40"}
+        app.run("balancer_member", target="config", **new)
+        result = app.run("balancer_member", route="n4", loadfactor="25%")
+        assert [(c["layer"], c["after"]["loadfactor"]) for c in result["changes"]] == [
+            ("runtime", 10.0)
+        ]
+        assert app.member(new["url"])["runtime"]["loadfactor"] == 10.0
+
     def test_may_change_in_the_running_httpd_alone(self, app: Proxy):
         text = app.site.read_text()
         options = {"route": "n2", "target": "runtime"}

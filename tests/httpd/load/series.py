@@ -32,6 +32,8 @@ KINDS = Counter(
         "stickysession": 12,
     }
 )
+#: A quarter of them.
+FEW = Counter({kind: max(2, number // 4) for kind, number in KINDS.items()})
 #: That many of the added members belong to `app`; they are drained and have a wrong route at first.
 ADDED = 4
 

@@ -48,12 +48,6 @@ class Busy(Proxy):
         urls = {name: node.url for name, node in self.nodes.items()}
         return series.Cluster(urls, len(urls) - added)
 
-    def attempt(self, module: str, **options: Any) -> dict[str, Any]:
-        if "balancers" in options:
-            balancers = [{**b, "manager_url": self.manager_url} for b in options["balancers"]]
-            options = {**options, "balancers": balancers}
-        return super().attempt(module, **options)
-
     def load(self, **options: Any) -> Load:
         """Return the clients of `app`."""
         options = {"sessions": SESSIONS, "path": PATH, **options}
@@ -87,14 +81,7 @@ def busy(tmp_path) -> Iterator[Busy]:
         for node in nodes.values():
             stack.enter_context(node)
         httpd = stack.enter_context(PrivateHttpd(tmp_path / "httpd", *modules, *methods))
-        sizes = (
-            "ServerLimit 16\nStartServers 2\nThreadsPerChild 25\nMaxRequestWorkers 100\n"
-            "MinSpareThreads 25\nMaxSpareThreads 100\n"
-        )
-        text, rest = httpd.config_file.read_text().split("ServerLimit")
-        httpd.write(
-            "httpd.conf", text + sizes + "IncludeOptional" + rest.split("IncludeOptional")[1]
-        )
+        httpd.enlarge()
         yield Busy(httpd, nodes)
 
 
@@ -123,8 +110,15 @@ def moves_each(load: Load, taken_out: Sequence[tuple[float, str]]) -> Counter[ob
     return Counter((move.session, move.before, cause(move)) for move in load.moves)
 
 
-def test_200_live_changes_lose_no_request_and_move_no_session_but_those_that_must(
-    busy: Busy, say: Callable[[str], None]
+@pytest.mark.parametrize(
+    "wanted, changes",
+    [
+        pytest.param(series.FEW, 46, id="46 changes"),
+        pytest.param(series.KINDS, 200, id="200 changes", marks=pytest.mark.long),
+    ],
+)
+def test_live_changes_lose_no_request_and_move_no_session_but_those_that_must(
+    busy: Busy, say: Callable[[str], None], wanted: Counter[str], changes: int
 ):
     cluster = busy.cluster
     busy.start(cluster.text())
@@ -134,7 +128,7 @@ def test_200_live_changes_lose_no_request_and_move_no_session_but_those_that_mus
     rows = 0
     with busy.load() as load, busy.load(sessions=0, path="/quiet" + PATH) as quiet:
         timeline = Timeline(cluster.takes())
-        for call in series.plan(cluster, series.KINDS):
+        for call in series.plan(cluster, wanted):
             begin = load.now()
             result = busy.run(call.module, **call.options)
             for state in (*call.between, cluster.takes()):
@@ -149,7 +143,7 @@ def test_200_live_changes_lose_no_request_and_move_no_session_but_those_that_mus
         time.sleep(0.5)
         seconds = load.now()
     say(shown(f"{rows} live changes", load, seconds, **kinds))
-    assert kinds == series.KINDS and rows == len(cluster.history) == 200
+    assert kinds == wanted and rows == len(cluster.history) == changes
     assert load.failed == [] and quiet.failed == []
     assert load.surprises(timeline) == []
     # A session without a request while its node is out stays where it is, so only this is certain.
@@ -158,10 +152,13 @@ def test_200_live_changes_lose_no_request_and_move_no_session_but_those_that_mus
     assert busy.generation == before
     busy.check()
 
-    # The same by reloads, as a template and a handler would do it.
-    pace = min(0.3, seconds / len(cluster.history))
-    busy.site.write_text(busy.new_cluster().text())
-    busy.httpd.reload()
+
+@pytest.mark.long
+def test_the_same_200_changes_by_reloads_for_comparison(busy: Busy, say: Callable[[str], None]):
+    """As a template and a handler would do it."""
+    cluster = busy.cluster
+    busy.start(cluster.text())
+    assert len(list(series.plan(cluster, series.KINDS))) < len(cluster.history) == 200
     with busy.load() as load:
         timeline = Timeline(busy.new_cluster().takes())
         for text, state in cluster.history:
@@ -170,14 +167,13 @@ def test_200_live_changes_lose_no_request_and_move_no_session_but_those_that_mus
             busy.httpd.reload()
             # The old children still answer what they have.
             timeline.change(begin, load.now() + 1, state)
-            time.sleep(max(0.0, begin + pace - load.now()))
+            time.sleep(max(0.0, begin + 0.3 - load.now()))
         seconds = load.now()
     say(shown("200 changes by reload", load, seconds))
     say(f"of the {len(load.moves)} moves {len(load.surprises(timeline))} were not to be")
     # Otherwise it is not the same traffic.
     assert load.requests > 10 * SESSIONS and load.reconnects > 200
-    time.sleep(1.1)
-    busy.httpd.reload()
+    busy.reload()
     busy.check()
 
 
@@ -205,10 +201,9 @@ def test_reloads_by_others_in_the_middle_lose_no_change(busy: Busy, say: Callabl
     def logrotate() -> None:
         os.kill(busy.httpd.pid, signal.SIGUSR1)
 
-    kinds = Counter({kind: max(2, number // 4) for kind, number in series.KINDS.items()})
     with busy.load() as load:
         timeline = Timeline(cluster.takes())
-        for call in series.plan(cluster, kinds, seed=2):
+        for call in series.plan(cluster, series.FEW, seed=2):
             begin = load.now()
             # More often, and a child process of httpd 2.4.71 ends by a segmentation fault now and then.
             if begin > (reloads or [0.0])[-1] + 1.5:
@@ -220,7 +215,7 @@ def test_reloads_by_others_in_the_middle_lose_no_change(busy: Busy, say: Callabl
             assert result["changed"] is True, call
         time.sleep(0.5)
         seconds = load.now()
-    changes = f"{sum(kinds.values())} live changes, {len(reloads)} reloads by others"
+    changes = f"{series.FEW.total()} live changes, {len(reloads)} reloads by others"
     say(shown(changes, load, seconds))
     assert "Segmentation fault" not in busy.httpd.log()
     assert len(reloads) > 3 and load.reconnects > 0

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.tests.support import playbook
+from ansible_collections.webtier.apache_balancer.tests.support import machine, playbook
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
     BINARY,
@@ -30,6 +31,13 @@ SITE = MANAGER + (
     "</Proxy>\n"
     "ProxyPass / balancer://shop/\n"
 )
+
+# The package manager has no part in this: it is as if it had said that there is something to install.
+TO_INSTALL = {"load_balancer_package": [], "__load_balancer_empty_host": True}
+# /etc/apache2 is seen empty by whatever runs in it.
+PYTHON = """#!/bin/sh
+exec {unshare} sh -c '! [ -d /etc/apache2 ] || mount -t tmpfs none /etc/apache2; exec "$@"' - {python} "$@"
+"""
 
 Play = Callable[..., playbook.Played]
 
@@ -93,3 +101,13 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
         return playbook.play(tmp_path, PLAYBOOKS / f"{name}.yml", hosts, *options)
 
     return run
+
+
+@pytest.fixture()
+def empty_host(tmp_path: Path) -> dict[str, Any]:
+    """The variables of a host that has the binary of httpd and no file of its package."""
+    python = tmp_path / "python"
+    unshare = " ".join(machine.unshare("--mount"))
+    python.write_text(PYTHON.format(unshare=unshare, python=sys.executable))
+    python.chmod(0o755)
+    return {"ansible_become": False, "ansible_python_interpreter": str(python)}

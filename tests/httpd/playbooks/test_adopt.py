@@ -88,3 +88,21 @@ def test_what_looks_like_a_template_is_read_back_as_it_was(adopt, tmp_path):
     assert site["extra"] == EXTRA
     assert all(f"    {line}\n" in found["files"][1] for line in EXTRA.splitlines())
     assert site["server_name"] == "lb1.example.com"
+
+
+def test_each_host_has_a_file_of_its_own(adopt, tmp_path):
+    adopt(["lb1", "lb12"], adopt_file=str(tmp_path / "adopted.yml"))
+    for name in ("lb1", "lb12"):
+        (site,) = read(tmp_path, tmp_path / f"adopted-{name}.yml")["sites"]
+        assert site["server_name"] == f"{name}.example.com"
+    assert not (tmp_path / "adopted.yml").exists()
+
+
+def test_a_file_that_is_named_after_the_host_is_that_one(adopt, tmp_path):
+    adopt(["lb1", "lb12"], adopt_file=f"{tmp_path}/for-{{{{ inventory_hostname }}}}.yml")
+    assert sorted(path.name for path in tmp_path.glob("*.yml")) == ["for-lb1.yml", "for-lb12.yml"]
+
+
+def test_check_mode_writes_the_file_too_as_the_host_is_only_read(adopt, tmp_path):
+    adopt(["lb1"], "--check", "--diff", adopt_file=str(tmp_path / "adopted.yml"))
+    assert (tmp_path / "adopted.yml").stat().st_mode & 0o777 == 0o600

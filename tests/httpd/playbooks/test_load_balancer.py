@@ -6,13 +6,11 @@ does for real is seen in containers (molecule)."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.tests.support import machine
+from ansible_collections.webtier.apache_balancer.tests.httpd.playbooks.conftest import TO_INSTALL
 
 CONFIGURE = (
     "webtier.apache_balancer.load_balancer : Configure | Write modules, ports, sites and balancers,"
@@ -27,22 +25,7 @@ SITES = [
         ],
     }
 ]
-# The package manager has no part in this: it is as if it had said that there is something to install.
-TO_INSTALL = {"load_balancer_package": [], "__load_balancer_empty_host": True}
-# /etc/apache2 is seen empty by whatever runs in it.
-PYTHON = """#!/bin/sh
-exec {unshare} sh -c '! [ -d /etc/apache2 ] || mount -t tmpfs none /etc/apache2; exec "$@"' - {python} "$@"
-"""
-
-
-@pytest.fixture()
-def empty_host(tmp_path: Path) -> dict[str, Any]:
-    """The variables of such a host."""
-    python = tmp_path / "python"
-    unshare = " ".join(machine.unshare("--mount"))
-    python.write_text(PYTHON.format(unshare=unshare, python=sys.executable))
-    python.chmod(0o755)
-    return {"ansible_become": False, "ansible_python_interpreter": str(python)}
+REFUSED = "site a/b: the name becomes a file name; use letters, digits, '_', '.' and '-'"
 
 
 @pytest.mark.namespaces
@@ -65,3 +48,40 @@ def test_in_check_mode_an_empty_host_is_planned_for_with_a_warning(
     assert "BalancerMember http://10.0.0.11:8080 route=node1" in str(shown)
     assert 'Include "/etc/apache2/load_balancer/shop.conf"' in str(shown)
     assert played.of("Say how it went")["lb1"]["msg"] == ["lb1: changed"]
+
+
+@pytest.fixture()
+def refused(empty_host: dict[str, Any]) -> dict[str, Any]:
+    """The variables of a host that fails its preflight."""
+    return {**empty_host, "load_balancer_sites": [{**SITES[0], "name": "a/b"}]}
+
+
+@pytest.mark.namespaces
+def test_one_that_fails_is_in_the_summary_beside_the_others(
+    play: Any, empty_host: dict[str, Any], refused: dict[str, Any]
+) -> None:
+    fine = {**empty_host, "load_balancer_sites": SITES}
+    hosts = {"lb1": refused, "lb2": fine}
+    played = play("load_balancer", hosts, "--check", **TO_INSTALL)
+    assert played.status == 2, played
+    said = played.of("Say how it went")["lb1"]["msg"]
+    assert said == [f"lb1: FAILED: {REFUSED}", "lb2: changed"]
+    assert {name: stats["failures"] for name, stats in played.stats.items()} == {"lb1": 1, "lb2": 0}
+    kept = played.custom_stats["load_balancer"]
+    assert (kept["lb1"], kept["lb2"]["changed"]) == ({"failed": True, "msg": REFUSED}, True)
+
+
+def test_a_batch_that_fails_as_a_whole_is_the_last_and_is_summed_up_all_the_same(
+    play: Any, refused: dict[str, Any]
+) -> None:
+    hosts = dict.fromkeys(("lb1", "lb2", "lb3", "lb4"), refused)
+    played = play("load_balancer", hosts, "--check", load_balancer_serial=[2, 1], **TO_INSTALL)
+    assert played.status == 2, played
+    assert played.of("Say how it went")["lb1"]["msg"] == [
+        f"lb1: FAILED: {REFUSED}",
+        f"lb2: FAILED: {REFUSED}",
+        "lb3: not begun, because all hosts before it failed",
+        "lb4: not begun, because all hosts before it failed",
+    ]
+    assert {name for name, stats in played.stats.items() if stats["failures"]} == {"lb1", "lb2"}
+    assert set(played.custom_stats["load_balancer"]) == {"lb1", "lb2"}

@@ -33,6 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--seed", type=int, help="where randomness starts (default: another one each time)"
     )
+    group.addoption(
+        "--soak-minutes",
+        type=float,
+        metavar="N",
+        help="how long the random walks go on (default: 60 with --full, else some steps)",
+    )
     group.addoption("--table", metavar="FILE", help="write the table to this file as well")
 
 

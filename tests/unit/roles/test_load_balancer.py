@@ -27,7 +27,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.modules import (
     PACKAGES,
 )
-from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites import model
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites import host, model
 
 ROLE = Path(__file__).parents[3] / "roles" / "load_balancer"
 
@@ -103,6 +103,13 @@ def test_what_is_more_than_a_parameter_is_typed_as_the_modules_take_it(name):
 
 def test_each_application_is_known():
     assert SITE_BALANCER["application"]["choices"] == list(model.APPLICATIONS)
+
+
+def test_each_profile_of_tls_is_known_and_each_platform_has_one():
+    assert SPEC["load_balancer_tls_profile"]["choices"] == list(host.TLS_PROFILES)
+    for platform in ("Debian", "RedHat"):
+        own = load(f"vars/{platform}.yml")["__load_balancer_default_tls_profile"]
+        assert own in host.TLS_PROFILES
 
 
 def test_members_can_have_defaults_for_everything_that_does_not_tell_them_apart():

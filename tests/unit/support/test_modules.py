@@ -90,6 +90,12 @@ def test_a_module_has_the_environment_directory_and_umask_of_who_starts_it(
     assert (tmp_path / "umask").read_text() == "Umask:\t0027\n"
 
 
+def test_the_most_memory_that_a_module_had_is_told():
+    begun = started("balancer_info", name="x" * 2**25, httpd={"binary": "/nowhere/httpd"})
+    begun.wait()
+    assert 2**26 < begun.peak < 2**30
+
+
 def test_a_module_has_nothing_open_but_its_standard_streams_and_what_it_opens(
     script: Callable[[str], Path], tmp_path: Path, slow: Started
 ):

@@ -258,9 +258,7 @@ def test_what_cannot_be_taken_over_is_named_and_its_file_stays(host):
     assert found["variables"]["load_balancer_replaces"] == []
     assert "hunter2" not in str(found)
     said = "\n".join(found["notes"])
-    assert (
-        "the virtual host static.example.com forwards to no balancer and is not taken over" in said
-    )
+    assert "the virtual host static.example.com (without balancer, or without ServerName)" in said
     assert (
         "secret of http://10.0.0.12:8080 of balancer://shop is a secret and not shown here" in said
     )
@@ -332,3 +330,232 @@ def test_secrets_are_not_shown_and_each_place_is_named(host):
     (site,) = found["variables"]["load_balancer_sites"]
     assert site["balancers"][0]["proxy_set"]["stickysession"] == "SID"
     assert 'RequestHeader set Authorization "********"' in site["extra"]
+
+
+def test_what_virtual_hosts_inherit_holds_for_the_site_as_well(host, backend):
+    node, port = backend("n1"), host.httpd.port
+    host.httpd.write(
+        "conf/00-main.conf",
+        "ProxyPreserveHost On\nProxyTimeout 7\nProxyVia On\nRequestHeader set X-Main yes\n"
+        '<Directory "/">\n    AllowOverride All\n    Require all granted\n</Directory>\n',
+    )
+    host.httpd.write(
+        "conf/site.conf",
+        f"<VirtualHost *:{port}>\n    ServerName shop.example.com\n"
+        f"    <Proxy balancer://shop>\n        BalancerMember {node}\n    </Proxy>\n"
+        "    ProxyPass / balancer://shop/\n"
+        "    ProxyPassReverse / balancer://shop/\n</VirtualHost>\n",
+    )
+
+    def seen():
+        told = json.loads(host.httpd.get("/headers", {"Host": "shop.example.com"}).body)
+        return told["host"], told["via"].partition(" ")[0], told["x-main"]
+
+    host.httpd.start()
+    before = seen()
+    assert before == ("shop.example.com", "1.1", "yes")
+    # httpd listens on one address of that port, in a file that stays.
+    found, *same = host.adopt()
+    assert found["notes"] == [] and same[0] == same[1]
+    assert str(port) in found["variables"]["load_balancer_existing_listen"]
+    assert "    AllowOverride All\n" in found["variables"]["load_balancer_sites"][0]["extra"]
+    host.httpd.reload()
+    assert seen() == before
+
+
+def test_a_file_stays_whose_definitions_others_use(host):
+    text = WRAPPED.format(port=free_port())
+    host.httpd.write("conf/site.conf", text)
+    user = "<IfDefine SHOP>\n    ServerSignature Off\n</IfDefine>\nUse Pool other\n"
+    host.httpd.write("conf/z-user.conf", user)
+    found = adopted(host.info(directives=True))
+    assert found["variables"]["load_balancer_replaces"] == []
+    said = "\n".join(found["notes"])
+    assert f"Define SHOP is used in {host.root}/conf/z-user.conf" in said
+    assert f"Macro Pool is used in {host.root}/conf/z-user.conf" in said
+
+
+BY_A_MACRO = """
+<Macro App $name>
+<VirtualHost *:{port}>
+    ServerName $name.example.com
+    <Proxy balancer://$name>
+        BalancerMember http://10.0.0.11 route=n1
+    </Proxy>
+    ProxyPass / balancer://$name/
+    ProxyPassReverse / balancer://$name/
+</VirtualHost>
+</Macro>
+"""
+
+
+def test_the_file_that_uses_a_macro_is_replaced_and_not_the_one_that_defines_it(host):
+    host.httpd.write("conf/macros.conf", BY_A_MACRO.format(port=free_port()))
+    host.httpd.write("conf/site.conf", "Use App one\nUse App two\n")
+    ways = host.routed()
+    found, before, after = host.adopt()
+    assert found["notes"] == [] and after == before and len(after) == 2
+    assert found["variables"]["load_balancer_replaces"] == [f"{host.root}/conf/site.conf"]
+    assert host.routed() == ways
+
+
+def test_a_balancer_in_a_file_of_its_own_goes_with_it(host):
+    proxy, _, vhost = OUTSIDE.format(port=free_port()).partition("<VirtualHost")
+    host.httpd.write("conf/balancer.conf", proxy)
+    host.httpd.write("conf/site.conf", "<VirtualHost" + vhost)
+    found, before, after = host.adopt()
+    conf = host.root / "conf"
+    assert sorted(found["variables"]["load_balancer_replaces"]) == [
+        f"{conf}/balancer.conf",
+        f"{conf}/site.conf",
+    ]
+    assert set(after) == {("shop.example.com", "shop"), ("shop.example.com", "own")}
+    assert before["_main", "shop"][1] == after["shop.example.com", "shop"][1]
+    assert [each for each in host.info()["problems"] if each["code"] == "AB312"] == []
+
+
+def test_sections_that_are_switched_off_are_told_of(host):
+    spare = "<IfModule mod_nosuch.c>\n    Header set X-Spare yes\n</IfModule>\n"
+    on = "<IfModule mod_headers.c>\n    <IfDefine !SPARE>\n        Header set X-On yes\n    </IfDefine>\n</IfModule>\n"
+    text = BY_A_TEMPLATE.format(port=free_port()).replace(
+        "</VirtualHost>", f"{spare}{on}</VirtualHost>"
+    )
+    host.httpd.write("conf/site.conf", text)
+    (note,) = adopted(host.info(directives=True))["notes"]
+    assert note.startswith(
+        f"{host.root}/conf/site.conf:14: <IfModule mod_nosuch.c> is switched off"
+    )
+
+
+# As puppetlabs-apache writes it: apache::balancer with target in the site's file, apache::vhost with proxy_pass.
+BY_PUPPET = """\
+# ************************************
+# Vhost template in module puppetlabs-apache
+# Managed by Puppet
+# ************************************
+#
+<Proxy balancer://shop>
+  BalancerMember http://10.0.0.11:8080 route=node1 ping=5
+  BalancerMember http://10.0.0.12:8080 route=node2 ping=5
+
+  ProxySet stickysession=JSESSIONID|jsessionid lbmethod=bytraffic
+</Proxy>
+
+<VirtualHost *:{port}>
+  ServerName shop.example.com
+
+  ## Vhost docroot
+  DocumentRoot "/"
+
+  ## Directories, there should at least be a declaration for /
+
+  <Directory "/">
+    AllowOverride None
+    Require all denied
+  </Directory>
+
+  ## Logging
+  ErrorLog "{root}/logs/shop_error.log"
+  ServerSignature Off
+  CustomLog "{root}/logs/shop_access.log" combined
+
+  ## Server aliases
+  ServerAlias www.shop.example.com
+
+  ## Request header rules
+  ## as per http://httpd.apache.org/docs/2.4/mod/mod_headers.html#requestheader
+  RequestHeader set X-Forwarded-Proto "http"
+
+  ## Proxy rules
+  ProxyRequests Off
+  ProxyPreserveHost On
+  ProxyPass /status !
+  ProxyPass / balancer://shop/
+  ProxyPassReverse / balancer://shop/
+</VirtualHost>
+"""
+
+
+@pytest.mark.parametrize("own_file", [True, False])
+def test_what_puppet_has_written_is_adopted(host, own_file):
+    text = BY_PUPPET.format(port=free_port(), root=host.root)
+    if own_file:
+        balancer, _, rest = text.partition("\n\n<VirtualHost")
+        host.httpd.write("conf/balancer_shop.conf", balancer + "\n")
+        text = "<VirtualHost" + rest
+    site = host.httpd.write("available/25-shop.conf", text)
+    (host.root / "conf" / "25-shop.conf").symlink_to(site)
+    ways = host.routed()
+    found, before, after = host.adopt()
+    assert len(found["notes"]) == 2
+    assert "lbmethod of balancer://shop has no effect" in found["notes"][1]
+    ((parameters, *members),) = after.values()
+    parameters_before, *members_before = before["_main", "shop"]
+    assert {**parameters, "lbmethod": "bytraffic"} == parameters_before
+    assert members == members_before
+    assert host.routed() == ways
+    (declared,) = found["variables"]["load_balancer_sites"]
+    assert 'RequestHeader set X-Forwarded-Proto "http"\n' in declared["extra"]
+    assert not (host.root / "conf" / "25-shop.conf").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"), [("a-other", False), ("c-other", True), ("n-other", False)]
+)
+def test_who_answers_for_unknown_names_is_told_of_where_that_changes(host, backend, name, changes):
+    node, port = backend("n1"), host.httpd.port
+    other = f"<VirtualHost *:{port}>\n    ServerName o.example.com\n    Redirect 410 /\n</VirtualHost>\n"
+    host.httpd.write(f"conf/{name}.conf", other)
+    host.httpd.write(
+        "conf/b-site.conf",
+        f"<VirtualHost *:{port}>\n    ServerName shop.example.com\n"
+        f"    <Proxy balancer://shop>\n        BalancerMember {node}\n    </Proxy>\n"
+        "    ProxyPass / balancer://shop/\n    ProxyPassReverse / balancer://shop/\n</VirtualHost>\n",
+    )
+    host.httpd.start()
+    before = host.httpd.get("/", {"Host": "unknown.example.com"}).status
+    found, *dummy = host.adopt()
+    host.httpd.reload()
+    after = host.httpd.get("/", {"Host": "unknown.example.com"}).status
+    said = [
+        note for note in found["notes"] if "answers there for names that no other one has" in note
+    ]
+    assert (before != after, len(said)) == (changes, changes)
+
+
+FRAGMENT = """
+ServerName ${NAME}.example.com
+<Proxy balancer://${NAME}>
+    BalancerMember http://10.0.0.11 route=n1
+</Proxy>
+ProxyPass / balancer://${NAME}/
+ProxyPassReverse / balancer://${NAME}/
+"""
+
+
+def test_a_definition_for_a_fragment_of_the_virtual_host_goes_with_it(host):
+    host.httpd.write("fragments/app.conf", FRAGMENT)
+    use = "Define NAME one\n<VirtualHost *:{port}>\n    Include {root}/fragments/app.conf\n</VirtualHost>\n"
+    host.httpd.write("conf/site.conf", use.format(port=free_port(), root=host.root))
+    ways = host.routed()
+    found, before, after = host.adopt()
+    assert found["notes"] == [] and after == before and len(after) == 1
+    assert found["variables"]["load_balancer_replaces"] == [f"{host.root}/conf/site.conf"]
+    assert host.routed() == ways
+
+
+def test_a_site_without_tls_stays_one_where_the_main_server_speaks_it(host, certificate):
+    host.httpd.write(
+        "conf/00-tls.conf",
+        f"SSLEngine On\nSSLCertificateFile {certificate}/cert.pem\n"
+        f"SSLCertificateKeyFile {certificate}/key.pem\n",
+    )
+    plain = BY_A_TEMPLATE.format(port=free_port())
+    host.httpd.write(
+        "conf/site.conf", plain.replace("ServerAlias", "SSLEngine Off\n    ServerAlias")
+    )
+    tls = BY_A_TEMPLATE.format(port=free_port()).replace("shop.example.com", "tls.example.com")
+    host.httpd.write("conf/tls.conf", tls)
+    site, other = adopted(host.info(directives=True))["variables"]["load_balancer_sites"]
+    assert "tls" not in site and site["extra"] == "SSLEngine Off\n"
+    assert other["tls"]["certificate"] == f"{certificate}/cert.pem" and "extra" not in other

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import subprocess
 import tempfile
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -119,6 +121,85 @@ def test_a_site_with_tls_redirects_to_it_and_tells_the_backends(bring_up, backen
         check=True,
     )
     assert answer.stdout.endswith("app /a shop.example.com https")
+
+
+# What the distribution might say of TLS: everything is allowed.
+ANYTHING = 'SSLProtocol all\nSSLCipherSuite "ALL:@SECLEVEL=0"\nSSLHonorCipherOrder On\n'
+V1_1, V1_2, V1_3 = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+
+
+@pytest.fixture()
+def handshake(bring_up, backend, certificate):
+    """Start a site with a profile of TLS; return what attempts a handshake with it: the connection, or None."""
+
+    def start(profile, extra=""):
+        port = free_port()
+        bring_up(
+            site(
+                free_port(),
+                tls={"certificate": certificate, "listen": [f"127.0.0.1:{port}"]},
+                balancers=app(backend("app")),
+                extra=extra,
+            ),
+            httpd={"tls_profile": profile} if profile else None,
+            more=ANYTHING,
+        )
+
+        def attempt(version, ciphers="ALL:@SECLEVEL=0"):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_ciphers(ciphers)
+            with warnings.catch_warnings():
+                # That 1.1 is out of date is why it is tried.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.minimum_version = context.maximum_version = version
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+                try:
+                    return context.wrap_socket(connection, server_hostname="shop.example.com")
+                except (ssl.SSLError, ConnectionResetError):
+                    return None
+
+        return attempt
+
+    return start
+
+
+def test_the_intermediate_profile_allows_good_ciphers_of_tls_1_2_and_all_of_tls_1_3(handshake):
+    attempt = handshake("intermediate")
+    assert attempt(V1_1) is None
+    assert attempt(V1_3).version() == "TLSv1.3"
+    every = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    every.set_ciphers("ALL:@SECLEVEL=0")
+    names = [each["name"] for each in every.get_ciphers() if each["protocol"] != "TLSv1.3"]
+    good = {
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+    }
+    assert {name for name in names if attempt(V1_2, name + ":@SECLEVEL=0")} == good < set(names)
+    # The client chooses, and nobody who gets at a key of httpd later can read what was said.
+    for first in good:
+        others = ":".join([first, *(good - {first})])
+        agreed = attempt(V1_2, others)
+        assert agreed.cipher()[0] == first and not agreed.session.has_ticket
+
+
+def test_the_modern_profile_allows_tls_1_3_and_nothing_else(handshake):
+    attempt = handshake("modern")
+    assert attempt(V1_3).version() == "TLSv1.3"
+    assert attempt(V1_2) is None and attempt(V1_1) is None
+
+
+@pytest.mark.parametrize("profile", ["system", None])
+def test_without_a_profile_of_ours_the_distribution_decides(handshake, profile):
+    attempt = handshake(profile)
+    assert attempt(V1_1).version() == "TLSv1.1"
+    assert attempt(V1_2, "AES128-SHA:@SECLEVEL=0").session.has_ticket
+
+
+def test_what_a_site_says_of_tls_itself_counts_more_than_the_profile(handshake):
+    attempt = handshake("intermediate", extra="SSLProtocol -all +TLSv1.3\n")
+    assert attempt(V1_2) is None and attempt(V1_3).version() == "TLSv1.3"
 
 
 FORGED = {

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -201,3 +202,26 @@ def test_bytes_that_are_no_text_stay_what_they_are(httpd: PrivateHttpd) -> None:
     files = FileSet()
     files.write(str(httpd.root / "conf/new.conf"), b'Define LATIN "caf\xe9"\r\n')
     assert view(httpd, files).defines["LATIN"].encode("utf-8", "surrogateescape") == b"caf\xe9"
+
+
+def test_what_a_killed_run_left_goes_and_what_others_use_stays(
+    httpd: PrivateHttpd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        # Before it can tidy up.
+        patch.setattr(_shadow.Shadow, "build", lambda self: os.kill(os.getpid(), signal.SIGKILL))
+        pid = os.fork()
+        if pid == 0:
+            try:
+                view(httpd, _set(httpd, new="# new\n"))
+            finally:
+                os._exit(1)
+        assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    folder = Path(tempfile.gettempdir())
+    (left,) = folder.iterdir()
+    with _shadow._home() as used:
+        others = {Path(used), folder / "httpd-shadow-1", folder / left.name.replace("h", "x", 1)}
+        for path in others:
+            path.mkdir(exist_ok=True)
+        with _shadow._home() as ours:
+            assert set(folder.iterdir()) == others | {Path(ours)}

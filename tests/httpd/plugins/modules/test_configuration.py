@@ -354,3 +354,14 @@ def test_a_httpd_that_is_not_there_is_planned_for_in_check_mode_and_refused_else
     result = run("configuration", **options)
     assert result["failed"] and "install it first" in result["msg"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["# a SECRET\n", "NoSuchDirective SECRET\n"])
+def test_the_content_of_a_file_is_in_its_diff_and_nowhere_else(running, configuration, content):
+    result = configuration(
+        files=[{"path": str(running.root / "conf/x.conf"), "content": content}], diff=True
+    )
+    assert result.get("failed", False) is content.startswith("No")
+    diff = result.pop("diff", [])
+    assert "SECRET" not in str(result["invocation"])
+    assert result.get("failed") or "SECRET" in str(diff)

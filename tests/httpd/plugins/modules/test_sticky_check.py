@@ -57,6 +57,11 @@ class Site:
         """Return nodes that set *cookie*, in which {name} is their name."""
         return [self.node(name, cookie.replace("{name}", name), **more) for name in names]
 
+    def another(self, name: str) -> PrivateHttpd:
+        """Return another httpd, not yet started."""
+        root = self.httpd.root.parent / name
+        return self._stack.enter_context(PrivateHttpd(root, *BALANCER, "headers"))
+
     def start(self, *lines: str, more: str = "") -> Site:
         """Start httpd with a balancer of these lines."""
         text = "\n".join(lines)
@@ -210,7 +215,9 @@ def test_https_is_well(site, tmp_path, options, remarked):
     result = site.check(ca_path=certificate, **named)
     assert is_well(result, *remarked)
     assert result["cookies"][0]["secure"] is True and result["cookies"][0]["samesite"] == "Lax"
-    assert is_well(site.check(validate_certs=False, **options), *remarked)
+    # Shares of new sessions are only even before there was any load.
+    again = {**options, "expected_routes": [], "max_imbalance": None}
+    assert is_well(site.check(validate_certs=False, **again), *remarked)
     refused = site.check(**named)
     assert refused["failed"] is True and "certificate verify failed" in refused["msg"]
     refused = site.check(ca_path=certificate, **options)
@@ -308,6 +315,60 @@ def test_a_separator_in_the_identifier_is_found(site):
         result = site.check(**options)
         assert codes(result) == ["AB403"] and "n1, n2" in message(result, "AB403")
         assert "id00" not in json.dumps({**result, "invocation": None})
+
+
+@pytest.mark.parametrize("options", [{}, {"served_by": None}, {"manager": True}])
+@pytest.mark.parametrize("cookie", ["SID={id}.{name}; Path=/", "PHPSESSID={id}; Path=/"])
+def test_routes_with_a_dot_are_well_where_identifiers_have_none(site, cookie, options):
+    a, b = site.nodes(cookie, "n1.eu", "n2.eu")
+    own = cookie.startswith("SID")
+    lines = ["ProxySet stickysession=SID"] if own else ["ProxySet stickysession=ROUTEID", ROUTEID]
+    site.start(a.member("n1.eu"), b.member("n2.eu"), *lines)
+    result = site.check(**options)
+    assert is_well(result, *(["AB416"] if own and options == {"served_by": None} else []))
+    assert set(result["distribution"]) == {"n1.eu", "n2.eu"}
+
+
+def test_a_dot_at_the_begin_of_an_identifier_is_found(site):
+    a, b = site.nodes("SID=.{id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for options in ({}, {"served_by": None}, {"manager": True}):
+        result = site.check(**options)
+        assert codes(result) == ["AB403"]
+        assert "id00" not in json.dumps({**result, "invocation": None})
+
+
+def test_a_separator_that_the_check_was_not_told_is_no_fault(site):
+    a, b = site.nodes("SID={id}!{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID stickysessionsep=!")
+    for options in ({}, {"manager": True}):
+        result = site.check(**options)
+        assert is_well(result, "AB418")
+        assert result["remarks"][0]["fix"] == "In the task, write separator: '!'"
+    assert is_well(site.check(separator="!", manager=True))
+    for manager in (False, True):
+        result = site.check(served_by=None, manager=manager)
+        assert codes(result) == ["AB402"] and "behind '!' are the routes n" in result["msg"]
+        assert "separator: '!'" in result["diagnosis"][0]["fix"]
+
+
+def test_a_separator_that_the_balancer_was_not_told_is_found(site):
+    a, b = site.nodes("SID={id}!{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    for manager in (False, True):
+        result = site.check(manager=manager)
+        assert codes(result) == ["AB402"]
+        assert "ProxySet stickysessionsep=!" in result["diagnosis"][0]["fix"]
+
+
+@pytest.mark.parametrize("sticky", ["", "ProxySet stickysession=sid"])
+def test_a_balancer_that_looks_at_another_cookie_is_one_of_the_causes(site, sticky):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), sticky)
+    for options in ({}, {"served_by": None}):
+        (found,) = site.check(**options)["diagnosis"]
+        assert found["code"] == "AB404" and "another cookie" in found["message"]
+        assert found["fix"].startswith("ProxySet stickysession=SID")
 
 
 def test_a_route_that_the_balancer_does_not_know_is_found(site):
@@ -561,6 +622,78 @@ def test_two_balancers_with_one_cookie_are_found(site):
     assert "balancer://admin (routes m1, m2) share the cookie ROUTEID" in message(result, "AB410")
 
 
+def two_with_one_cookie(site: Site, app: tuple[str, str], admin: tuple[str, str]) -> None:
+    """Start httpd with balancers app and admin, each with its URL and the path of its cookie."""
+    text = MANAGER
+    for name, place, path in (("app", *app), ("admin", *admin)):
+        nodes = site.nodes("PHPSESSID={id}; Path=/", f"{name}1", f"{name}2")
+        lines = [*(node.member(node.name) for node in nodes), "ProxySet stickysession=ROUTEID"]
+        lines.append(ROUTEID.replace("path=/", f"Path={path}"))
+        section = "\n".join([f"<Proxy balancer://{name}/>", *lines, "</Proxy>"])
+        # The longer place goes first.
+        text = f"{section}\n{text}\nProxyPass {place} balancer://{name}/\n"
+    first, second = re.findall("ProxyPass /.* balancer.*", text)
+    if app[0] == "/":
+        text = text.replace(first, "").replace(second, f"{second}\n{first}")
+    site.httpd.write("conf/site.conf", text)
+    site.httpd.start()
+
+
+def test_two_balancers_with_one_cookie_on_one_path_are_found(site, tmp_path):
+    two_with_one_cookie(site, ("/shop/a/", "/shop"), ("/shop/b/", "/shop"))
+    kept = str(tmp_path / "sessions.json")
+    options = {"manager": True, "session_file": kept}
+    result = site.check(path="shop/a/", balancer="app", **options)
+    assert codes(result) == ["AB410"] and result["violations"] == []
+    assert "on the path /shop" in message(result, "AB410")
+    # A visitor of one goes on to the other.
+    result = site.check(path="shop/b/", balancer="admin", **options)
+    assert codes(result) == ["AB410"]
+
+
+def test_two_balancers_whose_cookies_have_paths_of_their_own_are_well(site):
+    two_with_one_cookie(site, ("/", "/"), ("/admin/", "/admin"))
+    for path, balancer in (("", "app"), ("admin/", "admin")):
+        assert is_well(site.check(path=path, manager=True, balancer=balancer))
+
+
+def test_two_balancers_with_the_longer_path_on_the_wrong_one_are_found(site):
+    two_with_one_cookie(site, ("/shop/a/", "/"), ("/b/", "/shop"))
+    # The cookie of admin is not sent back to it, but goes to app before that of app.
+    assert "AB406" in codes(site.check(path="b/", manager=True, balancer="admin"))
+    assert codes(site.check(path="shop/a/", manager=True, balancer="app")) == ["AB410"]
+
+
+@pytest.mark.parametrize("name", ["ROUTEID", "INNER"])
+def test_balancers_behind_a_balancer_need_a_cookie_of_their_own(site, name):
+    nodes = [site.node(letter) for letter in "abcd"]
+    inner = site.another("inner")
+    for number, pair in enumerate((nodes[:2], nodes[2:]), 1):
+        lines = [node.member(f"m{each}") for each, node in enumerate(pair, 1)]
+        lines += [f"ProxySet stickysession={name}", ROUTE_COOKIE.format(name)]
+        inner.write(
+            f"conf/in{number}.conf",
+            "\n".join([f"<Proxy balancer://in{number}/>", *lines, "</Proxy>"])
+            + f"\nProxyPass /in{number}/ balancer://in{number}/\n",
+        )
+    inner.start()
+    site.start(
+        # Without kept connections, which the inner one would end at its own time.
+        *(
+            f"BalancerMember http://127.0.0.1:{inner.port}/in{n} route=n{n} disablereuse=on"
+            for n in (1, 2)
+        ),
+        "ProxySet stickysession=ROUTEID",
+        ROUTEID,
+    )
+    for options in ({}, {"manager": True}, {"served_by": None}):
+        result = site.check(concurrency=4, **options)
+        if name == "INNER":
+            assert is_well(result)
+        else:
+            assert codes(result) == ["AB410"] and "one behind the other" in result["msg"]
+
+
 def test_a_member_without_a_route_is_found(site):
     a, b = site.node("n1"), site.node("n2")
     site.start(a.member("n1"), b.member(), "ProxySet stickysession=ROUTEID", ROUTEID)
@@ -756,6 +889,41 @@ def test_sessions_told_apart_in_another_way_are_refused(site, tmp_path):
     assert is_well(site.check(session_file=kept))
     refused = site.check(session_file=kept, served_by=REGEX)
     assert "told apart by the header X-Served-By" in refused["msg"]
+
+
+def test_sessions_of_another_host_are_refused(site, tmp_path):
+    a = site.node("n1", "SID={id}.n1; Path=/")
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    kept = tmp_path / "sessions.json"
+    assert is_well(site.check(session_file=str(kept), server_name="shop.example.com"))
+    before, asked = kept.read_text(), len(a.paths)
+    refused = site.check(session_file=str(kept))
+    assert (
+        f"the sessions in {kept} are those of shop.example.com, now it is localhost"
+        in refused["msg"]
+    )
+    assert kept.read_text() == before and len(a.paths) == asked
+    assert is_well(site.check(session_file=str(kept), server_name="SHOP.example.com"))
+    kept.write_text(before.replace('"host"', '"other"'))
+    refused = site.check(session_file=str(kept), server_name="shop.example.com")
+    assert "is no file of sessions" in refused["msg"]
+
+
+@pytest.mark.parametrize("manager", [False, True])
+def test_sessions_from_before_the_cookie_had_another_name_are_told_apart(site, tmp_path, manager):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    members = (a.member("n1"), b.member("n2"))
+    site.start(*members, "ProxySet stickysession=OLD", ROUTE_COOKIE.format("OLD"))
+    kept = str(tmp_path / "sessions.json")
+    assert is_well(site.check(session_file=kept))
+    site.httpd.stop()
+    site.start(*members, "ProxySet stickysession=NEW", ROUTE_COOKIE.format("NEW"))
+    result = site.check(session_file=kept, manager=manager)
+    assert result["violation_count"] > 0 and codes(result) == ["AB405"]
+    assert "OLD" in message(result, "AB405") and "NEW" in message(result, "AB405")
+    assert "ProxySet" not in result["diagnosis"][0]["fix"]
+    # They moved once, and stay from then on.
+    assert is_well(site.check(session_file=kept, manager=manager))
 
 
 # Results.

@@ -734,6 +734,45 @@ def test_recovery_does_not_restore_a_copy_that_is_not_the_old_file(host: Host) -
     assert "journal" in host.state_files()
 
 
+def test_what_the_next_transaction_will_put_back_is_foreseen(host: Host) -> None:
+    def work(start: Callable[[], None]) -> None:
+        with host.transaction() as t:
+            _transaction._sync_all = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+            t.commit(host.change())
+
+    old = host.picture()
+    assert killed_at(10_000, work)
+    (host.etc / "sites-available/y.conf").write_bytes(b"by hand\n")
+    between, state = host.picture(), host.state_files()
+    told, files = host.transaction().foresee()
+    assert (host.picture(), host.state_files()) == (between, state)
+    assert "is to be rolled back first" in told[0] and "left alone" in told[1]
+    foreseen = {entry.path: (entry.content, entry.link) for entry in files.changed()}
+    with host.transaction() as t:
+        assert [sentence.partition(":")[2] for sentence in told] == [
+            sentence.partition(":")[2] for sentence in t.recovered
+        ]
+    etc = {f"{host.base}/{name}": what for name, what in old.items()}
+    assert len(foreseen) == 5
+    for path, (content, link) in foreseen.items():
+        assert (content or link) == etc.get(path, (0, 0, None))[2]
+
+
+def test_what_another_transaction_is_about_to_write_is_not_foreseen_to_be_put_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, seen = _transaction._put, []
+
+    def look_and_put(staged: str | None, path: str) -> None:
+        put(staged, path)
+        seen.append(host.transaction().foresee()[0])
+
+    monkeypatch.setattr(_transaction, "_put", look_and_put)
+    with host.transaction() as t:
+        t.commit(host.change())
+    assert seen == [[]] * 6
+
+
 @pytest.fixture
 def calls(two_filesystems: Host, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every call of a commit to the system that counts, in order: "flush etc/apache2" …"""
@@ -802,6 +841,24 @@ def test_who_reads_in_the_middle_of_a_commit_finds_no_link_without_its_file(
     ]
 
 
+def test_a_file_that_includes_a_new_one_is_changed_after_that(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, order = _transaction._put, []
+
+    def note(staged: str | None, path: str) -> None:
+        order.append(os.path.basename(path))
+        put(staged, path)
+
+    monkeypatch.setattr(_transaction, "_put", note)
+    files = FileSet()
+    files.write(f"{host.etc}/conf.d/keep.conf", b"Include new.conf\n")
+    files.write(f"{host.etc}/new.conf", b"")
+    with host.transaction() as t:
+        t.commit(files)
+    assert order == ["new.conf", "keep.conf"]
+
+
 # -- the lock -------------------------------------------------------------------------------------
 
 
@@ -847,16 +904,39 @@ def test_the_lock_is_free_after_an_error(host: Host) -> None:
 # -- trust ----------------------------------------------------------------------------------------
 
 
-def test_the_state_directory_is_made_private_whatever_the_umask(host: Host) -> None:
-    before = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077], ids="{:03o}".format)
+def test_what_is_kept_and_what_is_prepared_is_private_whatever_the_umask(
+    host: Host, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    seen: dict[Path, int] = {}
+
+    def look() -> None:
+        for path in [host.state, *host.state.rglob("*")]:
+            seen[path] = path.lstat().st_mode
+
+    put = _transaction._put
+
+    def put_and_look(*arguments: Any) -> Any:
+        look()
+        return put(*arguments)
+
+    monkeypatch.setattr(_transaction, "_put", put_and_look)
+    before = os.umask(umask)
     try:
         with host.transaction() as t:
             t.commit(host.change(), backup=True)
+            look()
     finally:
         os.umask(before)
-    assert stat.S_IMODE(host.state.stat().st_mode) == 0o700
-    for path in [host.state / "proven", host.state / "lock"]:
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    # What is prepared has the permissions that it will have, in a folder that nobody else can enter.
+    staged = ".webtier.apache_balancer-"
+    own = {path: mode for path, mode in seen.items() if staged not in path.parent.name}
+    assert any(path.name.startswith(staged) for path in own)
+    names = {path.name for path in own}
+    assert {"journal", "proven", "lock"} <= names, names
+    assert any("backup" in str(path) and stat.S_ISREG(mode) for path, mode in own.items())
+    for path, mode in own.items():
+        assert stat.S_IMODE(mode) == (0o700 if stat.S_ISDIR(mode) else 0o600), path
 
 
 @pytest.mark.parametrize("kind", ["link", "open to others", "file", "of another user"])

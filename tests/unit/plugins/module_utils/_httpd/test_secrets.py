@@ -50,6 +50,12 @@ SECRET = [
     ('CustomLog "|/usr/bin/ship --password=hunter2 --to x" combined', '--to x" combined'),
     ('CustomLog "|/usr/bin/ship --password hunter2 --to x" combined', '--to x" combined'),
     ('ErrorLog "|/usr/bin/curl -u me:hunter2 https://log"', "https://log"),
+    (
+        "CustomLog \"|/usr/bin/curl -H 'Authorization: Bearer hunter2' https://log\" combined",
+        "' https://log\" combined",
+    ),
+    ('RewriteMap map "prg:/usr/bin/map --token hunter2"', '********"'),
+    ("SetEnv dbpass hunter2", "dbpass"),
     ("AuthLDAPBindPassword hunter2", "AuthLDAPBindPassword"),
     ("SessionCryptoPassphrase hunter2", "SessionCryptoPassphrase"),
     ("AuthBasicFake me hunter2", "me"),
@@ -128,5 +134,11 @@ def test_the_secrets_of_a_text_are_known_as_they_stand():
 
 
 def test_the_values_of_secret_variables_are_known():
-    variables = {"DB_PASSWORD": "hunter2", "SHOP": "shop", "USE_TOKEN": "on", "KEY": "/etc/a.key"}
+    variables = {
+        "DB_PASSWORD": "hunter2",
+        "SHOP": "shop",
+        "USE_TOKEN": "on",
+        "KEY": "/etc/a.key",
+        "PWD": "/root",
+    }
     assert secret_values(variables) == {"hunter2"}

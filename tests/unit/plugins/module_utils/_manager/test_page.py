@@ -119,6 +119,11 @@ def test_every_release_shows_the_same_parameters_of_a_balancer(version):
     assert set(values) == {"nofailover", "timeout", "maxattempts", "lbmethod", "stickysession"}
 
 
+@pytest.mark.parametrize("version", PAGES)
+def test_every_release_shows_the_path_of_the_requests(version):
+    assert page(version).balancers["app"].path == ("/app" if version == "2.4.6" else "/")
+
+
 def test_the_raw_links_of_2_4_6_give_the_nonce_and_the_members():
     found = page("2.4.6")
     app = found.balancers["app"]
@@ -410,6 +415,14 @@ def test_a_url_that_looks_like_a_cell_is_refused_not_misread():
 def test_a_thousand_members_are_all_read():
     members = parse(long_page(1000)).balancers["app"].members
     assert list(members) == [f"http://127.0.0.1:{1000 + n}" for n in range(1000)]
+
+
+@pytest.mark.parametrize(
+    "whole", [long_page(10_000), "<httpd:manager>" + "<httpd:worker>" * 10_001]
+)
+def test_more_members_than_anybody_has_are_not_read(whole):
+    with pytest.raises(PageError, match="more than 10000 rows"):
+        parse(whole)
 
 
 def test_twice_the_members_take_twice_the_calls():

@@ -24,6 +24,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.di
     Balancing,
     Case,
     Member,
+    Other,
     balancing,
     diagnose,
 )
@@ -35,6 +36,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.vi
 )
 
 CASE = Case(Origin("shop", "/", False), "/")
+OTHER = Other("other", frozenset(["m1"]))
 
 
 def session(
@@ -152,6 +154,35 @@ def test_a_text_that_differs_in_each_value_is_no_route():
     assert evidence.routes("SID") == [] and evidence.name == ""
 
 
+def test_a_constant_with_dots_is_no_route_and_a_route_with_dots_may_be_bare():
+    sessions = [session(n, ("n1", "v1.2.3"), ("n1", "v1.2.3")) for n in range(6)]
+    assert seen(*sessions).routes("SID") == []
+    sessions = [session(n, *[("n1", f".n{n % 2}.eu")] * 2) for n in range(6)]
+    assert seen(*sessions).routes("SID") == ["n0.eu", "n1.eu"]
+    sessions = [session(n, *[("n1", f".id{n}.eu")] * 2) for n in range(6)]
+    assert seen(*sessions).routes("SID") == []
+
+
+@pytest.mark.parametrize(
+    ("values", "elsewhere"),
+    [
+        (["a!n1", "b!n1", "c!n2", "d!n2"], ("SID", "!", ["n1", "n2"])),
+        (["a-n1", "b-n1", "c-x"], None),
+        (["550e-84", "551f-85", "5520-86"], None),
+        (["a", "b"], None),
+    ],
+)
+def test_routes_behind_another_separator_are_seen(values, elsewhere):
+    sessions = [session(n, *[("", value)] * 2) for n, value in enumerate(values)]
+    assert seen(*sessions, named=False).elsewhere() == elsewhere
+
+
+def test_a_known_route_may_be_the_whole_value():
+    sessions = [session(n, *[("", f"n{n % 2}")] * 2) for n in range(4)]
+    evidence = seen(*sessions, named=False, known=frozenset(["n0", "n1"]))
+    assert evidence.elsewhere() == ("SID", "Off", ["n0", "n1"])
+
+
 def test_values_are_not_in_results():
     sessions = [session(n, ("n1", f"secret{n}.n1")) for n in range(3)]
     sessions[0].visits[0] = (
@@ -208,7 +239,7 @@ def test_a_cause_is_seen_from_outside(sessions, code):
         (stuck(), app("n1", "n2", sticky=""), "AB405"),
         (DOUBLE, app("n1", "n1"), "AB409"),
         (stuck(), app("n1", "n2", "n2"), "AB409"),
-        (stuck(), app("n1", "n2", others=(("other", frozenset(["m1"])),)), "AB410"),
+        (stuck(), app("n1", "n2", others=(OTHER,)), "AB410"),
         (stuck(), app("n1", "n2", ""), "AB411"),
         (EMPTY, app("n1", ""), "AB411"),
         (SWAPPED, app("n1", "n2"), "AB412"),
@@ -251,18 +282,61 @@ def test_a_route_that_several_nodes_set_is_a_cause_although_they_answer_no_more(
     assert codes(seen(*sessions)) == ["AB412"]
 
 
-def test_balancers_with_the_same_routes_may_share_a_cookie():
-    balancer = app("n1", "n2", others=(("ws", frozenset(["n1", "n2"])),))
-    assert codes(seen(*stuck()), balancer=balancer) == []
-
-
-@pytest.mark.parametrize(("path", "found"), [("/", ["AB410"]), ("/shop", [])])
-def test_balancers_may_share_a_cookie_by_path(path, found):
-    balancer = app("n1", "n2", others=(("other", frozenset(["m1"])),))
+@pytest.mark.parametrize(
+    ("url", "path", "other_url", "other_path", "found"),
+    [
+        ("/", "/", "/admin/", "/", [("AB410", False)]),
+        ("/shop/a/", "/shop", "/shop/b/", "/shop", [("AB410", False)]),
+        # The longer path goes first, and is only sent to its own.
+        ("/", "/", "/admin/", "/admin", []),
+        ("/admin/", "/admin", "/", "/", []),
+        ("/a/", "/a", "/b/", "/b", []),
+        # It goes first to the other one as well.
+        ("/shop/a/", "/", "/b/", "/shop", [("AB410", False)]),
+        ("/a/", "/b", "/b/", "/", [("AB406", False), ("AB410", False)]),
+        # Where the other one sets it, nobody knows.
+        ("/", "/", "", None, [("AB410", False)]),
+        ("/shop/", "/shop", "", None, [("AB410", True)]),
+    ],
+)
+def test_balancers_share_a_cookie_by_its_paths(url, path, other_url, other_path, found):
+    other = OTHER._replace(path=other_url, cookies=frozenset([other_path] if other_path else []))
     sessions = stuck()
-    issue = Issue(parse_set_cookie(f"SID=id0.n1; Path={path}"), "")
+    unsent = PATH if not url.startswith(path) else ""
+    issue = Issue(parse_set_cookie(f"SID=id0.n1; Path={path}"), unsent)
     sessions[0].visits[0] = sessions[0].visits[0]._replace(issues=(issue,))
-    assert codes(seen(*sessions, name="SID"), balancer=balancer) == found
+    if unsent:
+        sessions[0].visits[1:] = []
+        sessions[0].held = {}
+    case = Case(Origin("shop", url, False), url)
+    evidence = seen(*sessions, name="SID")
+    said = diagnose(evidence, case, app("n1", "n2", others=(other,)))
+    assert [(each.code, each.remark) for each in said] == found
+
+
+def test_a_route_of_the_balancer_beside_is_one_of_a_shared_cookie():
+    sessions = [session(n, *[("n1", f"{n}.n1")] * 2, node="m1", held=f"{n}.m1") for n in range(3)]
+    balancer = app("n1", "n2", others=(OTHER,))
+    assert codes(seen(*sessions, name="SID"), CASE, balancer) == ["AB410"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (("SID=.m1; Path=/", "SID=.n1; Path=/"), ["AB410"]),
+        (("SID=a.n1; Path=/", "SID=b.n1; Path=/"), []),
+        (("SID=; Path=/; Max-Age=0", "SID=b.n1; Path=/"), []),
+        (("SID=b.m1; Path=/other", "SID=b.n1; Path=/"), []),
+    ],
+)
+def test_a_cookie_that_one_answer_sets_twice_is_that_of_two_balancers(texts, found):
+    sessions = stuck()
+    reasons = {"Path=/other": PATH, "Max-Age=0": ENDED}
+    issues = tuple(
+        Issue(parse_set_cookie(text), reasons.get(text.rpartition("; ")[2], "")) for text in texts
+    )
+    sessions[0].visits[0] = sessions[0].visits[0]._replace(issues=issues)
+    assert codes(seen(*sessions, name="SID")) == found
 
 
 @pytest.mark.parametrize(
@@ -415,13 +489,18 @@ def test_a_page_of_the_manager_says_who_was_out_before_or_after():
 
     def balancer(name: str, sticky: str, *members: Any) -> Any:
         return SimpleNamespace(
-            name=name, values={"stickysession": sticky}, members={m.url: m for m in members}
+            name=name,
+            values={"stickysession": sticky},
+            members={m.url: m for m in members},
+            path=f"/{name}",
         )
 
     before = {"app": balancer("app", "A|a", member("u1", "n1", False), member("u2", "n2"))}
     after = {
         "app": balancer("app", "A|a", member("u1", "n1"), member("u2", "n2"), member("u3", "n2")),
         "same": balancer("same", "A", member("u4", "m1")),
+        # As two schemes of one application have it.
+        "twin": balancer("twin", "A", member("u6", "n2"), member("u7", "n1")),
         "other": balancer("other", "B", member("u5", "m2")),
     }
     found = balancing("app", after, before)
@@ -429,4 +508,4 @@ def test_a_page_of_the_manager_says_who_was_out_before_or_after():
     assert found.serving == {"n2"} and found.method == "byrequests"
     assert [(m.elected, m.load) for m in found.members] == [(3, -100), (3, -100), (3, 0)]
     assert found.is_out("n1") and not found.is_out("n2") and not found.is_out("n9")
-    assert found.others == (("same", frozenset(["m1"])),)
+    assert found.others == (Other("same", frozenset(["m1"]), "/same"),)

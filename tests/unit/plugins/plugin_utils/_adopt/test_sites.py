@@ -44,31 +44,38 @@ def balancer(**options):
     }
 
 
-def adopted(*vhosts, balancers=(), listen=(), files=(MAIN, FILE), outside=()):
+NOTHING = {
+    "balancers": [],
+    "vhosts": [],
+    "listen": [],
+    "config_files": [],
+    "server_directives": [],
+    "server_root": "/etc/httpd",
+    "shared": [],
+    "inactive": [],
+}
+
+
+def adopted(*vhosts, balancers=(), listen=(), files=(MAIN, FILE), outside=(), **more):
     return adopt(
         {
+            **NOTHING,
             "balancers": list(balancers) or [balancer()],
             "vhosts": list(vhosts),
             "listen": [{"address": each, "file": MAIN, "line": 2} for each in listen],
             "config_files": list(files),
             "server_directives": list(outside),
+            **more,
         }
     )
 
 
 FORWARD = directive("ProxyPass", "/ balancer://shop/")
+REVERSE = directive("ProxyPassReverse", "/ balancer://shop/")
 
 
 def test_a_host_without_balancers_has_nothing_to_adopt():
-    found = adopt(
-        {
-            "balancers": [],
-            "vhosts": [],
-            "listen": [],
-            "config_files": [],
-            "server_directives": [],
-        }
-    )
+    found = adopt(NOTHING)
     assert found.variables == {
         "load_balancer_sites": [],
         "load_balancer_existing_listen": [],
@@ -93,6 +100,15 @@ def test_httpds_main_file_is_not_replaced():
 def test_listen_lines_that_stay_are_named():
     found = adopted(vhost(FORWARD), listen=["80", "10.0.0.1:443"])
     assert found.variables["load_balancer_existing_listen"] == ["80", "10.0.0.1:443"]
+
+
+def test_how_tls_is_spoken_stays_as_it_was():
+    certificate = directive("SSLCertificateFile", "/etc/ssl/shop.pem")
+    tls = [directive("SSLEngine", "on"), certificate, directive("SSLProtocol", "all -SSLv3")]
+    secure = adopted(vhost(*tls, FORWARD, addresses=["*:443"])).variables
+    assert secure["load_balancer_tls_profile"] == "system"
+    assert secure["load_balancer_sites"][0]["extra"] == "SSLProtocol all -SSLv3\n"
+    assert "load_balancer_tls_profile" not in adopted(vhost(FORWARD)).variables
 
 
 @pytest.mark.parametrize(
@@ -190,3 +206,227 @@ def test_a_server_name_with_a_scheme_is_told_of():
     found = adopted(vhost(FORWARD, server_name="https://shop.example.com"))
     assert "its ServerName has a scheme" in found.notes[0]
     assert found.variables["load_balancer_sites"][0]["server_name"] == "shop.example.com"
+
+
+def test_what_the_main_server_says_is_said_by_the_site_where_the_role_would_say_otherwise():
+    everywhere = directive("Directory", '"/"', 5, directive("AllowOverride", "All", 6))
+    main = [directive("ProxyPreserveHost", "On", 4), directive("ProxyTimeout", "7", 5), everywhere]
+    found = adopted(vhost(FORWARD), outside=[{**each, "file": MAIN} for each in main])
+    (site,) = found.variables["load_balancer_sites"]
+    assert site["preserve_host"] is True and "timeout" not in site
+    assert site["extra"] == '<Directory "/">\n    AllowOverride All\n</Directory>\n'
+    (site,) = adopted(
+        vhost(directive("ProxyPreserveHost", "Off"), FORWARD), outside=main
+    ).variables["load_balancer_sites"]
+    assert site["preserve_host"] is False
+
+
+def test_a_certificate_of_the_main_server_is_the_one_of_the_site():
+    main = [
+        directive("SSLCertificateFile", "conf/all.pem", 4),
+        directive("SSLCertificateKeyFile", '"/etc/all key.pem"', 4),
+    ]
+    found = adopted(vhost(directive("SSLEngine", "On"), FORWARD), outside=main, files=[MAIN])
+    (site,) = found.variables["load_balancer_sites"]
+    assert site["tls"]["certificate"] == "/etc/httpd/conf/all.pem"
+    assert site["tls"]["key"] == "/etc/all key.pem"
+
+
+def test_a_port_of_the_server_name_that_is_another_one_is_told_of():
+    found = adopted(vhost(FORWARD, server_name="shop.example.com:443"))
+    assert "its ServerName has a port, shop.example.com:443" in found.notes[0]
+    assert adopted(vhost(FORWARD, REVERSE, server_name="shop.example.com:80")).notes == []
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_an_open_proxy_is_told_of(outside):
+    on = directive("ProxyRequests", "On", 2)
+    found = (
+        adopted(vhost(FORWARD), outside=[{**on, "file": MAIN}])
+        if outside
+        else adopted(vhost(on, FORWARD))
+    )
+    assert "ProxyRequests On makes it an open proxy" in found.notes[0]
+
+
+@pytest.mark.parametrize("address", ["*", "*:*", "_default_:*"])
+def test_an_address_without_port_is_each_port_and_that_is_said(address):
+    found = adopted(vhost(FORWARD, addresses=[address]), listen=["80", "10.0.0.1:8080"])
+    (site,) = found.variables["load_balancer_sites"]
+    assert site["listen"] == ["80", "8080"]
+    assert f"its address {address} stands for each port" in found.notes[0]
+
+
+def test_sites_of_a_port_on_which_httpd_listens_at_some_addresses_add_none():
+    found = adopted(vhost(FORWARD), listen=["10.0.0.1:80", "127.0.0.1:80", "[::]:81"])
+    assert found.variables["load_balancer_sites"][0]["listen"] == ["80"]
+    assert found.variables["load_balancer_existing_listen"] == [
+        "10.0.0.1:80",
+        "127.0.0.1:80",
+        "81",
+        "80",
+    ]
+
+
+def test_listen_lines_that_go_are_among_the_addresses_with_those_that_stay():
+    lines = [
+        {"address": "10.0.0.1:80", "file": FILE, "line": 1},
+        {"address": "10.0.0.2:80", "file": MAIN, "line": 1},
+    ]
+    found = adopted(vhost(FORWARD), listen=["10.0.0.2:80"], **{"files": (MAIN, FILE)})
+    assert found.variables["load_balancer_sites"][0]["listen"] == ["80"]
+    info = {**NOTHING, "vhosts": [vhost(FORWARD)], "balancers": [balancer()], "listen": lines}
+    variables = adopt({**info, "config_files": [MAIN, FILE]}).variables
+    assert variables["load_balancer_sites"][0]["listen"] == ["10.0.0.1:80", "10.0.0.2:80"]
+    assert variables["load_balancer_existing_listen"] == ["10.0.0.2:80"]
+
+
+OTHER = "/etc/httpd/conf.d/other.conf"
+DEBIAN = "/etc/apache2/sites-enabled/"
+
+
+def other(**options):
+    names = {"vhost": "static.example.com", "server_name": "static.example.com", "file": OTHER}
+    return vhost(**{**names, **options})
+
+
+@pytest.mark.parametrize(
+    ("before", "swapped"), [("000-default", False), ("b-static", False), ("n-static", True)]
+)
+def test_another_virtual_host_that_answers_unknown_names_is_told_of(before, swapped):
+    # load_balancer.conf is read after a file whose name comes first.
+    static = other(file=f"{DEBIAN}{before}.conf")
+    shop = vhost(FORWARD, file=f"{DEBIAN}x-shop.conf")
+    files = [MAIN, static["file"], shop["file"]]
+    found = adopted(static, shop, files=files)
+    said = [note for note in found.notes if "the first virtual host at *:80" in note]
+    assert len(said) == swapped
+    assert all(f"with the role shop.example.com ({shop['file']}:1) does" in note for note in said)
+
+
+def test_a_wildcard_that_would_take_the_names_of_another_site_is_told_of():
+    shop = vhost(FORWARD, file=f"{DEBIAN}a-shop.conf")
+    wild = other(file=f"{DEBIAN}b-wild.conf", server_aliases=["*.example.com"])
+    first = other(file=f"{DEBIAN}000.conf", server_name="first.example.org", vhost="first")
+    files = [MAIN, first["file"], shop["file"], wild["file"]]
+    found = adopted(first, shop, wild, files=files)
+    (note,) = [each for each in found.notes if "it stands before" in each]
+    assert note.startswith(f"{shop['file']}:1: at *:80 it stands before static.example.com")
+
+
+def test_debians_own_site_stays_on_where_it_is_on():
+    default = other(file=f"{DEBIAN}000-default.conf")
+    shop = vhost(FORWARD, file=f"{DEBIAN}shop.conf")
+    found = adopted(default, shop, files=[MAIN, default["file"], shop["file"]])
+    assert found.variables["load_balancer_default_site"] is True
+    assert "load_balancer_default_site" not in adopted(shop, files=[MAIN, shop["file"]]).variables
+
+
+def test_what_other_files_use_keeps_its_file_and_that_of_what_it_uses():
+    third = "/etc/httpd/conf.d/third.conf"
+    shared = [
+        {"directive": "Define", "name": "A", "file": FILE, "line": 1, "used_in": [third]},
+        {"directive": "Macro", "name": "B", "file": third, "line": 1, "used_in": [OTHER]},
+    ]
+    found = adopted(
+        vhost(FORWARD),
+        vhost(FORWARD, file=third, server_name="b.example.com", vhost="b.example.com"),
+        balancers=[balancer(), balancer(vhost="b.example.com")],
+        files=[MAIN, FILE, OTHER, third],
+        shared=shared,
+    )
+    assert found.variables["load_balancer_replaces"] == []
+    assert any(note.startswith(f"{third}:1: Macro B is used in {OTHER}") for note in found.notes)
+    assert any(note.startswith(f"{FILE}:1: Define A is used in {third}") for note in found.notes)
+
+
+def test_a_section_that_is_switched_off_is_told_of():
+    off = {"section": "<IfDefine SPARE>", "file": FILE, "line": 30}
+    found = adopted(vhost(FORWARD, REVERSE), inactive=[off, {**off, "file": OTHER}])
+    assert found.notes == [
+        f"{FILE}:30: <IfDefine SPARE> is switched off here, and what is in it goes away with this file"
+    ]
+
+
+def test_what_the_role_refuses_is_told_of():
+    member = {"url": "http://n1", "config": {}, "file": FILE, "line": 4}
+    sticky = balancer(parameters={"stickysession": "SID"}, members=[member])
+    found = adopted(vhost(FORWARD), vhost(FORWARD, line=20), balancers=[sticky])
+    assert any("member http://n1 has no route" in note for note in found.notes)
+    assert any(
+        note.startswith(f"{FILE}:20: the role refuses this as it is: requests for shop.example.com")
+        for note in found.notes
+    )
+
+
+def test_a_file_of_the_distribution_is_not_replaced():
+    ssl = "/etc/httpd/conf.d/ssl.conf"
+    found = adopted(vhost(FORWARD, REVERSE, file=ssl), files=[MAIN, ssl])
+    assert found.variables["load_balancer_replaces"] == []
+    assert "it stands in a file of the distribution" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("reverse", "told"),
+    [
+        (directive("ProxyPassReverse", "/ http://10.0.0.1/"), False),
+        (directive("Location", "/", 9, directive("ProxyPassReverse", "balancer://shop/")), False),
+        (directive("ProxyPassReverse", "/x/ balancer://shop/x/"), True),
+    ],
+)
+def test_a_path_without_any_proxypassreverse_is_told_of(reverse, told):
+    notes = adopted(vhost(FORWARD, reverse)).notes
+    assert [note for note in notes if "/ has no ProxyPassReverse" in note] == notes
+    assert len(notes) == told
+
+
+def test_a_neighbour_that_is_not_asked_any_more_is_told_of():
+    listen = [{"address": "10.0.0.1:80", "file": FILE, "line": 1}]
+    found = adopted(
+        vhost(FORWARD, REVERSE),
+        other(addresses=["*:80"], line=7),
+        listen=[],
+        **{"files": [MAIN, FILE, OTHER]},
+    )
+    assert found.notes == []
+    info = {**NOTHING, "vhosts": [vhost(FORWARD, REVERSE), other(addresses=["*:80"], line=7)]}
+    info.update(balancers=[balancer()], listen=listen, config_files=[MAIN, FILE, OTHER])
+    (note,) = adopt(info).notes
+    assert note.startswith(
+        f"{FILE}:1: it is to stand at 10.0.0.1:80, where httpd listens, and then static"
+    )
+
+
+def test_a_redirect_that_comes_first_with_its_site_is_told_of():
+    redirect = directive("Redirect", "permanent / https://shop.example.com/")
+    engine = [directive("SSLEngine", "On"), directive("SSLCertificateFile", "/c")]
+    tls = vhost(*engine, FORWARD, REVERSE, addresses=["*:443"])
+    blog = vhost(FORWARD, REVERSE, line=20, vhost="blog", server_name="blog.example.com")
+    plain = vhost(redirect, line=30, vhost="shop.example.com:80")
+    found = adopted(tls, blog, plain, balancers=[balancer(), balancer(vhost="blog")])
+    (note,) = found.notes
+    assert note.startswith(f"{FILE}:20: it is the first virtual host at *:80")
+
+
+def test_bytes_that_are_no_text_are_told_of():
+    found = adopted(vhost(directive("Header", r"set X caf\xe9", 12), FORWARD, REVERSE))
+    (note,) = found.notes
+    assert note.startswith(f"{FILE}:12: Header has bytes that are no UTF-8")
+
+
+def test_a_balancer_that_another_virtual_host_uses_too_stays_and_that_is_said():
+    pools = "/etc/httpd/conf.d/pools.conf"
+    section = directive("Proxy", "balancer://shop", 1, directive("BalancerMember", "http://n1", 2))
+    inherits = {"inherited": {"shop": {}}}
+    found = adopted(
+        vhost(FORWARD, REVERSE, **inherits),
+        other(directives=[FORWARD], server_name="", **inherits),
+        balancers=[balancer(vhost="_main", file=pools)],
+        outside=[{**section, "file": pools}],
+        files=[MAIN, pools, FILE, OTHER],
+    )
+    assert found.variables["load_balancer_replaces"] == [FILE]
+    assert any(
+        "static.example.com is not taken over and uses balancer://shop too" in n
+        for n in found.notes
+    )

@@ -27,6 +27,7 @@ def test_what_looks_like_a_template_is_marked(mark):
 
 
 def test_values_of_all_kinds_are_read_back():
+    assert written({"name": ""}, []) == '---\nname: ""\n'
     value = {
         "a": [],
         "b": {},

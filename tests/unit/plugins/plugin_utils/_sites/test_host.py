@@ -59,6 +59,10 @@ def test_connections_of_clients_are_kept_or_not(no):
 @pytest.mark.parametrize(
     ("declared", "problem"),
     [
+        (
+            {"tls_profile": "old"},
+            "load_balancer_tls_profile: 'old' is none of intermediate, modern, system",
+        ),
         ({"mpm": "itk"}, "load_balancer_mpm: 'itk' is none of event, worker, prefork"),
         (
             {"max_request_workers": 110},

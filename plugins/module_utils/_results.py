@@ -1,0 +1,118 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What came of it, as modules return it.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Sequence
+
+from ._apply import UNCHANGED, Outcome, diffs
+from ._balancer.live import RUNTIME
+from ._configuration import ConfigurationError
+from ._generation import Loaded
+from ._httpd.secrets import masked
+from ._httpd.text import display
+from ._layer import Done
+from ._options import Call
+
+if TYPE_CHECKING:
+    from ._balancer.live import LivePlan
+    from ._live import Missed
+
+
+def message(problem: Exception | str) -> str:
+    """Return what a user may read of *problem*."""
+    return "\n".join(masked(display(line)) for line in str(problem).split("\n"))
+
+
+def result_of(call: Call, outcome: Outcome) -> dict[str, Any]:
+    """Return the result of a change of the files, with ``msg`` where it is a failure; give its warnings."""
+    for warning in [*outcome.recovered, *outcome.warnings]:
+        call.warn(warning)
+    result = loaded_result(call, outcome.loaded)
+    result.update(
+        changed=outcome.changed,
+        changes=list(map(change_result, outcome.changes)),
+        not_reached=list(map(missed_result, outcome.not_reached)),
+        validated=outcome.validated,
+        problems=[problem.result() for problem in outcome.problems],
+    )
+    if outcome.failure:
+        result["msg"] = message(outcome.failure)
+    if outcome.backup_files:
+        result["backup_files"] = outcome.backup_files
+    if call.diff:
+        result["diff"] = diffs(outcome.entries) + _live_diffs(outcome.changes)
+    return result
+
+
+def running_result(call: Call, changes: Sequence[Done]) -> dict[str, Any]:
+    """Return the result of a change of the running httpd alone."""
+    result = loaded_result(call, Loaded(True, False, []))
+    result.update(
+        changed=bool(changes),
+        changes=list(map(change_result, changes)),
+        validated=UNCHANGED,
+        problems=[],
+        not_reached=[],
+    )
+    if call.diff:
+        result["diff"] = _live_diffs(changes)
+    return result
+
+
+def loaded_result(call: Call, loaded: Loaded) -> dict[str, Any]:
+    """Return of a result what is about the reload."""
+    if loaded.doubt:
+        call.warn(loaded.doubt)
+    return {
+        "running": loaded.running,
+        "reload_required": loaded.reload_required,
+        "reload_reasons": list(map(masked, loaded.reasons)),
+    }
+
+
+def change_result(done: Done) -> dict[str, Any]:
+    """Return one element of ``changes``."""
+    return {"balancer": done.balancer, "vhost": done.vhost, **done.change.result()}
+
+
+def missed_result(missed: Missed) -> dict[str, Any]:
+    """Return one element of ``not_reached``."""
+    return {**missed._asdict(), "reason": masked(display(missed.reason))}
+
+
+def _live_diffs(changes: Sequence[Done]) -> list[dict[str, str]]:
+    """Return what changes in each running balancer as Ansible shows it, one line for each parameter."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for done in changes:
+        if done.change.layer == RUNTIME:
+            header = f"balancer://{done.balancer} of {done.vhost} (running)"
+            found.setdefault(header, []).append(done.change.result())
+    return [
+        {
+            "before_header": header,
+            "after_header": header,
+            "before": "".join(_line(change, change["before"]) for change in changes),
+            "after": "".join(_line(change, change["after"]) for change in changes),
+        }
+        for header, changes in found.items()
+    ]
+
+
+def _line(change: dict[str, Any], value: Any) -> str:
+    if value is None and change["parameter"] is None:
+        return ""
+    what = [change["member"] or "", change["parameter"] or ""]
+    return f"{' '.join(filter(None, what))}: {value}\n"
+
+
+def check_possible(plan: LivePlan) -> None:
+    """Raise ConfigurationError where the running httpd alone cannot be given all of it."""
+    impossible = [each.reason for each in plan.left if not each.until_reload]
+    if impossible:
+        raise ConfigurationError("; ".join(impossible) + ". Change the files as well: target: both")

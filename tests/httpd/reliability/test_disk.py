@@ -1,0 +1,247 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A disk that is full, broken, read-only or not ours: the error says what is wrong, and nothing was changed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.tests.support.apart import apart, mount
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    PrivateHttpd,
+)
+from ansible_collections.webtier.apache_balancer.tests.support.several_files import (
+    STATE,
+    SeveralFiles,
+)
+from ansible_collections.webtier.apache_balancer.tests.support.traced import Call, Traced, output
+
+from .conftest import Tally
+
+NOBODY = 65534
+PLUGINS = Path(__file__).parents[3] / "plugins"
+NAME = "ansible_collections.webtier.apache_balancer.plugins"
+ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EPERM", "EBUSY", "EFBIG", "EMFILE")
+# What each of them is called in words of ours or of the system.
+WORDS = re.compile(
+    "no space left|quota|input/output error|read-only|may not be|permission denied|mount of its own|busy|immutable"
+    "|not permitted|file too large|too many open files",
+    re.IGNORECASE,
+)
+ALWAYS = ("rename", "write")
+OTHERS = ("mkdir", "rmdir", "unlink", "symlink", "fsync", "chmod", "utimensat")
+
+
+@pytest.fixture()
+def site(tmp_path: Path) -> Iterator[SeveralFiles]:
+    """A httpd that runs, and a change of several of its files, which is not proven first."""
+    with PrivateHttpd(tmp_path / "httpd", *BALANCER) as httpd:
+        files = SeveralFiles(httpd)
+        files.change["validate"] = False
+        httpd.start()
+        yield files
+
+
+def commit(site: SeveralFiles) -> list[Call]:
+    """Return the calls of the change, from when it has the lock until it gives it back."""
+    calls = Traced("configuration", site.change).calls()
+    locked = next(place for place, call in enumerate(calls) if call.name == "flock")
+    descriptor = calls[locked].text.partition(",")[0].partition("(")[2]
+    freed = next(
+        place
+        for place, call in enumerate(calls)
+        if place > locked and call.text.startswith(f"close({descriptor})")
+    )
+    site.reset()
+    return [call for call in calls[locked:freed] if " = -1 " not in call.text]
+
+
+def fails(site: SeveralFiles, error: str, call: Call, lasting: bool) -> None:
+    """Hold that the change with that error (*lasting*: in all such calls from then on) is refused and comes to nothing,
+    as far as what was begun can be taken back, and that it is made when the error is gone."""
+    site.reset()
+    traced = Traced("configuration", site.change, call, f"error={error}", lasting=lasting)
+    assert traced.came_to
+    result, now = traced.result, site.picture()
+    if "msg" not in result:
+        assert now == site.new
+    elif not lasting:
+        assert now == site.old, result["msg"]
+    site.check_start()
+    if "msg" in result:
+        assert WORDS.search(result["msg"]), result["msg"]
+        assert str(site.root) in result["msg"]
+    result = site.run(site.change)
+    assert site.picture() == site.new
+    assert site.remains() == set()
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+def test_an_error_in_any_call_of_a_commit_is_told_and_changes_nothing(
+    site: SeveralFiles, tally: Tally, full: bool, dice: random.Random, lasting: bool
+) -> None:
+    calls = commit(site)
+    some = [call for call in calls if call.name in OTHERS]
+    chosen = [call for call in calls if call.name in ALWAYS]
+    assert len(chosen) > 15
+    chosen += some if full else dice.sample(some, 6)
+    for call in chosen:
+        for error in ERRORS if full else [dice.choice(ERRORS)]:
+            tally("faults injected")
+            try:
+                fails(site, error, call, lasting)
+            except BaseException:
+                tally.lost()
+                print(f"{error} at {call.text}")
+                raise
+
+
+# -- on real filesystems --------------------------------------------------------------------------
+
+
+def refused(site: SeveralFiles, words: str) -> None:
+    """Hold that the change is refused with these words about a file of it, and that nothing was changed."""
+    before = site.picture()
+    result = Traced("configuration", site.change).result
+    assert words in result.get("msg", ""), result
+    assert str(site.root) in result["msg"]
+    assert site.picture() == before
+    site.check_start()
+
+
+def made(site: SeveralFiles) -> None:
+    """Hold that the change can be made now."""
+    site.run(site.change)
+    assert site.picture() == site.new
+    assert site.remains() == set()
+
+
+def on_a_small_disk(root: Path) -> SeveralFiles:
+    """Return the change on a filesystem of its own, of 1 MiB."""
+    root.mkdir()
+    mount("-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", root)
+    return SeveralFiles(PrivateHttpd(root, *BALANCER))
+
+
+@pytest.mark.namespaces("root")
+def test_a_disk_that_gets_full_at_any_moment_is_told_and_changes_nothing(
+    tmp_path: Path, tally: Tally
+) -> None:
+    most, step = 160, 16
+
+    def work() -> None:
+        site = on_a_small_disk(tmp_path / "httpd")
+        filler = site.root / "logs" / "filler"
+        for left in range(0, most, step):
+            site.reset()
+            with open(filler, "wb") as stream:
+                free = os.statvfs(site.root).f_bavail * 4 - left
+                stream.write(bytes(free << 10))
+            if left < most - step:
+                result = Traced("configuration", site.change).result
+                assert site.picture() == (site.old if "msg" in result else site.new), (left, result)
+                assert "no space left" in result.get("msg", "no space left"), result
+                # At first there is not even space for a journal, at last there is for everything.
+                assert "msg" in result or left > step, left
+            else:
+                made(site)
+            filler.unlink()
+            made(site)
+
+    tally("faults injected", most // step)
+    apart(work)
+
+
+@pytest.mark.namespaces("root")
+@pytest.mark.parametrize("what", ["conf", "."])
+def test_a_read_only_filesystem_is_told_and_changes_nothing(tmp_path: Path, what: str) -> None:
+    def work() -> None:
+        site = SeveralFiles(PrivateHttpd(tmp_path / "httpd", *BALANCER))
+        place = site.root / what
+        mount("--bind", place, place)
+        mount("-o", "remount,bind,ro", place)
+        refused(site, "read-only")
+        subprocess.run(["umount", place], check=True)
+        made(site)
+
+    apart(work)
+
+
+@pytest.mark.namespaces("root")
+def test_a_file_that_is_a_mount_is_told_and_nothing_is_changed(tmp_path: Path) -> None:
+    def work() -> None:
+        site = SeveralFiles(PrivateHttpd(tmp_path / "httpd", *BALANCER))
+        place = site.root / "conf/gone.conf"
+        mount("--bind", place, place)
+        refused(site, "gone.conf: is a mount of its own")
+        subprocess.run(["umount", place], check=True)
+        made(site)
+
+    apart(work)
+
+
+@pytest.mark.namespaces("root")
+@pytest.mark.parametrize("what", ["conf/app.conf", "conf/gone.conf", "enabled"])
+def test_what_is_immutable_is_told_and_nothing_is_changed(tmp_path: Path, what: str) -> None:
+    with PrivateHttpd(tmp_path / "httpd", *BALANCER) as httpd:
+        site = SeveralFiles(httpd)
+        subprocess.run(["chattr", "+i", site.root / what], check=True)
+        try:
+            refused(site, "immutable")
+        finally:
+            subprocess.run(["chattr", "-i", site.root / what], check=True)
+        made(site)
+
+
+@pytest.mark.namespaces("root")
+def test_folders_that_are_links_to_another_filesystem_stay_links(tmp_path: Path) -> None:
+    def work() -> None:
+        other = tmp_path / "other"
+        other.mkdir()
+        mount("-t", "tmpfs", "tmpfs", other)
+        site = SeveralFiles(PrivateHttpd(tmp_path / "httpd", *BALANCER))
+        for name in ("conf", "enabled", "available"):
+            shutil.move(site.root / name, other / name)
+            (site.root / name).symlink_to(other / name)
+        site.run(site.change)
+        site.check_start()
+        for name in ("conf", "enabled", "available"):
+            assert (site.root / name).readlink() == other / name
+            (site.root / name).unlink()
+            shutil.move(other / name, site.root / name)
+        assert site.picture() == site.new
+        assert list(other.iterdir()) == []
+
+    apart(work)
+
+
+@pytest.mark.namespaces("root")
+def test_without_permission_become_is_advised_and_nothing_is_changed(tmp_path: Path) -> None:
+    def work() -> None:
+        # Where everybody may come to, which the folders of the test are not.
+        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/mnt")
+        site = SeveralFiles(PrivateHttpd(Path("/mnt/httpd"), *BALANCER))
+        shutil.rmtree(site.root / STATE, ignore_errors=True)
+        for path in (PLUGINS / "module_utils").rglob("*.py"):
+            parts = path.relative_to(PLUGINS).with_suffix("").parts
+            importlib.import_module(".".join([NAME, *parts]))
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        said = json.loads(output("configuration", site.change))["msg"]
+        assert str(site.root / STATE) in said and "become: true" in said
+        assert site.picture() == site.old
+
+    apart(work)

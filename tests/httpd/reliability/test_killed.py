@@ -1,0 +1,164 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Killed at any call to the system: the configuration stays whole, and the next run puts right what is left."""
+
+from __future__ import annotations
+
+import random
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import _namespaces, _preflight
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    PrivateHttpd,
+    wait_for,
+)
+from ansible_collections.webtier.apache_balancer.tests.support.several_files import SeveralFiles
+from ansible_collections.webtier.apache_balancer.tests.support.traced import Call, Traced
+
+from .conftest import Tally
+
+# The calls that a commit consists of. A kill before any other call leaves what a kill before the next of these does.
+COMMIT = ("rename", "unlink", "rmdir", "mkdir", "symlink", "fsync")
+ELSEWHERE = 4
+
+Kill = Callable[..., bool]
+
+
+@pytest.fixture()
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SeveralFiles]:
+    """A httpd that serves, and a change of several of its files."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with PrivateHttpd(tmp_path / "httpd", *BALANCER) as httpd:
+        files = SeveralFiles(httpd)
+        httpd.start()
+        pid, children = httpd.pid, httpd.children()
+        yield files
+        assert (httpd.pid, httpd.children()) == (pid, children)
+        assert httpd.get("/").status == 404
+
+
+@pytest.fixture()
+def kill(site: SeveralFiles, tally: Tally) -> Kill:
+    """Let the change be made and killed at a call, and hold that nothing is lost; tell whether it was killed there."""
+
+    def killed(call: Call, family: bool = False) -> bool:
+        site.reset()
+        traced = Traced("configuration", site.change, call, family=family)
+        assert traced.status in (0, signal.SIGKILL), traced.result
+        try:
+            if not traced.came_to:
+                return False
+            tally("points killed")
+            _look_after(site, traced, odd=call.number % 2 == 1)
+        except BaseException:
+            tally.lost()
+            print(f"killed at {call.text}")
+            raise
+        return True
+
+    return killed
+
+
+def _look_after(site: SeveralFiles, traced: Traced, odd: bool) -> None:
+    """Hold what is promised of a run that was killed, and of the next one, which is another one or the same again."""
+    now = site.picture()
+    for path in {*site.old, *site.new, *now}:
+        assert now.get(path) in (site.old.get(path), site.new.get(path)), path
+    site.check_start()
+    if traced.status == 0:
+        # A process that it had started was killed: it says so, and nothing was changed; or it went on without.
+        failed = "msg" in traced.result
+        assert now == (site.old if failed else site.new), traced.result
+    if odd:
+        _recover(site)
+        result = site.run(site.change)
+    else:
+        foretold = site.run(site.change, check=True)
+        result = site.run(site.change)
+        assert foretold["changed"] == result["changed"], (foretold, result)
+    assert site.picture() == site.new
+    assert result["reload_required"] is True
+    assert site.remains() == set()
+    wait_for(lambda: not site.processes(), f"the end of {site.processes()}")
+    assert list(Path(tempfile.gettempdir()).iterdir()) == []
+
+
+def _recover(site: SeveralFiles) -> None:
+    """Hold that a run with nothing else to do completes the change or takes it back, says so, and foresees it."""
+    now = site.picture()
+    foretold = site.run(site.nothing, check=True)
+    assert site.picture() == now
+    result = site.run(site.nothing)
+    after = site.picture()
+    assert after in (site.old, site.new)
+    changed = site.files(after) != site.files(now)
+    assert foretold["changed"] == result["changed"] == changed, (foretold, result)
+    if changed:
+        assert "is to be rolled back" in str(foretold["warnings"])
+        assert "was rolled back" in str(result["warnings"])
+
+
+def _way(name: str, *marks: Any) -> Any:
+    return pytest.param(name, marks=marks, id=name)
+
+
+WAYS = [
+    _way("private namespaces", pytest.mark.namespaces("root")),
+    _way("user namespace", pytest.mark.namespaces("user")),
+    _way("shadow copy"),
+    _way("not validated"),
+]
+
+
+@pytest.fixture()
+def way(request: pytest.FixtureRequest, site: SeveralFiles, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The way in which the change is proven, and no other."""
+    name: str = request.param
+    if name == "not validated":
+        site.change["validate"] = False
+    elif name == "shadow copy":
+        monkeypatch.setattr(_namespaces, "_libc", None)
+    else:
+        own_user = name == "user namespace"
+        monkeypatch.setattr(_preflight, "_WAYS", [_preflight._Way(name, own_user)])
+    return name
+
+
+PROVES = {"not validated": "no", "shadow copy": "tested"}
+
+
+@pytest.mark.parametrize("way", WAYS, indirect=True)
+def test_a_run_killed_at_any_call_loses_nothing(
+    way: str, site: SeveralFiles, kill: Kill, full: bool, dice: random.Random
+) -> None:
+    traced = Traced("configuration", site.change)
+    calls = traced.calls()
+    assert traced.result["validated"] == PROVES.get(way, "rehearsed")
+    locked = next(place for place, call in enumerate(calls) if call.name == "flock")
+    commit = [call for call in calls[locked:] if call.name in COMMIT]
+    assert len(commit) > 40
+    # What is under the lock is the same whatever came before it.
+    chosen = commit if way == "not validated" else commit[::20]
+    assert [call for call in chosen if not kill(call)] == []
+    before = calls[:locked]
+    if full:
+        assert sum(map(kill, calls[locked:])) > 0.9 * len(calls[locked:])
+    assert any([kill(call) for call in (before if full else dice.sample(before, ELSEWHERE))])
+
+
+@pytest.mark.parametrize("way", WAYS[:3], indirect=True)
+def test_a_process_that_a_run_started_is_killed_and_nothing_is_lost(
+    way: str, site: SeveralFiles, kill: Kill, full: bool, dice: random.Random
+) -> None:
+    calls = Traced("configuration", site.change, family=True).calls()
+    chosen = dice.sample(calls, 500 if full else ELSEWHERE)
+    assert any([kill(call, family=True) for call in chosen])

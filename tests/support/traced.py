@@ -1,0 +1,185 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A module under strace(1), which tells its calls to the system, or does something instead of one of them.
+
+calls = Traced("configuration", options).calls()
+Traced("configuration", options, at=calls[7], do=KILL).status == signal.SIGKILL
+Traced("configuration", options, at=calls[7], do="error=ENOSPC").result["msg"]
+
+The module runs in a fork of this process, so that nothing has to be imported anew, and patches of the test hold.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import importlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import traceback
+import weakref
+from typing import Any, Mapping, NamedTuple, NoReturn
+
+from ansible.module_utils.testing import patch_module_args
+
+from .private_httpd import wait_for
+
+_MODULES = "ansible_collections.webtier.apache_balancer.plugins.modules."
+_CALL = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\(")
+
+# Instead of the call: killed; after the call: stopped until ``go_on``.
+KILL = "signal=KILL"
+STOP = "signal=STOP"
+
+
+class Call(NamedTuple):
+    """A call to the system: the *number*-th of this *name* that the process made, and all that strace writes."""
+
+    name: str
+    number: int
+    text: str
+
+
+class Traced:
+    """*module* with *options*; *do* (``--inject`` of strace) happens *at* one call. *lasting*: and at all later ones of
+    the same name. *family*: its children are traced as well, and that happens to each that makes as many calls of this
+    name."""
+
+    def __init__(
+        self,
+        module: str,
+        options: Mapping[str, Any],
+        at: Call | None = None,
+        do: str = KILL,
+        *,
+        family: bool = False,
+        lasting: bool = False,
+    ) -> None:
+        importlib.import_module(_MODULES + module)
+        # Files without a name, so that nothing of ours is found where the test looks for what is left.
+        self._said, self._log = os.memfd_create("said"), os.memfd_create("log")
+        ready, go = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(go)
+            _child(module, options, ready, self._said)
+        os.close(ready)
+        where = ["-o", f"/proc/{os.getpid()}/fd/{self._log}", "-p", str(self.pid)]
+        what = []
+        if at is not None:
+            when = f"{at.number}{'+' if lasting else ''}"
+            what = [f"--inject={at.name}:{do}:when={when}", f"--trace={at.name}"]
+        self._strace = subprocess.Popen(
+            ["strace", *(["-f"] if family else []), "-s", "300", *what, *where],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._strace.stderr is not None
+        # From then on it cannot make a call unseen.
+        assert "attached" in self._strace.stderr.readline()
+        os.close(go)
+        # What a failed test leaves stopped.
+        self._kill = weakref.finalize(self, os.kill, self.pid, signal.SIGKILL)
+        self._at = at
+        self._ended: tuple[int, str, str] | None = None
+
+    def stops(self) -> bool:
+        """Wait until it is stopped (STOP), or at its end; tell whether it is stopped."""
+
+        def seen() -> str:
+            found = re.search(r"stopped by SIGSTOP|\+\+\+ exited", _text(self._log))
+            return found[0] if found else ""
+
+        return "stopped" in str(wait_for(seen, "the stop"))
+
+    def stopped(self) -> Traced:
+        """Wait until it is stopped (STOP)."""
+        assert self.stops()
+        return self
+
+    def go_on(self) -> Traced:
+        """Let what is stopped go on."""
+        os.kill(self.pid, signal.SIGCONT)
+        return self
+
+    def _end(self) -> tuple[int, str, str]:
+        """Return status, output and log; waits for the end of all that is traced."""
+        if self._ended is None:
+            status = os.waitpid(self.pid, 0)[1]
+            self._kill.detach()
+            self._strace.communicate()
+            self._ended = status, _text(self._said), _text(self._log)
+            os.close(self._said)
+            os.close(self._log)
+        return self._ended
+
+    @property
+    def status(self) -> int:
+        """How it ended: 0, or the signal."""
+        return self._end()[0]
+
+    @property
+    def log(self) -> str:
+        """What strace wrote."""
+        return self._end()[2]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the module said at its end; a traceback is an AssertionError."""
+        status, said, dummy = self._end()
+        try:
+            result: dict[str, Any] = json.loads(said)
+        except ValueError:
+            raise AssertionError(f"no result (status {status}): {said}") from None
+        if "Traceback" in str(result.get("exception", "")):
+            raise AssertionError(result["exception"])
+        return result
+
+    def calls(self) -> list[Call]:
+        """Return all the calls that it made, in order."""
+        made: collections.Counter[tuple[str, ...]] = collections.Counter()
+        found = []
+        for line in self.log.splitlines():
+            call = _CALL.match(line)
+            if call is not None:
+                made[call.groups()] += 1
+                found.append(Call(call["name"], made[call.groups()], line))
+        return found
+
+    @property
+    def came_to(self) -> bool:
+        """Whether it came to the call at which something was to happen."""
+        return self._at is not None and any(call[:2] == self._at[:2] for call in self.calls())
+
+
+def _text(descriptor: int) -> str:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
+
+def _child(module: str, options: Mapping[str, Any], ready: int, said: int) -> NoReturn:
+    """Run the module; nothing of the caller's code may run on."""
+    text = ""
+    try:
+        os.read(ready, 1)
+        os.setpgid(0, 0)
+        text = output(module, options)
+    except BaseException:
+        text = traceback.format_exc()
+    finally:
+        # Not with write(2), which may be what is to fail.
+        os.pwrite(said, text.encode(), 0)
+        os._exit(0)
+
+
+def output(module: str, options: Mapping[str, Any]) -> str:
+    """Return what *module* says; it runs in this very process, which it may leave changed."""
+    main = importlib.import_module(_MODULES + module).main
+    given, out = patch_module_args(dict(options)), io.StringIO()
+    with given, contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        main()
+    return out.getvalue()

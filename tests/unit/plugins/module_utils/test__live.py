@@ -1,0 +1,69 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._live import Access, Managers
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import (
+    Manager,
+    Silent,
+    Unreachable,
+)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.page import Page
+
+URLS = ("http://127.0.0.1:1/m", "http://127.0.0.1:2/m")
+
+
+@pytest.fixture()
+def asked(monkeypatch):
+    """Which pages were asked for, of managers that answer with what is in ``asked.answers``."""
+
+    class Asked(list):
+        answer = Unreachable("gone")
+
+    found = Asked()
+
+    def page(manager, counters=False):
+        found.append((manager.url, manager._host))
+        if isinstance(found.answer, Exception):
+            raise found.answer
+        return found.answer
+
+    monkeypatch.setattr(Manager, "page", page)
+    return found
+
+
+def read(managers, url, name):
+    return managers.source(url, Access(URLS), name).page
+
+
+def test_a_page_that_cannot_be_read_is_asked_for_once(asked):
+    managers = Managers()
+    for name in ("one", "two", "one", "two"):
+        with pytest.raises(Unreachable, match="gone"):
+            read(managers, URLS[0], name)
+    assert asked == [(URLS[0], "one"), (URLS[0], "two")]
+
+
+def test_an_address_that_does_not_answer_in_time_is_not_asked_for_another_name(asked):
+    asked.answer = Silent("no answer")
+    managers = Managers()
+    for url in URLS:
+        for name in ("one", "two"):
+            with pytest.raises(Silent, match="no answer"):
+                read(managers, url, name)
+    assert asked == [(URLS[0], "one"), (URLS[1], "one")]
+
+
+@pytest.mark.parametrize("kind", [Silent, Unreachable])
+def test_what_is_to_be_read_anew_is_asked_for_again(asked, kind):
+    asked.answer = kind("not now")
+    managers = Managers()
+    with pytest.raises(kind):
+        read(managers, URLS[0], "one")
+    asked.answer = Page()
+    managers.source(URLS[0], Access(URLS), "one").forget()
+    assert read(managers, URLS[0], "one") is asked.answer

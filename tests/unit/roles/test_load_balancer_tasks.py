@@ -1,0 +1,145 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which tasks of the role load_balancer run on a host of the RedHat family, where they are most."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLE = Path(__file__).parents[3] / "roles" / "load_balancer"
+VARIABLES = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+AS_DECLARED = {"changed": False, "reload_required": False, "running": True, "problems": []}
+# What is known on a host on which nothing is left to do.
+CONFIGURED = {
+    "ansible_check_mode": False,
+    "__load_balancer_first_start": ["httpd-ssl-gencerts"],
+    "__load_balancer_install_packages": ["httpd", "mod_ssl"],
+    "__load_balancer_selinux": True,
+    "__load_balancer_install": {"changed": False},
+    "__load_balancer_never_started": {"changed": False},
+    "__load_balancer_first": {"changed": False},
+    "__load_balancer_configuration": AS_DECLARED,
+    "__load_balancer_empty_host": VARIABLES["__load_balancer_empty_host"],
+    "__load_balancer_to_load": VARIABLES["__load_balancer_to_load"],
+}
+FIRST_START = (
+    "Install | Make what the packages' files name and their service makes at its first start"
+)
+ASK_SELINUX = "SELinux | Ask whether httpd may connect to backends"
+
+
+def holds(conditions, variables):
+    """Whether all *conditions* of a task hold."""
+    trusted = {
+        name: trust_as_template(value) if isinstance(value, str) else value
+        for name, value in variables.items()
+    }
+    templar = Templar(DataLoader(), variables=trusted)
+    listed = conditions if isinstance(conditions, list) else [conditions]
+    return all(templar.evaluate_conditional(trust_as_template(str(each))) for each in listed)
+
+
+def run(**changes):
+    """The tasks that run on the host itself, by name, with their modules."""
+    variables = {**CONFIGURED, **changes}
+    found = {}
+    for part in yaml.safe_load((ROLE / "tasks" / "main.yml").read_text()):
+        name = part.get("ansible.builtin.import_tasks") or part["ansible.builtin.include_tasks"]
+        if name in ("set_vars.yml", "preflight.yml") or not holds(
+            part.get("when", True), variables
+        ):
+            continue
+        for task in yaml.safe_load((ROLE / "tasks" / name).read_text()):
+            (module,) = [
+                key for key in task if "." in key and key != "ansible.builtin.set_fact"
+            ] or [""]
+            # Conditions within selinux.yml are about what its own tasks have read.
+            if module and (name == "selinux.yml" or holds(task.get("when", True), variables)):
+                found[task["name"]] = module
+    return found
+
+
+def test_a_host_that_is_as_declared_needs_four_modules():
+    assert sorted(set(run().values())) == [
+        "ansible.builtin.package",
+        "ansible.builtin.service",
+        "webtier.apache_balancer.configuration",
+        "webtier.apache_balancer.graceful_reload",
+    ]
+
+
+@pytest.mark.parametrize("name", ["__load_balancer_install", "__load_balancer_never_started"])
+def test_what_a_first_start_makes_is_made_before_it(name):
+    assert FIRST_START not in run()
+    names = list(run(**{name: {"changed": True}}))
+    assert names.index(FIRST_START) < names.index(
+        "Configure | Write modules, ports, sites and balancers, proven together"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"changed": True},
+        # A play that ended before httpd was started, or before it loaded everything.
+        {"running": False},
+        {"reload_required": True},
+        {"problems": [{"code": "AB301"}, {"code": "AB207"}]},
+    ],
+)
+def test_selinux_is_asked_before_httpd_starts_or_loads_something(change):
+    assert ASK_SELINUX not in run()
+    names = list(run(__load_balancer_configuration={**AS_DECLARED, **change}))
+    assert names.index(ASK_SELINUX) < names.index("Service | Start httpd now and at boot")
+
+
+def evaluated(expression, **variables):
+    return Templar(DataLoader(), variables=variables).template(trust_as_template(expression))
+
+
+@pytest.mark.parametrize(("empty", "names"), [(True, ["proxy"]), (False, ["proxy", "ssl"])])
+def test_a_module_whose_package_is_still_to_be_installed_is_not_asked_for_in_check_mode(
+    empty, names
+):
+    found = evaluated(
+        VARIABLES["__load_balancer_modules"],
+        __load_balancer_declared={"modules": [{"name": "proxy"}, {"name": "ssl"}]},
+        __load_balancer_packages_of_modules={"ssl": "mod_ssl"},
+        __load_balancer_empty_host=empty,
+    )
+    assert [module["name"] for module in found] == names
+
+
+def test_what_selinux_was_told_is_no_problem_any_more():
+    (keep,) = [
+        task["ansible.builtin.set_fact"]["load_balancer_result"]["problems"]
+        for task in yaml.safe_load((ROLE / "tasks" / "service.yml").read_text())
+        if "ansible.builtin.set_fact" in task
+    ]
+    found = [{"code": "AB301"}, {"code": "AB207"}]
+    for selinux, left in ((True, found[:1]), (False, found)):
+        variables = {
+            "__load_balancer_configuration": {"problems": found},
+            "__load_balancer_selinux": selinux,
+        }
+        assert evaluated(keep, **variables) == left
+
+
+def test_check_mode_on_an_empty_host_leaves_out_what_needs_httpd():
+    changed = {"changed": True}
+    names = run(
+        ansible_check_mode=True,
+        __load_balancer_install=changed,
+        __load_balancer_configuration={**AS_DECLARED, "changed": True, "running": False},
+    )
+    assert list(names.values()) == [
+        "ansible.builtin.package",
+        "ansible.builtin.command",
+        "webtier.apache_balancer.configuration",
+    ]
