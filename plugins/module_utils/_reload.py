@@ -72,7 +72,7 @@ class Reload(NamedTuple):
         result: dict[str, Any] = {
             "changed": self.changed,
             "running": self.running,
-            "reload_reasons": self.reasons,
+            "reload_reasons": list(map(masked, self.reasons)),
             "validated": self.validated,
             "restarted": self.restarted,
         }

@@ -295,19 +295,20 @@ balancers:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     configuration_options,
     httpd_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_configuration
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
+    Module,
+    run_configuration,
+)
 
 
 def main() -> None:
     run_configuration(
-        AnsibleModule(
+        Module(
             argument_spec={**configuration_options(), **write_options(), **httpd_options()},
             supports_check_mode=True,
         )
