@@ -34,7 +34,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
     """A proxy that is not started."""
     with PrivateHttpd(tmp_path / "httpd", *BALANCER, "authz_host") as httpd:
         # So that there is room for new children beside those that finish their requests.
-        httpd.write("conf/limits.conf", "ServerLimit 4\nMaxRequestWorkers 32\n")
+        httpd.enlarge()
         yield Proxy(httpd)
 
 
