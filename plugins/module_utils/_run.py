@@ -9,7 +9,7 @@ Private to this collection.
 from __future__ import annotations
 
 import traceback
-from typing import Any, Callable
+from typing import Any, Callable, Container
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -132,12 +132,27 @@ def _discreetly(
 ) -> dict[str, Any]:
     """Return the result of *work*. No secret in the options gets out, and no content of a file but in a diff."""
     try:
+        _check_nul(module.params, module.no_log_values)
         _hide(module)
         return work(call)
     finally:
         for file in module.params.get("files") or ():
             if file["content"] is not None:
                 file["content"] = HIDDEN
+
+
+def _check_nul(value: Any, secret: Container[str], name: str = "") -> None:
+    """Refuse a NUL character in any option: no file, no path and no argument of a command can have one."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_nul(key, secret, name)
+            _check_nul(item, secret, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check_nul(item, secret, name)
+    elif isinstance(value, str) and "\0" in value:
+        shown = "its value" if value in secret else repr(value)
+        raise ConfigurationError(f"{name}: {shown} holds a NUL character")
 
 
 def _hide(module: AnsibleModule) -> None:

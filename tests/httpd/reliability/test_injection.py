@@ -373,15 +373,13 @@ FILTERED = {
     "load_balancer_member_defaults": "member_defaults",
     "load_balancer_manager_address": "manager_address",
 }
+# What it calls httpd.
+OF_HTTPD = ("mpm", "tls_profile")
 # For the package manager, which is no matter of httpd.
 ELSEWHERE = ("load_balancer_package",)
 OTHERS = (
-    *(
-        "load_balancer_sites",
-        "load_balancer_mpm",
-        "load_balancer_modules",
-        "load_balancer_replaces",
-    ),
+    *("load_balancer_sites", "load_balancer_modules", "load_balancer_replaces"),
+    *(f"load_balancer_{name}" for name in OF_HTTPD),
 )
 MAIN = "load_balancer.conf"
 HARMLESS_VARIABLES = {
@@ -483,7 +481,7 @@ class RoleGround(Ground):
                 folder=str(folder),
                 main_file=str(self.httpd.root / "conf" / MAIN),
                 log_folder=str(self.httpd.root / "logs"),
-                httpd={"mpm": variables.get("load_balancer_mpm")},
+                httpd={name: variables.get(f"load_balancer_{name}") for name in OF_HTTPD},
                 **{"manager_address": "127.0.0.2", **more},
             )
         except AnsibleFilterError as problem:

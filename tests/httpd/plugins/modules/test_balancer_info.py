@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.tests.support.modules import run
+
 SITE = """\
 Define NODE 127.0.0.1:1011
 <Macro Balancer $name>
@@ -93,3 +95,17 @@ def test_a_running_httpd_says_so(shop, balancer_info):
     assert balancer_info()["running"] is False
     shop.start()
     assert balancer_info()["running"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"name": "a\0b"}, "name: 'a\\x00b'"),
+        ({"httpd": {"config_file": "/a\0b"}}, "httpd.config_file: '/a\\x00b'"),
+        ({"manager_url": ["http://u:pw@h/\0"]}, "manager_url: 'http://********@h/\\x00'"),
+        ({"manager_password": "pw\0"}, "manager_password: its value"),
+    ],
+)
+def test_a_nul_character_is_refused_wherever_it_is(options, name):
+    message = run("balancer_info", **options)["msg"]
+    assert message == f"{name} holds a NUL character"
