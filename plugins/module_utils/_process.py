@@ -53,9 +53,17 @@ def parents(binary: str) -> list[Parent]:
     result = []
     for pid in sorted(found):
         fields = _stat(pid)
-        if fields and int(fields[1]) not in found and serves(_command(pid)) and not _hidden(pid):
+        if not fields or int(fields[1]) in found or _left_behind(pid, fields):
+            continue
+        if serves(_command(pid)) and not _hidden(pid):
             result.append(Parent(pid, int(fields[19])))
     return result
+
+
+def _left_behind(pid: int, fields: Sequence[str]) -> bool:
+    """Whether ``pid`` is the child of a parent that is no more: that led its process group (apr_proc_detach)."""
+    group = int(fields[2])
+    return group != pid and started(group) is None
 
 
 def named_by(pid_file: str, binary: str) -> Parent | None:
