@@ -41,6 +41,10 @@ class DanglingLink(FileProblem):
     """A symbolic link that leads nowhere, or in a circle."""
 
 
+class ForeignLink(FileProblem):
+    """A symbolic link that somebody left where everybody may write."""
+
+
 class NotAFile(FileProblem):
     """Something other than a regular file stands where a file is expected."""
 
@@ -295,6 +299,8 @@ class FileSet:
             if target is None:
                 here = step
                 continue
+            if step not in self._entries:
+                _check_owner(step, self._look(step).owner)
             links += 1
             if links > _MAX_LINKS:
                 raise DanglingLink(path, "its links go in a circle", "remove one of them")
@@ -320,6 +326,18 @@ class FileSet:
                 return None
             raise Unreadable(path, f"cannot be reached ({error.strerror})", _BECOME) from error
         return self._look(path).link if is_link else None
+
+
+def _check_owner(link: str, owner: int) -> None:
+    """Refuse to follow ``link`` where the kernel would (protected_symlinks in proc_sys_fs(5)): it is not asked, as we
+    only look where the link leads."""
+    folder = os.stat(os.path.dirname(link))
+    if folder.st_mode & stat.S_IWOTH and owner not in (0, os.geteuid(), folder.st_uid):
+        raise ForeignLink(
+            link,
+            f"is a link that user {owner} left where everybody may write",
+            "look who made it, and remove it",
+        )
 
 
 def _parts(path: str) -> list[str]:

@@ -22,7 +22,7 @@ import stat
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from . import _process as process
-from ._instance import Instance
+from ._instance import Instance, InstanceError
 from ._process import Parent
 
 CHANGED_OUTSIDE = "changed outside since httpd last loaded it"
@@ -109,6 +109,15 @@ class Memory:
             pending = self._look(path, self.generation)
             reasons += [f"{path}: {reason}" for reason in pending]
         return Loaded(True, bool(reasons), reasons, self._doubt)
+
+    def has_loaded(self, files: Iterable[str]) -> bool:
+        """Return whether a httpd runs that has loaded ``files`` as they stand, instead of being given some of it."""
+        return self.generation is not None and all(
+            self._record[path]["loaded"] == (_digest(path) or ABSENT)
+            if path in self._record
+            else not self._look(path, self.generation)
+            for path in _ends(files)
+        )
 
     def overrides(self, files: Iterable[str]) -> str:
         """Return why what *files* say is newer than what the running httpd was given, as a sentence without its end;
@@ -300,8 +309,12 @@ def fingerprint(content: bytes | None) -> str:
 def _read(path: str) -> dict[str, Any]:
     """Return the remembered files; nothing where there is no record, or one that is not ours.
 
-    Raises PermissionError.
+    Raises PermissionError, and InstanceError for a directory, which no record can replace.
     """
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise InstanceError(
+            f"{path} is a directory, where we remember what httpd has loaded; remove it"
+        )
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, encoding="utf-8") as stream:

@@ -49,13 +49,13 @@ class Parent(NamedTuple):
 def parents(binary: str) -> list[Parent]:
     """Return the parent processes of every httpd that runs ``binary`` to serve, outside containers."""
     real = os.path.realpath(binary)
-    found = {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is(pid, real)}
+    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+    found = {pid for pid in pids if _serves(pid, real)}
     result = []
     for pid in sorted(found):
         fields = _stat(pid)
-        if not fields or int(fields[1]) in found or _left_behind(pid, fields):
-            continue
-        if serves(_command(pid)) and not _hidden(pid):
+        is_child = not fields or int(fields[1]) in found or _left_behind(pid, fields)
+        if not is_child and not _hidden(pid):
             result.append(Parent(pid, int(fields[19])))
     return result
 
@@ -67,14 +67,14 @@ def _left_behind(pid: int, fields: Sequence[str]) -> bool:
 
 
 def named_by(pid_file: str, binary: str) -> Parent | None:
-    """Return the process that ``pid_file`` names, if it runs ``binary``."""
+    """Return the process that ``pid_file`` names, if it runs ``binary`` to serve."""
     try:
         with open(pid_file, encoding="utf-8", errors="replace") as stream:
             pid = int(stream.read())
     except (OSError, ValueError):
         return None
     since = started(pid)
-    if since is None or not _is(pid, os.path.realpath(binary)):
+    if since is None or not _serves(pid, os.path.realpath(binary)):
         return None
     return Parent(pid, since)
 
@@ -211,6 +211,10 @@ def _variables(text: str) -> dict[str, str]:
 def _command(pid: int) -> list[str]:
     """Return the words that ``pid`` was started by; none of the dead, and of one that is about to run a program."""
     return _read(pid, "cmdline").split("\0")[:-1]
+
+
+def _serves(pid: int, binary: str) -> bool:
+    return _is(pid, binary) and serves(_command(pid))
 
 
 def _is(pid: int, binary: str) -> bool:

@@ -72,7 +72,7 @@ class Reload(NamedTuple):
         result: dict[str, Any] = {
             "changed": self.changed,
             "running": self.running,
-            "reload_reasons": self.reasons,
+            "reload_reasons": list(map(masked, self.reasons)),
             "validated": self.validated,
             "restarted": self.restarted,
         }
@@ -103,6 +103,8 @@ def graceful_reload(
     state = _look(instance)
     parent = state.to_reload(only_if_needed)
     if parent is None:
+        if not check_mode:
+            _keep_loaded(instance, state.view)
         return Reload(recovered, state.parent is not None, [], warnings=warnings)
     hindrance = _hindrance(state.view, parent)
     if hindrance and not restart:
@@ -148,6 +150,20 @@ def graceful_reload(
     return Reload(
         True, True, reasons, validated, method, seconds, warnings, changes, bool(hindrance)
     )
+
+
+def _keep_loaded(instance: Instance, view: View) -> None:
+    """Let a roll-back bring back what httpd has loaded by somebody else's reload, or by one of ours that was killed."""
+    folder = state_folder(instance)
+    # Nothing was ever written, or by somebody with more permissions.
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return
+    last = Transaction(folder).proven()
+    if last is None or not last.changed() or not Memory(instance).has_loaded(view.includes):
+        return
+    with Transaction(folder) as transaction:
+        if Memory(instance).has_loaded(view.includes):
+            transaction.keep_proven(view.includes)
 
 
 def _keep_out(

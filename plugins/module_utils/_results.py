@@ -72,7 +72,7 @@ def loaded_result(call: Call, loaded: Loaded) -> dict[str, Any]:
     return {
         "running": loaded.running,
         "reload_required": loaded.reload_required,
-        "reload_reasons": list(loaded.reasons),
+        "reload_reasons": list(map(masked, loaded.reasons)),
     }
 
 

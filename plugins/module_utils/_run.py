@@ -51,6 +51,25 @@ _EXPECTED = (
 )
 
 
+class Module(AnsibleModule):
+    """What Ansible gives every module, but for what it tells the system's log: no value that may hold a secret."""
+
+    def _log_invocation(self) -> None:
+        """Say what is asked for: simple values, and of all others the names.
+
+        What Ansible itself writes there are all options as Python spells them. In that spelling it does not find a
+        secret with a quote or a line end, and of those in texts and headers it does not know yet.
+        """
+        words = []
+        for name, value in self.params.items():
+            if isinstance(value, (bool, int, float, str)):
+                hidden = self.argument_spec[name].get("no_log")
+                words.append(name if hidden else f"{name}={display(masked(str(value)))}")
+            elif value is not None:
+                words.append(name)
+        self.log(f"Invoked with {' '.join(words)}")
+
+
 def run_configuration(module: AnsibleModule) -> None:
     """Run the module ``configuration``."""
     _run(module, _configuration)

@@ -34,6 +34,8 @@ from typing import Any, Iterable, NamedTuple
 from ._fileset import ABSENT, Entry, FileProblem, FileSet, State, look
 from ._staging import (
     about,
+    appear,
+    exchange,
     inside,
     is_ours,
     make,
@@ -48,6 +50,8 @@ from ._staging import (
 )
 
 _FOLDER = ".webtier.apache_balancer-"
+# The fingerprint of nothing.
+_ABSENT = "absent"
 
 
 class ChangedMeanwhile(FileProblem):
@@ -191,7 +195,7 @@ class Transaction:
         for entry, step in zip(entries, journal.steps):
             _expect(entry.path, entry.before)
             with about(entry.path):
-                _put(step.new_file, step.path)
+                _put(step.old_print, step.old_file, step.new_file, step.path)
         _sync_all(os.path.dirname(path) for path in _touched(journal))
 
     # -- the last proven generation ---------------------------------------------------------------
@@ -212,8 +216,10 @@ class Transaction:
         proven generation had it.
 
         Before the first ``keep_proven`` that is: as it stood before our first commit. None: there
-        is no record.
+        is no record. Raises Untrusted.
         """
+        if not self._is_there():
+            return None
         record = self._read("proven")
         if record is None:
             return None
@@ -234,9 +240,11 @@ class Transaction:
         """Return what ``recovered`` would say, and a set with the files as they would be put back.
 
         For who does not enter, and writes nothing. Another transaction that is under way will
-        come to its end by itself.
+        come to its end by itself. Raises Untrusted.
         """
         fileset = FileSet()
+        if not self._is_there():
+            return [], fileset
         journal = None if self._is_held() else self._load("journal")
         if journal is None:
             return [], fileset
@@ -262,7 +270,10 @@ class Transaction:
             self._rename("undo", "journal")
         steps, foreign = _left_by(journal)
         for step in reversed(steps):
-            _put_back(step)
+            try:
+                _put_back(step)
+            except ChangedMeanwhile:
+                foreign.append(step.path)
         for directory in reversed(journal.made):
             with contextlib.suppress(OSError):  # not made yet, or not empty: no longer ours alone
                 os.rmdir(directory)
@@ -309,12 +320,7 @@ class Transaction:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self.state_dir, 0o700)
                 sync(os.path.dirname(self.state_dir))
-        if not is_ours(self.state_dir):
-            raise Untrusted(
-                self.state_dir,
-                f"is not a directory of uid {os.geteuid()} with mode 0700",
-                "look at who made it, then move it away, or run as its owner (become: true)",
-            )
+        self._check_ours()
         lock = os.path.join(self.state_dir, "lock")
         with about(lock):
             self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -351,6 +357,20 @@ class Transaction:
         finally:
             os.close(lock)
         return False
+
+    def _is_there(self) -> bool:
+        if not os.path.lexists(self.state_dir):
+            return False
+        self._check_ours()
+        return True
+
+    def _check_ours(self) -> None:
+        if not is_ours(self.state_dir):
+            raise Untrusted(
+                self.state_dir,
+                f"is not a directory of uid {os.geteuid()} with mode 0700",
+                "look at who made it, then move it away, or run as its owner (become: true)",
+            )
 
     def _close(self) -> None:
         with contextlib.suppress(OSError):
@@ -436,14 +456,18 @@ def _expect(path: str, state: State) -> None:
     except FileProblem:
         changed = True
     if changed:
-        raise ChangedMeanwhile(path, "was changed by somebody else since it was read", "run again")
+        raise _changed(path)
+
+
+def _changed(path: str) -> ChangedMeanwhile:
+    return ChangedMeanwhile(path, "was changed by somebody else since it was read", "run again")
 
 
 def _fingerprint(state: State) -> str:
     if state.link is not None:
         return f"link {state.owner}:{state.group} {state.link}"
     if state.content is None:
-        return "absent"
+        return _ABSENT
     digest = hashlib.sha256(state.content).hexdigest()
     return f"file {state.owner}:{state.group} {state.mode:o} {digest}"
 
@@ -455,12 +479,30 @@ def _print_at(path: str) -> str:
         return "something else"
 
 
-def _put(staged: str | None, path: str) -> None:
-    """One atomic step: ``staged`` takes the place of ``path``; None: ``path`` goes."""
-    if staged is None:
-        os.unlink(path)
-    else:
-        os.replace(staged, path)
+def _put(now: str, aside: str | None, staged: str | None, path: str) -> None:
+    """One atomic step: ``staged`` takes the place of ``path``; None: ``path`` goes ``aside``.
+
+    What is displaced is looked at afterwards, so that no change of somebody else gets lost in
+    between: unless it is ``now`` (a fingerprint), it is put back. Raises ChangedMeanwhile then.
+    """
+    if staged is None and aside is not None:
+        os.rename(path, aside)
+        if _print_at(aside) == now:
+            return
+        with contextlib.suppress(FileExistsError):
+            appear(aside, path)
+    elif staged is not None and now == _ABSENT:
+        with contextlib.suppress(FileExistsError):
+            appear(staged, path)
+            return
+    elif staged is not None:
+        if not exchange(staged, path):
+            os.replace(staged, path)
+            return
+        if _print_at(staged) == now:
+            return
+        exchange(staged, path)
+    raise _changed(path)
 
 
 def _put_back(step: Step) -> None:
@@ -470,7 +512,7 @@ def _put_back(step: Step) -> None:
         why = f"its copy {step.old_file} is gone"
     else:
         try:
-            _put(step.old_file, step.path)
+            _put(step.new_print, step.new_file, step.old_file, step.path)
             return
         except OSError as error:
             why = f"{error.strerror}; its copy is {step.old_file}"
@@ -495,7 +537,7 @@ def _stage(entry: Entry, stem: str) -> Step:
         new_file = stem + ".new"
         same_kind = not before.absent and (before.link is None) == (entry.link is None)
         make(new_file, wanted(entry, directory), path if same_kind else directory)
-    new_print = "absent" if new_file is None else _print_at(new_file)
+    new_print = _ABSENT if new_file is None else _print_at(new_file)
     return Step(path, new_file, new_print, old_file, _fingerprint(before))
 
 

@@ -253,20 +253,21 @@ path:
   sample: [/etc/apache2/sites-enabled/shop.conf]
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     balancer_options,
     httpd_options,
     manager_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_balancer
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
+    Module,
+    run_balancer,
+)
 
 
 def main() -> None:
     run_balancer(
-        AnsibleModule(
+        Module(
             argument_spec={
                 **balancer_options(),
                 **manager_options(),

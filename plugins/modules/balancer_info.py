@@ -311,19 +311,20 @@ reload_reasons:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     info_options,
     manager_connection_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_balancer_info
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
+    Module,
+    run_balancer_info,
+)
 
 
 def main() -> None:
     run_balancer_info(
-        AnsibleModule(
+        Module(
             argument_spec={
                 **info_options(),
                 **manager_connection_options(),

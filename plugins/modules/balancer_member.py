@@ -291,8 +291,6 @@ backup_files:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     manager_options,
@@ -300,13 +298,14 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec i
     write_options,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
+    Module,
     run_balancer_member,
 )
 
 
 def main() -> None:
     run_balancer_member(
-        AnsibleModule(
+        Module(
             argument_spec={
                 **member_options(),
                 **manager_options(),

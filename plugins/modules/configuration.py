@@ -23,8 +23,9 @@ options:
   state:
     description:
       - V(present) brings about what is declared.
-      - V(rolled_back) puts every file back as the last M(webtier.apache_balancer.graceful_reload) that went well left
-        it or, before there was one, as it stood before the first change. Nothing else may be declared then.
+      - V(rolled_back) puts every file back as the running httpd had loaded it when
+        M(webtier.apache_balancer.graceful_reload) last went well or, before that, as it stood before the first change.
+        Nothing else may be declared then.
     type: str
     choices: [present, rolled_back]
     default: present
@@ -294,19 +295,20 @@ balancers:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     configuration_options,
     httpd_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_configuration
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
+    Module,
+    run_configuration,
+)
 
 
 def main() -> None:
     run_configuration(
-        AnsibleModule(
+        Module(
             argument_spec={**configuration_options(), **write_options(), **httpd_options()},
             supports_check_mode=True,
         )

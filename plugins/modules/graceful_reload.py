@@ -115,21 +115,20 @@ seconds:
   sample: 0.12
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     manager_connection_options,
     reload_options,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
+    Module,
     run_graceful_reload,
 )
 
 
 def main() -> None:
     run_graceful_reload(
-        AnsibleModule(
+        Module(
             argument_spec={
                 **reload_options(),
                 **manager_connection_options(),

@@ -389,18 +389,19 @@ trace:
   sample: [{"client": 1, "visits": [[3, "node1", 200], [5, "node1", 200]]}]
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     manager_connection_options,
     sticky_check_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_sticky_check
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
+    Module,
+    run_sticky_check,
+)
 
 
 def main() -> None:
     run_sticky_check(
-        AnsibleModule(
+        Module(
             argument_spec={**sticky_check_options(), **manager_connection_options()},
             supports_check_mode=True,
         )

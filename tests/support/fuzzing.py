@@ -14,7 +14,6 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-_BATCH = 25
 # Twice the input may take twice the time, four times is the beginning of never. As one measurement tells little, the
 # input is made eight times as long: linear is 8, quadratic 64.
 _TIMES, _MOST = 8, 28.0
@@ -28,9 +27,10 @@ def fuzz(
     dice: random.Random,
     seconds: float,
     known: Iterable[Any] = (),
+    batch: int = 25,
 ) -> int:
-    """Give *check* first what is *known* to be hard, then *inputs* until *seconds* are over, and return how many it
-    was. The input that a failure is about is made as small as possible and shown."""
+    """Give *check* first what is *known* to be hard, then *inputs*, a *batch* at a time, until *seconds* are over, and
+    return how many it was. The input that a failure is about is made as small as possible and shown."""
     count = 0
 
     def counted(given_input: Any) -> None:
@@ -42,15 +42,14 @@ def fuzz(
         counted(each)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        batch = given(inputs)(counted)
-        batch = settings(
-            max_examples=_BATCH,
+        run = settings(
+            max_examples=batch,
             deadline=None,
             database=None,
             phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
-        )(batch)
-        hypothesis.seed(dice.getrandbits(64))(batch)()
+        )(given(inputs)(counted))
+        hypothesis.seed(dice.getrandbits(64))(run)()
     return count
 
 

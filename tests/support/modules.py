@@ -54,7 +54,9 @@ class Started:
             socket.send_fds(_server(), [b"."], theirs)
         with stdin:
             stdin.write(json.dumps(_call(module, arguments)).encode())
-        self.pid = int(self._status.readline())
+        pid = self._status.readline()
+        assert pid, f"{_SERVER} ended; what it said is on standard error"
+        self.pid = int(pid)
 
     def wait(self, patience: float = 120) -> dict[str, Any]:
         """Return its result. What is not at its end after *patience* seconds is killed, and is a TimeoutExpired; a

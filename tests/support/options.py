@@ -53,9 +53,9 @@ def module_names() -> list[str]:
 
 
 def argument_spec(module: str) -> dict[str, Any]:
-    """Return the argument spec that *module* gives to AnsibleModule."""
+    """Return the argument spec of *module*."""
     room = importlib.import_module(f"{modules.__name__}.{module}")
-    patched = mock.patch.object(room, "AnsibleModule", side_effect=_Stop)
+    patched = mock.patch.object(room, "Module", side_effect=_Stop)
     with patched as asked, contextlib.suppress(_Stop):
         room.main()
     spec: dict[str, Any] = asked.call_args.kwargs["argument_spec"]

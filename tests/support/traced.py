@@ -21,12 +21,12 @@ import os
 import re
 import signal
 import subprocess
+import time
 import traceback
+import weakref
 from typing import Any, Mapping, NamedTuple, NoReturn
 
 from ansible.module_utils.testing import patch_module_args
-
-from .private_httpd import wait_for
 
 _MODULES = "ansible_collections.webtier.apache_balancer.plugins.modules."
 _CALL = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\(")
@@ -34,6 +34,8 @@ _CALL = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\(")
 # Instead of the call: killed; after the call: stopped until ``go_on``.
 KILL = "signal=KILL"
 STOP = "signal=STOP"
+# Seconds, after which what waits for ever is ended.
+LONGEST = 300
 
 
 class Call(NamedTuple):
@@ -82,12 +84,22 @@ class Traced:
         # From then on it cannot make a call unseen.
         assert "attached" in self._strace.stderr.readline()
         os.close(go)
+        # What a failed test leaves stopped.
+        self._kill = weakref.finalize(self, os.kill, self.pid, signal.SIGKILL)
         self._at = at
         self._ended: tuple[int, str, str] | None = None
 
+    def stops(self) -> bool:
+        """Wait until it is stopped (STOP), or at its end; tell whether it is stopped."""
+        found = None
+        while found is None:
+            time.sleep(0.01)
+            found = re.search(r"stopped by SIGSTOP|\+\+\+ (exited|killed)", _text(self._log))
+        return found[1] is None
+
     def stopped(self) -> Traced:
         """Wait until it is stopped (STOP)."""
-        wait_for(lambda: "stopped by SIGSTOP" in _text(self._log), "the stop")
+        assert self.stops()
         return self
 
     def go_on(self) -> Traced:
@@ -99,6 +111,7 @@ class Traced:
         """Return status, output and log; waits for the end of all that is traced."""
         if self._ended is None:
             status = os.waitpid(self.pid, 0)[1]
+            self._kill.detach()
             self._strace.communicate()
             self._ended = status, _text(self._said), _text(self._log)
             os.close(self._said)
@@ -154,6 +167,7 @@ def _child(module: str, options: Mapping[str, Any], ready: int, said: int) -> No
     try:
         os.read(ready, 1)
         os.setpgid(0, 0)
+        signal.alarm(LONGEST)
         text = output(module, options)
     except BaseException:
         text = traceback.format_exc()

@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
     PrivateHttpd,
+    wait_for,
 )
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import Proxy
 from ansible_collections.webtier.apache_balancer.tests.support.soak.steps import Plan, foreign_drift
@@ -30,6 +31,15 @@ MODULES = (*BALANCER, "authz_host", "lbmethod_bybusyness", "lbmethod_bytraffic")
 #: Of a sample, and of each walk where there is time.
 STEPS, MORE_STEPS = 12, 60
 WALKS = 2
+
+
+def processes(root: Path) -> list[str]:
+    """Return the commands at work that are about *root*."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(file.read_text().replace("\0", " "))
+    return [command for command in found if f"{root}/" in command or f"{root} " in command]
 
 
 @contextlib.contextmanager
@@ -46,6 +56,9 @@ def walking(root: Path, seed: int) -> Iterator[Walk]:
         walk = stack.enter_context(Walk(Proxy(httpd), nodes, seed))
         try:
             yield walk
+            walk.finish()
+            httpd.stop()
+            wait_for(lambda: not processes(root), f"the end of {processes(root)}")
         except Exception as error:
             steps = "\n".join(walk.story)
             raise Lost(f"{error}\nThe steps (once more: --seed {seed}):\n{steps}") from error
@@ -71,6 +84,7 @@ def test_random_walks_go_as_the_model_says(
         tally("random steps made", steps)
         tally("random steps killed and made again", walk.counts["killed"])
         tally("random steps foretold by check mode", walk.counts["check mode"])
+        tally("random steps crossed by a reload", walk.counts["crossed by a reload"])
         tally("random steps repeated", walk.counts["repeated"])
         tally("requests sent", walk.load.requests)
 

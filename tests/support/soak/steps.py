@@ -29,6 +29,7 @@ class Plan(NamedTuple):
     *again*: whether it finds nothing to do when it is repeated.
     *rows*: the layers of which it names what it changes.
     *reloads*: whether httpd may load its configuration.
+    *change*: what is changed, as :meth:`Model.change` takes it, where that is all.
     """
 
     after: list[Model]
@@ -41,6 +42,7 @@ class Plan(NamedTuple):
     again: bool = True
     rows: Sequence[str] = ("config", "runtime")
     reloads: bool = False
+    change: dict[str, Any] = {}
 
     @property
     def killable(self) -> bool:
@@ -62,6 +64,12 @@ class Site(NamedTuple):
 Draw = Callable[[Model, Site, random.Random], Optional[Plan]]
 
 
+def _plan(model: Model, module: str, options: dict[str, Any], change: dict[str, Any]) -> Plan:
+    after = model.copy()
+    after.change(**change)
+    return Plan([after], module, options, change=change)
+
+
 def fit(model: Model) -> bool:
     """Whether new sessions are served, now and after a reload, and there are enough members to go on with."""
     return all(
@@ -71,7 +79,7 @@ def fit(model: Model) -> bool:
 
 
 def _target(dice: random.Random) -> str:
-    return dice.choices(("both", "config", "runtime"), (6, 2, 2))[0]
+    return dice.choices(("both", "config", "runtime"), (7, 1, 2))[0]
 
 
 def _values(dice: random.Random, target: str) -> Values:
@@ -121,15 +129,14 @@ def declare(model: Model, site: Site, dice: random.Random) -> Plan | None:
     parameters = _parameters(dice, target)
     if "parameters" in purge:
         parameters.update(growth=GROWTH, stickysession="JSESSIONID")
-    after = model.copy()
-    after.change(
-        target,
-        wanted,
-        add=True,
-        purge="members" in purge,
-        parameters=parameters,
-        bare="parameters" in purge,
-    )
+    change = {
+        "target": target,
+        "wanted": wanted,
+        "add": True,
+        "purge": "members" in purge,
+        "parameters": parameters,
+        "bare": "parameters" in purge,
+    }
     options: dict[str, Any] = {
         "name": "app",
         "members": [_option(site, name, values) for name, values in wanted.items()],
@@ -138,11 +145,12 @@ def declare(model: Model, site: Site, dice: random.Random) -> Plan | None:
     }
     if parameters:
         options["proxy_set"] = parameters
-    if target == "runtime" and not wanted.keys() <= after.live.members.keys():
+    plan = _plan(model, "balancer", options, change)
+    if target == "runtime" and not wanted.keys() <= plan.after[0].live.members.keys():
         return Plan([model], "balancer", options, fails="no free slot")
     if target != "runtime" and dice.random() < 0.2:
-        return Plan([after], "configuration", {"balancers": [options]})
-    return Plan([after], "balancer", options)
+        return plan._replace(module="configuration", options={"balancers": [options]})
+    return plan
 
 
 def _parameters(dice: random.Random, target: str) -> Values:
@@ -215,16 +223,15 @@ def state(model: Model, site: Site, dice: random.Random) -> Plan | None:
     else:
         options["state"] = status = dice.choices(list(STATES), (8, 5, 3, 2, 1, 2, 1))[0]
         added = STATES[status][0]
-    after = model.copy()
-    there = after.live if target == "runtime" else after.file
-    after.change(target, {name: {"status": status} for name in who if name in there.members})
+    there = model.live if target == "runtime" else model.file
+    wanted = {name: {"status": status} for name in who if name in there.members}
     if added & OUT:
         refused = _guarded(model, target, who)
         if refused is None:
             return None
         if refused:
             return Plan([model], "balancer_member", options, fails="min_usable")
-    return Plan([after], "balancer_member", options)
+    return _plan(model, "balancer_member", options, {"target": target, "wanted": wanted})
 
 
 def waiting(model: Model, site: Site, dice: random.Random) -> Plan | None:
@@ -291,12 +298,11 @@ def add(model: Model, site: Site, dice: random.Random) -> Plan | None:
     if dice.random() < 0.3:
         values["retry"] = 1
     target = dice.choice(("both", "both", "config"))
-    after = model.copy()
-    after.change(target, {name: values}, add=True)
     options = {"url": site.urls[name], "balancer": "app", "target": target, **values}
     if "loadfactor" in values:
         options["loadfactor"] = f"{values['loadfactor']:g}"
-    return Plan([after], "balancer_member", options)
+    change = {"target": target, "wanted": {name: values}, "add": True}
+    return _plan(model, "balancer_member", options, change)
 
 
 def remove(model: Model, site: Site, dice: random.Random) -> Plan | None:
@@ -309,20 +315,21 @@ def remove(model: Model, site: Site, dice: random.Random) -> Plan | None:
         return None
     if refused:
         return Plan([model], "balancer_member", options, fails="min_usable")
-    after = model.copy()
-    after.change(target, absent=[name])
-    return Plan([after], "balancer_member", options)
+    return _plan(model, "balancer_member", options, {"target": target, "absent": [name]})
 
 
 def reload(model: Model, site: Site, dice: random.Random) -> Plan | None:
     """httpd loads its configuration, if it has to or in any case; who is only out while it runs may stay out."""
-    options: dict[str, Any] = {"only_if_needed": dice.random() < 0.7}
+    options: dict[str, Any] = {
+        "only_if_needed": dice.random() < (0.3 if model.moves_out() else 0.7)
+    }
     keeps = dice.random() < 0.7
     if not keeps:
         options["manager_url"] = []
     after = []
     if model.pending != YES and options["only_if_needed"]:
         after.append(model.copy())
+        after[-1].nothing_to_load()
     if model.pending != NO or not options["only_if_needed"]:
         moved = model.moves_out() if keeps else {}
         for kept in (moved, {}) if model.newer != YES else ({},):
@@ -346,13 +353,13 @@ def reload(model: Model, site: Site, dice: random.Random) -> Plan | None:
 def roll_back(model: Model, site: Site, dice: random.Random) -> Plan | None:
     """The file becomes what it was when graceful_reload last went well."""
     options = {"state": "rolled_back"}
-    if model.proven is None:
-        return None
-    after = model.copy()
-    after.file, after.extra = copy.deepcopy(model.proven.file), model.proven.extra
-    if model.proven.text != model.text:
-        after.leave(newer=True)
-    return Plan([after], "configuration", options, rows=())
+    after = []
+    for text, file, extra in model.proven:
+        after.append(model.copy())
+        after[-1].file, after[-1].extra = copy.deepcopy(file), extra
+        if text != model.text:
+            after[-1].leave(newer=True)
+    return Plan(after, "configuration", options, rows=()) if after else None
 
 
 def another(model: Model, site: Site, dice: random.Random) -> Plan | None:
@@ -456,16 +463,16 @@ TABLE: Sequence[tuple[str, int, Draw]] = (
     ("wait", 2, waiting),
     ("wait for", 2, waiting_for),
     ("nothing", 3, nothing),
-    ("reload", 9, reload),
+    ("reload", 12, reload),
     ("roll back", 4, roll_back),
     ("another", 3, another),
     ("absent", 1, absent),
     ("foreign reload", 4, foreign_reload),
-    ("foreign comment", 3, foreign_comment),
-    ("foreign edit", 3, foreign_edit),
-    ("foreign drift", 5, foreign_drift),
+    ("foreign comment", 2, foreign_comment),
+    ("foreign edit", 2, foreign_edit),
+    ("foreign drift", 8, foreign_drift),
     ("server ends", 3, server_ends),
-    ("server starts", 6, server_starts),
+    ("server starts", 12, server_starts),
 )
 
 

@@ -35,6 +35,8 @@ SESSIONS = 12
 #: How many of the steps are killed, and how many are made in check mode first.
 KILLED = 0.12
 FORESEEN = 0.3
+#: How many are crossed by a reload that somebody else makes.
+CROSSED = 0.06
 #: How long a module may take, in seconds, where it is not known yet.
 LONGEST = 0.5
 WHAT_CHECK_MODE_SAYS = ("changed", "changes", "reload_required", "reload_reasons", "diff")
@@ -61,6 +63,7 @@ class Walk:
         self._comments: list[str] = []
         self._required = False
         self._reloaded = 0.0
+        self._answered = 0
         # Seconds that each module took last.
         self._took: dict[str, float] = {}
         # When an application server ended, from when to when.
@@ -96,6 +99,11 @@ class Walk:
     ) -> None:
         self.load.end()
 
+    def finish(self) -> None:
+        """Let the last requests be answered. Raises :class:`Lost`."""
+        self.load.end()
+        self._answers()
+
     def go(self, number: int) -> None:
         """Make step *number*. Raises :class:`Lost`."""
         # Dice of its own, as how the steps before went is not the same each time.
@@ -116,11 +124,13 @@ class Walk:
             self._check(plan.after, begin, plan.reloads)
         elif plan.killable and dice.random() < KILLED:
             self._killed(plan, dice.random() * self._took.get(plan.module, LONGEST))
+        elif plan.change and dice.random() < CROSSED:
+            self._crossed(plan, dice.random() * self._took.get(plan.module, LONGEST))
         else:
             self._module(plan, foreseen=plan.again and dice.random() < FORESEEN)
         if self.proxy.generation != generation:
             self._reloaded = time.monotonic()
-        self.answers()
+        self._answers()
 
     # What we do
 
@@ -198,6 +208,28 @@ class Walk:
                 model.reload()
                 model.keep_proven()
         self._check(after, begin, reloads=True)
+
+    def _crossed(self, plan: Plan, seconds: float) -> None:
+        """Somebody else reloads httpd while the module is at work."""
+        time.sleep(max(0.0, self._reloaded + BETWEEN_RELOADS - time.monotonic()))
+        before, begin = self.model, self.load.now()
+        self.story.append(f"{_task(plan)}  # httpd is reloaded by hand after {seconds:.3f} s")
+        process = self._started(plan)
+        time.sleep(seconds)
+        self.proxy.httpd.reload()
+        result = process.wait()
+        self.counts["crossed by a reload"] += 1
+        if "msg" in result:
+            raise Lost(f"with a reload meanwhile it failed: {result['msg']}")
+        sooner, later = before.copy(), plan.after[0].copy()
+        sooner.reload()
+        sooner.change(**plan.change)
+        later.reload()
+        for model in (sooner, later):
+            model.unsure()
+            for state in (*model.between(before), *plan.after[0].between(before)):
+                self._timeline.change(begin, self.load.now() + LINGER, state)
+        self._check([sooner, later], begin, reloads=True)
 
     def _succeed(self, plan: Plan) -> None:
         result = self._run(plan)
@@ -306,7 +338,7 @@ class Walk:
         else:
             raise Lost("\nor ".join("\n   ".join(miss) for miss in misses))
         missing = [line for line in self._comments if line not in text]
-        if missing and not (model.proven and model.proven.text == text):
+        if missing and text not in [each.text for each in model.proven]:
             raise Lost(f"a comment is gone: {missing}")
         self._comments = [line for line in self._comments if line not in missing]
         self.model, self._required = model, info["reload_required"]
@@ -357,12 +389,16 @@ class Walk:
         if "Segmentation fault" in log or not Path(f"/proc/{self.proxy.httpd.pid}").exists():
             raise Lost(f"httpd is not well:\n{log[-2000:]}")
 
-    def answers(self) -> None:
-        """No request got another answer than the model allows."""
-        failed = [r for r in self.load.failed if not self._in_flight(r)]
-        moved = [r for r in self.load.surprises(self._timeline) if not self._forgotten(r)]
-        if failed or moved:
-            raise Lost(f"failed: {failed[:5]}\nanswered by the wrong one: {moved[:5]}")
+    def _answers(self) -> None:
+        """No request since the last look got another answer than the model allows."""
+        log = self.load.log[self._answered :]
+        self._answered += len(log)
+        failed = [r for r in log if r.what and not self._in_flight(r)]
+        wrong = [
+            r for r in log if not r.what and not self._timeline.allows(r) and not self._forgotten(r)
+        ]
+        if failed or wrong:
+            raise Lost(f"failed: {failed[:5]}\nanswered by the wrong one: {wrong[:5]}")
 
     def _in_flight(self, request: Request) -> bool:
         """Whether an application server ended while *request* was under way."""

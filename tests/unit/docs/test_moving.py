@@ -38,7 +38,7 @@ NODES = {f"app{number}": {"ansible_host": f"10.0.0.{number}"} for number in (1, 
 
 
 class Specified(Exception):
-    """What a module says to AnsibleModule."""
+    """What a module says of itself to Ansible."""
 
 
 @pytest.mark.parametrize(("module", "options"), TASKS, ids=lambda each: str(each)[:30])
@@ -48,7 +48,7 @@ def test_a_task_has_options_that_the_module_takes(module, options, monkeypatch):
     def said(**arguments):
         raise Specified(arguments["argument_spec"])
 
-    monkeypatch.setattr(found, "AnsibleModule", said)
+    monkeypatch.setattr(found, "Module", said)
     with pytest.raises(Specified) as caught:
         found.main()
     assert ArgumentSpecValidator(caught.value.args[0]).validate(options).error_messages == []

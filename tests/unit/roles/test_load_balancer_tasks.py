@@ -99,6 +99,23 @@ def test_selinux_is_asked_before_httpd_starts_or_loads_something(change):
     assert names.index(ASK_SELINUX) < names.index("Service | Start httpd now and at boot")
 
 
+def evaluated(expression, **variables):
+    return Templar(DataLoader(), variables=variables).template(trust_as_template(expression))
+
+
+@pytest.mark.parametrize(("empty", "names"), [(True, ["proxy"]), (False, ["proxy", "ssl"])])
+def test_a_module_whose_package_is_still_to_be_installed_is_not_asked_for_in_check_mode(
+    empty, names
+):
+    found = evaluated(
+        VARIABLES["__load_balancer_modules"],
+        __load_balancer_declared={"modules": [{"name": "proxy"}, {"name": "ssl"}]},
+        __load_balancer_packages_of_modules={"ssl": "mod_ssl"},
+        __load_balancer_empty_host=empty,
+    )
+    assert [module["name"] for module in found] == names
+
+
 def test_what_selinux_was_told_is_no_problem_any_more():
     (keep,) = [
         task["ansible.builtin.set_fact"]["load_balancer_result"]["problems"]
@@ -111,7 +128,7 @@ def test_what_selinux_was_told_is_no_problem_any_more():
             "__load_balancer_configuration": {"problems": found},
             "__load_balancer_selinux": selinux,
         }
-        assert Templar(DataLoader(), variables=variables).template(trust_as_template(keep)) == left
+        assert evaluated(keep, **variables) == left
 
 
 def test_check_mode_on_an_empty_host_leaves_out_what_needs_httpd():

@@ -229,6 +229,15 @@ class TestTheParent:
         assert parent is not None and parent.pid == httpd.pid
         assert other.poll() is None
 
+    def test_is_not_one_that_got_the_number_of_a_httpd_that_died(
+        self, held: Held, httpd: PrivateHttpd
+    ) -> None:
+        httpd.pid_file.write_text(f"{held('-t').pid}\n")
+        instance = find(httpd)
+        assert instance.view().pid_file == str(httpd.pid_file)
+        assert instance.parent() is None
+        httpd.pid_file.unlink()
+
     @pytest.mark.parametrize("arguments", SERVES, ids=" ".join)
     def test_is_one_with_other_options(
         self, held: Held, httpd: PrivateHttpd, arguments: tuple[str, ...]

@@ -48,6 +48,25 @@ def test_nothing_happens_where_everything_is_loaded(running, graceful_reload):
     assert running.pid_file.stat().st_mtime_ns == before
 
 
+def test_what_somebody_else_let_httpd_load_is_what_a_roll_back_brings_back(
+    running, configuration, graceful_reload
+):
+    path = str(running.root / "conf" / "app.conf")
+
+    def change(text):
+        configuration(files=[{"path": path, "content": GOOD + text}])
+
+    change("# one\n")
+    graceful_reload()
+    change("# two\n")
+    time.sleep(1.5)
+    running.reload()
+    assert graceful_reload()["changed"] is False
+    change("# three\n")
+    configuration(state="rolled_back")
+    assert (running.root / "conf" / "app.conf").read_text() == GOOD + "# two\n"
+
+
 def test_it_reloads_all_the_same_if_told_to(running, graceful_reload, provable):
     before, pid = running.pid_file.stat().st_mtime_ns, running.pid
     result = graceful_reload(only_if_needed=False)

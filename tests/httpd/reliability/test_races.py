@@ -1,0 +1,216 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many at a time, and people beside us: no change is lost, whoever made it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    BINARY,
+    PrivateHttpd,
+)
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import Proxy, vhost
+from ansible_collections.webtier.apache_balancer.tests.support.traced import STOP, Call, Traced
+
+from .conftest import Tally
+
+APP = "<Proxy balancer://app>\n    BalancerMember http://127.0.0.1:1\n</Proxy>\nProxyPass /app balancer://app\n"
+EDIT = "# by hand\n"
+# Calls after which a run is stopped while a person edits; of others it does not always make as many.
+STOPS = ("clone", "vfork", "pipe2", "wait4", "flock", "mkdir", "chmod", "fsync", "rename")
+
+
+@pytest.fixture()
+def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy that is not started."""
+    with PrivateHttpd(tmp_path / "httpd", *BALANCER, "authz_host") as httpd:
+        # So that there is room for new children beside those that finish their requests.
+        httpd.write("conf/limits.conf", "ServerLimit 4\nMaxRequestWorkers 32\n")
+        yield Proxy(httpd)
+
+
+@pytest.fixture()
+def app(proxy: Proxy) -> Proxy:
+    """A proxy with one balancer."""
+    return proxy.start(vhost("app.example.com", APP))
+
+
+def httpd(proxy: Proxy) -> dict[str, Any]:
+    instance = {"server_root": str(proxy.httpd.root), "config_file": str(proxy.httpd.config_file)}
+    return {"httpd": {"binary": BINARY, **instance}}
+
+
+def member(proxy: Proxy, number: int, **options: Any) -> dict[str, Any]:
+    """Return the declaration for the module balancer that adds one member to the balancer."""
+    url = f"http://127.0.0.1:{1000 + number}"
+    return {**httpd(proxy), "name": "app", "members": [{"url": url}], "purge": [], **options}
+
+
+def another(proxy: Proxy, number: int, **options: Any) -> dict[str, Any]:
+    """Return the declaration for the module balancer that adds a balancer to the same file."""
+    members = [{"url": "http://127.0.0.1:1"}]
+    place = {"path": str(proxy.httpd.root / "conf/more.conf")}
+    return {**httpd(proxy), "name": f"more-{number}", "members": members, **place, **options}
+
+
+@pytest.mark.parametrize("validate", [False, True], ids=["not validated", "validated"])
+def test_of_many_writers_none_loses_a_change(
+    app: Proxy, tally: Tally, full: bool, validate: bool
+) -> None:
+    each = 10 if full or not validate else 3
+    app.httpd.write("conf/more.conf", "# more\n")
+    declared = [make(app, number) for number in range(each) for make in (member, another)]
+    writers = [Traced("balancer", {**options, "validate": validate}) for options in declared]
+    tally("races run", len(writers))
+    results = [writer.result for writer in writers]
+    found = {balancer["name"]: balancer for balancer in app.run("balancer_info")["balancers"]}
+    members = [each["url"] for each in found["app"]["members"]]
+    wanted = {options["members"][0]["url"] for options in declared}
+    lost = wanted - set(members) | {options["name"] for options in declared} - set(found)
+    tally.lost(len(lost))
+    assert not lost
+    assert len(members) == len(wanted)
+    assert [result for result in results if "msg" in result or not result["changed"]] == []
+
+
+def test_the_lock_of_a_writer_that_dies_is_free_for_those_who_wait(
+    app: Proxy, tally: Tally
+) -> None:
+    holder = member(app, 0, validate=False)
+    # It has changed the file, and its change is not complete.
+    dies = Traced("balancer", holder, Call("renameat2", 1, ""), STOP).stopped()
+    waiting = [Traced("balancer", member(app, number, validate=False)) for number in range(1, 6)]
+    os.kill(dies.pid, signal.SIGKILL)
+    tally("races run", len(waiting))
+    results = [each.result for each in waiting]
+    assert dies.status == signal.SIGKILL
+    assert [result for result in results if "msg" in result or not result["changed"]] == []
+    assert any("was rolled back" in str(result.get("warnings")) for result in results)
+    urls = {each["url"] for each in app.info()["members"]}
+    assert urls == {f"http://127.0.0.1:{port}" for port in (1, *range(1001, 1006))}
+
+
+def in_place(path: Path) -> None:
+    with open(path, "a") as stream:
+        stream.write(EDIT)
+
+
+def by_another_file(path: Path) -> None:
+    new = path.with_name("edited")
+    new.write_text(path.read_text() + EDIT)
+    new.rename(path)
+
+
+@pytest.mark.parametrize("edit", [in_place, by_another_file])
+def test_what_a_person_writes_meanwhile_is_never_overwritten(
+    app: Proxy,
+    tally: Tally,
+    full: bool,
+    dice: random.Random,
+    edit: Callable[[Path], None],
+) -> None:
+    before = app.site.read_text()
+    declared = member(app, 0, validate=False)
+    calls = Traced("balancer", declared).calls()
+    after = app.site.read_text()
+    last = next(
+        place
+        for place, call in enumerate(calls)
+        if call.name == "renameat2" and f'"{app.site}"' in call.text
+    )
+    between = [call for call in calls[:last] if call.name in STOPS]
+    locked = next(place for place, call in enumerate(between) if call.name == "flock")
+    few = [*dice.sample(between[:locked], 4), *dice.sample(between[locked:], 8)]
+    told = kept = 0
+    for call in between if full else few:
+        app.site.write_text(before)
+        writer = Traced("balancer", declared, call, STOP)
+        if not writer.stops():
+            assert app.site.read_text() == after
+            continue
+        edit(app.site)
+        result = writer.go_on().result
+        tally("races run")
+        now = app.site.read_text()
+        if "msg" in result:
+            told += 1
+            assert now == before + EDIT, call
+            assert f"{app.site}: was changed by somebody else" in result["msg"]
+        else:
+            kept += 1
+            assert now == after + EDIT, call
+    assert told and kept
+
+
+def test_many_live_changes_at_once_leave_file_and_running_httpd_the_same(
+    proxy: Proxy, tally: Tally
+) -> None:
+    ports = range(1, 9)
+    lines = "".join(f"BalancerMember http://127.0.0.1:{port}\n" for port in ports)
+    text = f"<Proxy balancer://app>\n{lines}</Proxy>\nProxyPass /app balancer://app\n"
+    proxy.start(vhost("app.example.com", text))
+    writers = [
+        Traced(
+            "balancer_member",
+            {
+                **httpd(proxy),
+                "url": f"http://127.0.0.1:{port}",
+                "manager_url": [proxy.manager_url],
+                "loadfactor": str(port + 10),
+            },
+        )
+        for port in ports
+    ]
+    tally("races run", len(writers))
+    for writer in writers:
+        result = writer.result
+        assert "msg" not in result and result["changed"] and not result["reload_required"], result
+    state = proxy.run("balancer_info")
+    assert state["reload_required"] is False, state["reload_reasons"]
+    (balancer,) = state["balancers"]
+    assert balancer["drift"] == []
+    factors = [each["runtime"]["loadfactor"] for each in balancer["members"]]
+    assert factors == [port + 10 for port in ports]
+
+
+@pytest.mark.parametrize("target", ["both", "runtime"])
+def test_a_reload_by_somebody_else_in_the_middle_of_a_live_change_loses_nothing(
+    app: Proxy, tally: Tally, full: bool, dice: random.Random, target: str
+) -> None:
+    """Each reload makes new nonces, and httpd forgets what it was given but by its files."""
+    text = app.site.read_text()
+    url = "http://127.0.0.1:1"
+    declared = {
+        **httpd(app),
+        "url": url,
+        "state": "drained",
+        "manager_url": [app.manager_url],
+        "target": target,
+        "min_usable": 0,
+    }
+    calls = Traced("balancer_member", declared).calls()
+    asked = [call for call in calls if call.name == "sendto" or "AF_INET" in call.text]
+    # What the running httpd alone was given is gone with a reload after the last look, as it should.
+    asked = [call for call in asked if call.name in ("connect", "sendto")][:-1]
+    assert any("POST" in call.text for call in asked)
+    for call in asked if full else dice.sample(asked, 4):
+        app.site.write_text(text)
+        app.httpd.reload()
+        writer = Traced("balancer_member", declared, call, STOP)
+        if not writer.stops():
+            continue
+        app.httpd.reload()
+        result = writer.go_on().result
+        tally("races run")
+        assert "msg" not in result, (call, result)
+        assert app.member(url)["runtime"]["drained"] is True, call
+        assert ("status=+N" in app.site.read_text()) is (target == "both")
