@@ -459,8 +459,9 @@ def _restore(
         # The PidFile of what is put back counts.
         with contextlib.suppress(InstanceError):
             instance.view()
-    _end(instance, children, timeout)
     status, err = _start(instance, timeout)
+    if status != 0 and _end(instance, children, timeout):
+        status, err = _start(instance, timeout)
     serves = _comes_up(instance, status, timeout)
     what = f"put back {', '.join(restored)}" if restored else "there was nothing to put back"
     if not serves:
@@ -468,16 +469,18 @@ def _restore(
     return f"httpd ended when it was told to reload; {what}, and started it again"
 
 
-def _end(instance: Instance, children: Sequence[Parent], timeout: float) -> None:
+def _end(instance: Instance, children: Sequence[Parent], timeout: float) -> bool:
     """End *children*, whose parent was killed: they would go on to serve, and keep every other from their addresses.
+    Return whether there were any. Those of a parent that ended by itself finish their requests, and keep nothing.
 
     Without their parent, those of event and worker heed no other signal (child_main, seen on 2.4.71).
     """
-    left = [child for child in children if instance.signal(child, signal.SIGKILL)]
+    left = killed = [child for child in children if instance.signal(child, signal.SIGKILL)]
     deadline = time.monotonic() + timeout
     while left and time.monotonic() < deadline:
         time.sleep(0.02)
         left = [child for child in left if process.started(child.pid) == child.started]
+    return bool(killed)
 
 
 def _start(instance: Instance, timeout: float) -> tuple[int | None, bytes]:
