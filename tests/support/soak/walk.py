@@ -34,7 +34,7 @@ LINGER = 2.0
 SESSIONS = 12
 #: How many of the steps are killed, and how many are made in check mode first.
 KILLED = 0.12
-FORESEEN = 0.3
+FORESEEN = 0.4
 #: How many are crossed by a reload that somebody else makes.
 CROSSED = 0.06
 #: How long a module may take, in seconds, where it is not known yet.
