@@ -75,7 +75,7 @@ class Layer:
         """Return the members that nothing keeps new sessions off."""
         return [name for name in self.members if not self.status(name) & OUT]
 
-    def set(self, name: str, values: Values) -> None:
+    def give(self, name: str, values: Values) -> None:
         """Give a member *values*, after those it has; the status may be one of the STATES."""
         member = self.members.setdefault(name, {"status": frozenset()})
         status = values.get("status")
@@ -195,7 +195,7 @@ class Model:
             for name in [n for n in wanted if add or n in self.file.members]:
                 if bare and name in self.file.members:
                     self.file.members[name] = {"status": self.file.status(name)}
-                self.file.set(name, wanted[name])
+                self.file.give(name, wanted[name])
             for name in self._gone(self.file, wanted, purge, absent):
                 del self.file.members[name]
             self.file.parameters = {**({} if bare else self.file.parameters), **parameters}
@@ -209,7 +209,7 @@ class Model:
                 values = {**MEMBER, **flags, **values}
             self._give(name, values, before, target == "both", add)
         for name in self._gone(self.live, wanted, purge, absent):
-            self.live.set(name, {"status": "stopped"})
+            self.live.give(name, {"status": "stopped"})
             self.leave(newer=False)
         taken = {key: value for key, value in parameters.items() if key in BALANCER}
         self._set_parameters({**(BALANCER if bare else {}), **taken})
@@ -260,7 +260,7 @@ class Model:
             values = {**MEMBER, **self.file.members[name]}
         taken = {key: value for key, value in values.items() if key in MEMBER}
         if running or (taken == values and len(self.live.members) < self.slots):
-            self.live.set(name, taken if running else {**MEMBER, **taken})
+            self.live.give(name, taken if running else {**MEMBER, **taken})
         if len(taken) < len(values) and (not running or name not in before.members):
             self.leave(newer=False)
         if name not in self.live.members:
