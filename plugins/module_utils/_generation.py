@@ -110,6 +110,15 @@ class Memory:
             reasons += [f"{path}: {reason}" for reason in pending]
         return Loaded(True, bool(reasons), reasons, self._doubt)
 
+    def has_loaded(self, files: Iterable[str]) -> bool:
+        """Return whether a httpd runs that has loaded ``files`` as they stand, instead of being given some of it."""
+        return self.generation is not None and all(
+            self._record[path]["loaded"] == (_digest(path) or ABSENT)
+            if path in self._record
+            else not self._look(path, self.generation)
+            for path in _ends(files)
+        )
+
     def overrides(self, files: Iterable[str]) -> str:
         """Return why what *files* say is newer than what the running httpd was given, as a sentence without its end;
         "" where it is the same, except for what only a reload can give."""

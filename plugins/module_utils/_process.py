@@ -54,9 +54,16 @@ def parents(binary: str) -> list[Parent]:
     result = []
     for pid in sorted(found):
         fields = _stat(pid)
-        if fields and int(fields[1]) not in found and not _hidden(pid):
+        is_child = not fields or int(fields[1]) in found or _left_behind(pid, fields)
+        if not is_child and not _hidden(pid):
             result.append(Parent(pid, int(fields[19])))
     return result
+
+
+def _left_behind(pid: int, fields: Sequence[str]) -> bool:
+    """Whether ``pid`` is the child of a parent that is no more: that led its process group (apr_proc_detach)."""
+    group = int(fields[2])
+    return group != pid and started(group) is None
 
 
 def named_by(pid_file: str, binary: str) -> Parent | None:

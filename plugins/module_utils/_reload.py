@@ -103,6 +103,8 @@ def graceful_reload(
     state = _look(instance)
     parent = state.to_reload(only_if_needed)
     if parent is None:
+        if not check_mode:
+            _keep_loaded(instance, state.view)
         return Reload(recovered, state.parent is not None, [], warnings=warnings)
     hindrance = _hindrance(state.view, parent)
     if hindrance and not restart:
@@ -148,6 +150,20 @@ def graceful_reload(
     return Reload(
         True, True, reasons, validated, method, seconds, warnings, changes, bool(hindrance)
     )
+
+
+def _keep_loaded(instance: Instance, view: View) -> None:
+    """Let a roll-back bring back what httpd has loaded by somebody else's reload, or by one of ours that was killed."""
+    folder = state_folder(instance)
+    # Nothing was ever written, or by somebody with more permissions.
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return
+    last = Transaction(folder).proven()
+    if last is None or not last.changed() or not Memory(instance).has_loaded(view.includes):
+        return
+    with Transaction(folder) as transaction:
+        if Memory(instance).has_loaded(view.includes):
+            transaction.keep_proven(view.includes)
 
 
 def _keep_out(
@@ -443,8 +459,9 @@ def _restore(
         # The PidFile of what is put back counts.
         with contextlib.suppress(InstanceError):
             instance.view()
-    _end(instance, children, timeout)
     status, err = _start(instance, timeout)
+    if status != 0 and _end(instance, children, timeout):
+        status, err = _start(instance, timeout)
     serves = _comes_up(instance, status, timeout)
     what = f"put back {', '.join(restored)}" if restored else "there was nothing to put back"
     if not serves:
@@ -452,16 +469,18 @@ def _restore(
     return f"httpd ended when it was told to reload; {what}, and started it again"
 
 
-def _end(instance: Instance, children: Sequence[Parent], timeout: float) -> None:
+def _end(instance: Instance, children: Sequence[Parent], timeout: float) -> bool:
     """End *children*, whose parent was killed: they would go on to serve, and keep every other from their addresses.
+    Return whether there were any. Those of a parent that ended by itself finish their requests, and keep nothing.
 
     Without their parent, those of event and worker heed no other signal (child_main, seen on 2.4.71).
     """
-    left = [child for child in children if instance.signal(child, signal.SIGKILL)]
+    left = killed = [child for child in children if instance.signal(child, signal.SIGKILL)]
     deadline = time.monotonic() + timeout
     while left and time.monotonic() < deadline:
         time.sleep(0.02)
         left = [child for child in left if process.started(child.pid) == child.started]
+    return bool(killed)
 
 
 def _start(instance: Instance, timeout: float) -> tuple[int | None, bytes]:

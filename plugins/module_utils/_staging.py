@@ -34,6 +34,9 @@ _REASONS = {
     errno.ENOSPC: ("cannot be written: no space left", _NO_SPACE),
     errno.EDQUOT: ("cannot be written: the disk quota is used up", _NO_SPACE),
 }
+# linux/fcntl.h, linux/fs.h
+_AT_FDCWD = -100
+_NOREPLACE, _EXCHANGE = 1, 2
 # Made by the kernel from the content; not ours to copy.
 _COMPUTED = ("security.ima", "security.evm")
 _CONTEXT = "security.selinux"
@@ -139,6 +142,34 @@ def _attempt(call: Callable[..., _T], *arguments: object) -> _T | None:
         if error.errno not in (errno.ENOTSUP, errno.ENODATA, errno.EPERM):
             raise
         return None
+
+
+def exchange(one: str, other: str) -> bool:
+    """Let two files change places in one step; return whether that can be done here."""
+    return _renameat2(one, other, _EXCHANGE)
+
+
+def appear(staged: str, path: str) -> None:
+    """Rename ``staged`` to ``path``; raises FileExistsError if something stands there."""
+    if not _renameat2(staged, path, _NOREPLACE):
+        os.replace(staged, path)
+
+
+def _renameat2(old: str, new: str, flag: int) -> bool:
+    """renameat2(2), which Python lacks; False where system or filesystem lack it."""
+    try:
+        # Imported late: most runs write nothing.
+        import ctypes
+
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (ImportError, AttributeError):
+        return False
+    if call(_AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(new), flag) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code not in (errno.ENOSYS, errno.EINVAL):
+        raise OSError(code, os.strerror(code), new)
+    return False
 
 
 def sync(directory: str) -> None:

@@ -34,6 +34,8 @@ from typing import Any, Iterable, NamedTuple
 from ._fileset import ABSENT, Entry, FileProblem, FileSet, State, look
 from ._staging import (
     about,
+    appear,
+    exchange,
     inside,
     is_ours,
     make,
@@ -48,6 +50,8 @@ from ._staging import (
 )
 
 _FOLDER = ".webtier.apache_balancer-"
+# The fingerprint of nothing.
+_ABSENT = "absent"
 
 
 class ChangedMeanwhile(FileProblem):
@@ -191,7 +195,7 @@ class Transaction:
         for entry, step in zip(entries, journal.steps):
             _expect(entry.path, entry.before)
             with about(entry.path):
-                _put(step.new_file, step.path)
+                _put(step.old_print, step.old_file, step.new_file, step.path)
         _sync_all(os.path.dirname(path) for path in _touched(journal))
 
     # -- the last proven generation ---------------------------------------------------------------
@@ -266,7 +270,10 @@ class Transaction:
             self._rename("undo", "journal")
         steps, foreign = _left_by(journal)
         for step in reversed(steps):
-            _put_back(step)
+            try:
+                _put_back(step)
+            except ChangedMeanwhile:
+                foreign.append(step.path)
         for directory in reversed(journal.made):
             with contextlib.suppress(OSError):  # not made yet, or not empty: no longer ours alone
                 os.rmdir(directory)
@@ -449,14 +456,18 @@ def _expect(path: str, state: State) -> None:
     except FileProblem:
         changed = True
     if changed:
-        raise ChangedMeanwhile(path, "was changed by somebody else since it was read", "run again")
+        raise _changed(path)
+
+
+def _changed(path: str) -> ChangedMeanwhile:
+    return ChangedMeanwhile(path, "was changed by somebody else since it was read", "run again")
 
 
 def _fingerprint(state: State) -> str:
     if state.link is not None:
         return f"link {state.owner}:{state.group} {state.link}"
     if state.content is None:
-        return "absent"
+        return _ABSENT
     digest = hashlib.sha256(state.content).hexdigest()
     return f"file {state.owner}:{state.group} {state.mode:o} {digest}"
 
@@ -468,12 +479,30 @@ def _print_at(path: str) -> str:
         return "something else"
 
 
-def _put(staged: str | None, path: str) -> None:
-    """One atomic step: ``staged`` takes the place of ``path``; None: ``path`` goes."""
-    if staged is None:
-        os.unlink(path)
-    else:
-        os.replace(staged, path)
+def _put(now: str, aside: str | None, staged: str | None, path: str) -> None:
+    """One atomic step: ``staged`` takes the place of ``path``; None: ``path`` goes ``aside``.
+
+    What is displaced is looked at afterwards, so that no change of somebody else gets lost in
+    between: unless it is ``now`` (a fingerprint), it is put back. Raises ChangedMeanwhile then.
+    """
+    if staged is None and aside is not None:
+        os.rename(path, aside)
+        if _print_at(aside) == now:
+            return
+        with contextlib.suppress(FileExistsError):
+            appear(aside, path)
+    elif staged is not None and now == _ABSENT:
+        with contextlib.suppress(FileExistsError):
+            appear(staged, path)
+            return
+    elif staged is not None:
+        if not exchange(staged, path):
+            os.replace(staged, path)
+            return
+        if _print_at(staged) == now:
+            return
+        exchange(staged, path)
+    raise _changed(path)
 
 
 def _put_back(step: Step) -> None:
@@ -483,7 +512,7 @@ def _put_back(step: Step) -> None:
         why = f"its copy {step.old_file} is gone"
     else:
         try:
-            _put(step.old_file, step.path)
+            _put(step.new_print, step.new_file, step.old_file, step.path)
             return
         except OSError as error:
             why = f"{error.strerror}; its copy is {step.old_file}"
@@ -508,7 +537,7 @@ def _stage(entry: Entry, stem: str) -> Step:
         new_file = stem + ".new"
         same_kind = not before.absent and (before.link is None) == (entry.link is None)
         make(new_file, wanted(entry, directory), path if same_kind else directory)
-    new_print = "absent" if new_file is None else _print_at(new_file)
+    new_print = _ABSENT if new_file is None else _print_at(new_file)
     return Step(path, new_file, new_print, old_file, _fingerprint(before))
 
 

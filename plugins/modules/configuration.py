@@ -23,8 +23,9 @@ options:
   state:
     description:
       - V(present) brings about what is declared.
-      - V(rolled_back) puts every file back as the last M(webtier.apache_balancer.graceful_reload) that went well left
-        it or, before there was one, as it stood before the first change. Nothing else may be declared then.
+      - V(rolled_back) puts every file back as the running httpd had loaded it when
+        M(webtier.apache_balancer.graceful_reload) last went well or, before that, as it stood before the first change.
+        Nothing else may be declared then.
     type: str
     choices: [present, rolled_back]
     default: present

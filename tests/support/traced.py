@@ -21,13 +21,12 @@ import os
 import re
 import signal
 import subprocess
+import time
 import traceback
 import weakref
 from typing import Any, Mapping, NamedTuple, NoReturn
 
 from ansible.module_utils.testing import patch_module_args
-
-from .private_httpd import wait_for
 
 _MODULES = "ansible_collections.webtier.apache_balancer.plugins.modules."
 _CALL = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\(")
@@ -35,6 +34,8 @@ _CALL = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\(")
 # Instead of the call: killed; after the call: stopped until ``go_on``.
 KILL = "signal=KILL"
 STOP = "signal=STOP"
+# Seconds, after which what waits for ever is ended.
+LONGEST = 300
 
 
 class Call(NamedTuple):
@@ -90,12 +91,11 @@ class Traced:
 
     def stops(self) -> bool:
         """Wait until it is stopped (STOP), or at its end; tell whether it is stopped."""
-
-        def seen() -> str:
-            found = re.search(r"stopped by SIGSTOP|\+\+\+ exited", _text(self._log))
-            return found[0] if found else ""
-
-        return "stopped" in str(wait_for(seen, "the stop"))
+        found = None
+        while found is None:
+            time.sleep(0.01)
+            found = re.search(r"stopped by SIGSTOP|\+\+\+ (exited|killed)", _text(self._log))
+        return found[1] is None
 
     def stopped(self) -> Traced:
         """Wait until it is stopped (STOP)."""
@@ -167,6 +167,7 @@ def _child(module: str, options: Mapping[str, Any], ready: int, said: int) -> No
     try:
         os.read(ready, 1)
         os.setpgid(0, 0)
+        signal.alarm(LONGEST)
         text = output(module, options)
     except BaseException:
         text = traceback.format_exc()

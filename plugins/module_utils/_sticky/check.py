@@ -8,6 +8,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 from urllib.parse import urlsplit
@@ -191,7 +192,8 @@ def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
         return frozenset()
     origin = plan.case.origin._replace(path=path)
     session = Session(1)
-    Driver(plan.target._replace(origin=origin, target=path), [Client(session)], 1, 1).run()
+    with contextlib.suppress(StickyError):
+        Driver(plan.target._replace(origin=origin, target=path), [Client(session)], 1, 1).run()
     return frozenset(
         issue.cookie.path or default_path(path)
         for visit in session.visits

@@ -540,8 +540,8 @@ class _Doctor:
             several = len(issued) > 1
             alive = any(seen.seen.get(node, -1) >= seen.astray[route] for node in issued)
             strangers = [node for node in landed if node not in issued]
-            if not several and not alive:
-                # It ended, and its sessions had to go elsewhere.
+            if not several and not (alive and seen.is_there(issued[0], route)):
+                # It was out, and its sessions had to go elsewhere.
                 continue
             if several and not strangers:
                 if len(landed) == 1 and not known or self._is_double(route):

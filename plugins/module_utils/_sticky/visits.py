@@ -98,10 +98,14 @@ class Carried:
         self._bare: set[str] = set()
         #: with the separator inside, and no part of an identifier.
         self._dotted: set[str] = set()
+        self._setters: dict[str | None, set[str]] = {}
+        self._is_common = False
 
-    def add(self, value: str, session: int) -> None:
-        """Take note of *value*, which the session of this number has."""
+    def add(self, value: str, session: int, node: str = "") -> None:
+        """Take note of *value*, which the session of this number has, set by *node* if that is known."""
         text = route_in(value, self._separator)
+        if node:
+            self._setters.setdefault(text, set()).add(node)
         is_bare = text is not None and value == self._separator + text
         if value not in self._values:
             self._values[value] = session
@@ -109,6 +113,7 @@ class Carried:
             is_shared = self.texts[text] > 1
         else:
             is_shared = is_bare and self._values[value] != session
+            self._is_common |= not is_bare and self._values[value] != session
         if text is not None and is_bare:
             self._bare.add(text)
         if text is not None and is_shared and self._separator in text:
@@ -128,6 +133,12 @@ class Carried:
             return True
         few = len(self.texts) <= max(4, len(self._values) // 2)
         return few and bool(_PLAIN.fullmatch(word))
+
+    def tells_nodes(self, known: frozenset[str]) -> bool:
+        """Whether there are routes, and not only values that sessions share and any node sets."""
+        routes = self.routes(known)
+        any_node = all(len(self._setters.get(route, ())) > 1 for route in routes)
+        return bool(routes) and not (self._is_common and any_node)
 
     def is_bare(self, known: frozenset[str]) -> bool:
         """Whether there are values that are a route and nothing else."""
@@ -182,6 +193,8 @@ class Carried:
         with_route = sum(self.texts[route] for route in routes)
         return (
             bool(known.intersection(routes)),
+            # What any node sets is no matter of nodes.
+            all(len(self._setters.get(route, ())) < 2 for route in routes),
             bool(self._bare.intersection(routes)),
             min(len(routes), 2),
             with_route / max(1, len(self._values)),
@@ -263,7 +276,8 @@ class Evidence:
                             cookie.value, session.number
                         )
                     elif cookie.name:
-                        self._carried(cookie.name).add(cookie.value, session.number)
+                        carried = self._carried(cookie.name)
+                        carried.add(cookie.value, session.number, visit.node)
 
     def _carried(self, name: str) -> Carried:
         if name not in self.carried:
@@ -308,7 +322,7 @@ class Evidence:
 
     def carriers(self) -> list[str]:
         """Return the names whose values carry routes, the likeliest first."""
-        found = [name for name in self.carried if self.routes(name)]
+        found = [name for name, each in self.carried.items() if each.tells_nodes(self._likely)]
         found.sort(key=lambda name: self.carried[name].rank(self._likely), reverse=True)
         return found
 
@@ -352,8 +366,7 @@ class Evidence:
             self.held = self.held or holds is not None
             route = None if sent is None else route_in(sent, self.separator)
             own = None if holds is None else route_in(holds, self.separator)
-            if sent and holds and (route != own or (sent == holds and self._kept(visit))):
-                self._renewed = True
+            self._renewed |= bool(sent and holds) and route != own
             node = self._node(visit, held)
             if first and resumed and route is not None:
                 self._count(self.issued, route, before)
@@ -406,8 +419,8 @@ class Evidence:
 
     @property
     def alone(self) -> bool:
-        """Whether nothing but a route that stays the same told the nodes apart, while no node sets it again and again.
-        A cookie that is a route and no more is httpd's own, which sets it anew for each other node."""
+        """Whether nothing but a route that stays the same told the nodes apart. A cookie that is a route and no more is
+        httpd's own, which sets it anew for each other node."""
         carried = self.carried.get(self.name)
         told = self.named or self._renewed
         return not (told or carried is None or carried.is_bare(self._likely))
@@ -434,8 +447,8 @@ class Evidence:
                 self.lost[issue.unsent] = self.lost.get(issue.unsent, 0) + 1
                 self.example[issue.unsent] = issue.cookie
         kept = self._kept(visit)
-        removed = any(i.cookie.name == self.name and i.unsent == ENDED for i in visit.issues)
-        if self.name not in held and (kept or (self.name in visit.sent and not removed)):
+        gone = any(i.cookie.name == self.name and i.unsent for i in visit.issues)
+        if self.name not in held and (kept or (self.name in visit.sent and not gone)):
             self.lost[OVER] = self.lost.get(OVER, 0) + 1
         if kept:
             self.example[OVER] = kept
@@ -461,6 +474,25 @@ class Evidence:
     def paths(self, origin: Origin) -> set[str]:
         """Return the paths of the cookie in question, as it was set by what *origin* is."""
         return {row[1] or default_path(origin.path) for row in self._rows if row[0] == self.name}
+
+    def is_there(self, node: str, route: str) -> bool:
+        """Whether *node* answered while others got what carries its *route*. A few answers were still on their way."""
+        visits = [
+            (
+                visit.ms,
+                self._node(visit, held),
+                route_in(visit.sent.get(self.name, ""), self.separator),
+            )
+            for session in self.sessions
+            for visit, held in session.steps()
+            if not visit.reason
+        ]
+        strayed = [ms for ms, who, carried in visits if carried == route and who not in ("", node)]
+        if not strayed:
+            return True
+        first, last = min(strayed), max(strayed)
+        answers = sum(who == node and first < ms < last for ms, who, _carried in visits)
+        return answers * 50 > len(strayed)
 
     # For results.
 

@@ -223,6 +223,8 @@ def _virtual_host(site: Site, folder: str, log_folder: str, tls_profile: str) ->
     lines += _backend_tls(site)
     lines += _session(site)
     lines += ['<Directory "/">\n', "    AllowOverride None\n", "</Directory>\n"]
+    # Debian's status.conf shows it in every site to who comes from this host, or says so by mod_remoteip.
+    lines += [f'<Location "{SERVER_STATUS}">\n', "    SetHandler none\n", "</Location>\n"]
     if site.extra.strip():
         lines += ["\n", *_no_rewriting(site), *_lines(site.extra)]
     lines += ["\n", *_manager(site), *_error_pages(site)]

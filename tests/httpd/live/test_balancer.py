@@ -176,6 +176,15 @@ def test_the_running_httpd_alone_is_changed_without_its_files(app: Proxy):
     assert app.site.read_text() == text and app.member(N1)["runtime"]["loadfactor"] == 9.0
 
 
+def test_what_the_running_httpd_was_only_given_is_not_what_a_roll_back_brings_back(app: Proxy):
+    app.run("graceful_reload", only_if_needed=False)
+    text = app.site.read_text()
+    app.run("balancer", name="app", members=[{"url": N1, "loadfactor": 9}], purge=[])
+    assert app.run("graceful_reload")["changed"] is False
+    app.run("configuration", state="rolled_back")
+    assert app.site.read_text() == text
+
+
 def test_a_method_that_the_running_httpd_has_not_loaded_waits_for_the_reload(proxy: Proxy):
     conf = proxy.httpd.config_file
     lines = conf.read_text().splitlines(True)

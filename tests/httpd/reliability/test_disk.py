@@ -40,7 +40,7 @@ WORDS = re.compile(
     "|not permitted|file too large|too many open files",
     re.IGNORECASE,
 )
-ALWAYS = ("rename", "write")
+ALWAYS = ("rename", "renameat2", "write")
 OTHERS = ("mkdir", "rmdir", "unlink", "symlink", "fsync", "chmod", "utimensat")
 
 
@@ -102,7 +102,7 @@ def test_an_error_in_any_call_of_a_commit_is_told_and_changes_nothing(
             tally("faults injected")
             try:
                 fails(site, error, call, lasting)
-            except BaseException:
+            except Exception:
                 tally.lost()
                 print(f"{error} at {call.text}")
                 raise

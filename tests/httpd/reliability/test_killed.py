@@ -25,7 +25,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.traced import Cal
 from .conftest import Tally
 
 # The calls that a commit consists of. A kill before any other call leaves what a kill before the next of these does.
-COMMIT = ("rename", "unlink", "rmdir", "mkdir", "symlink", "fsync")
+COMMIT = ("rename", "renameat2", "unlink", "rmdir", "mkdir", "symlink", "fsync")
 ELSEWHERE = 4
 
 Kill = Callable[..., bool]
@@ -59,7 +59,7 @@ def kill(site: SeveralFiles, tally: Tally) -> Kill:
                 return False
             tally("points killed")
             _look_after(site, traced, odd=call.number % 2 == 1)
-        except BaseException:
+        except Exception:
             tally.lost()
             print(f"killed at {call.text}")
             raise

@@ -57,6 +57,8 @@ def walking(root: Path, seed: int) -> Iterator[Walk]:
         try:
             yield walk
             walk.finish()
+            httpd.stop()
+            wait_for(lambda: not processes(root), f"the end of {processes(root)}")
         except Exception as error:
             steps = "\n".join(walk.story)
             raise Lost(f"{error}\nThe steps (once more: --seed {seed}):\n{steps}") from error
@@ -71,8 +73,7 @@ def test_random_walks_go_as_the_model_says(
     walks = 0
     while walks < WALKS or time.monotonic() < end:
         seed = pytestconfig.option.seed + walks
-        root = tmp_path / str(seed)
-        with walking(root, seed) as walk:
+        with walking(tmp_path / str(seed), seed) as walk:
             try:
                 for number in range(steps):
                     walk.go(number)
@@ -80,7 +81,6 @@ def test_random_walks_go_as_the_model_says(
                 tally.lost()
                 raise
         walks += 1
-        wait_for(lambda: not processes(root), "the end of what was started")
         tally("random steps made", steps)
         tally("random steps killed and made again", walk.counts["killed"])
         tally("random steps foretold by check mode", walk.counts["check mode"])

@@ -75,7 +75,7 @@ class Layer:
         """Return the members that nothing keeps new sessions off."""
         return [name for name in self.members if not self.status(name) & OUT]
 
-    def set(self, name: str, values: Values) -> None:
+    def give(self, name: str, values: Values) -> None:
         """Give a member *values*, after those it has; the status may be one of the STATES."""
         member = self.members.setdefault(name, {"status": frozenset()})
         status = values.get("status")
@@ -115,7 +115,8 @@ class Model:
     *pending*: whether a reload is left to do (NO, YES, PERHAPS).
     *newer*: whether that is so because the file says what the running httpd was not given.
     *texts*: what the file has held since it was loaded, while nothing was left to a reload.
-    *proven*: what ``state: rolled_back`` brings back.
+    *proven*: what ``state: rolled_back`` may bring back.
+    *loaded*: what the file held when it was loaded; *touched*: whether it has held something else since.
     *down*: the application server that does not run; *shaky*: those that did not, so that httpd may not know better.
     """
 
@@ -124,7 +125,7 @@ class Model:
         self.extra = False
         self.down = ""
         self.shaky: set[str] = set()
-        self.proven: Proven | None = None
+        self.proven: list[Proven] = []
         self.reload()
 
     def copy(self) -> Model:
@@ -141,6 +142,8 @@ class Model:
         self.slots = len(self.file.members) + GROWTH
         self.pending = self.newer = NO
         self.texts = {self.text}
+        # It may be written just before; settle() tells.
+        self.loaded, self.touched = "", False
         self.shaky = {self.down} - {""}
 
     def leave(self, newer: bool) -> None:
@@ -154,9 +157,10 @@ class Model:
 
     def settle(self, text: str) -> None:
         """The file holds *text* now."""
+        self.touched = self.touched or (text != self.text and bool(self.loaded))
+        self.loaded = self.loaded or text
         self.text = text
-        if self.proven and not self.proven.text:
-            self.proven = self.proven._replace(text=text)
+        self.proven = [each if each.text else each._replace(text=text) for each in self.proven]
         if self.pending != YES:
             self.texts.add(text)
         elif text in self.texts:
@@ -164,7 +168,13 @@ class Model:
 
     def keep_proven(self) -> None:
         """httpd was reloaded by graceful_reload, which may have written the file before."""
-        self.proven = Proven("", copy.deepcopy(self.file), self.extra)
+        self.proven = [Proven("", copy.deepcopy(self.file), self.extra)]
+
+    def nothing_to_load(self) -> None:
+        """graceful_reload had nothing to do; what httpd has loaded is what it goes back to from now on."""
+        if self.proven and self.text == self.loaded:
+            now = Proven(self.text, copy.deepcopy(self.file), self.extra)
+            self.proven = [now, *(self.proven if self.touched else ())]
 
     def change(
         self,
@@ -185,7 +195,7 @@ class Model:
             for name in [n for n in wanted if add or n in self.file.members]:
                 if bare and name in self.file.members:
                     self.file.members[name] = {"status": self.file.status(name)}
-                self.file.set(name, wanted[name])
+                self.file.give(name, wanted[name])
             for name in self._gone(self.file, wanted, purge, absent):
                 del self.file.members[name]
             self.file.parameters = {**({} if bare else self.file.parameters), **parameters}
@@ -199,7 +209,7 @@ class Model:
                 values = {**MEMBER, **flags, **values}
             self._give(name, values, before, target == "both", add)
         for name in self._gone(self.live, wanted, purge, absent):
-            self.live.set(name, {"status": "stopped"})
+            self.live.give(name, {"status": "stopped"})
             self.leave(newer=False)
         taken = {key: value for key, value in parameters.items() if key in BALANCER}
         self._set_parameters({**(BALANCER if bare else {}), **taken})
@@ -250,7 +260,7 @@ class Model:
             values = {**MEMBER, **self.file.members[name]}
         taken = {key: value for key, value in values.items() if key in MEMBER}
         if running or (taken == values and len(self.live.members) < self.slots):
-            self.live.set(name, taken if running else {**MEMBER, **taken})
+            self.live.give(name, taken if running else {**MEMBER, **taken})
         if len(taken) < len(values) and (not running or name not in before.members):
             self.leave(newer=False)
         if name not in self.live.members:

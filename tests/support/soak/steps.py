@@ -217,12 +217,13 @@ def state(model: Model, site: Site, dice: random.Random) -> Plan | None:
     target = _target(dice)
     options, who = _who(model, site, dice, model.live if target == "runtime" else model.file)
     options["target"] = target
+    status: str | frozenset[str]
     if dice.random() < 0.2:
         options["status"] = dice.sample(list(LETTERS), dice.choice((0, 1, 2)))
         added = status = frozenset(options["status"])
     else:
         options["state"] = status = dice.choices(list(STATES), (8, 5, 3, 2, 1, 2, 1))[0]
-        added = STATES[status][0]
+        added = STATES[options["state"]][0]
     there = model.live if target == "runtime" else model.file
     wanted = {name: {"status": status} for name in who if name in there.members}
     if added & OUT:
@@ -329,13 +330,14 @@ def reload(model: Model, site: Site, dice: random.Random) -> Plan | None:
     after = []
     if model.pending != YES and options["only_if_needed"]:
         after.append(model.copy())
+        after[-1].nothing_to_load()
     if model.pending != NO or not options["only_if_needed"]:
         moved = model.moves_out() if keeps else {}
         for kept in (moved, {}) if model.newer != YES else ({},):
             if kept is moved or model.newer != NO:
                 after.append(model.copy())
                 for name, flags in kept.items():
-                    after[-1].file.set(name, {"status": after[-1].file.status(name) | flags})
+                    after[-1].file.give(name, {"status": after[-1].file.status(name) | flags})
                 after[-1].reload()
                 after[-1].keep_proven()
     only = {**options, "only_if_needed": True}
@@ -352,13 +354,13 @@ def reload(model: Model, site: Site, dice: random.Random) -> Plan | None:
 def roll_back(model: Model, site: Site, dice: random.Random) -> Plan | None:
     """The file becomes what it was when graceful_reload last went well."""
     options = {"state": "rolled_back"}
-    if model.proven is None:
-        return None
-    after = model.copy()
-    after.file, after.extra = copy.deepcopy(model.proven.file), model.proven.extra
-    if model.proven.text != model.text:
-        after.leave(newer=True)
-    return Plan([after], "configuration", options, rows=())
+    after = []
+    for text, file, extra in model.proven:
+        after.append(model.copy())
+        after[-1].file, after[-1].extra = copy.deepcopy(file), extra
+        if text != model.text:
+            after[-1].leave(newer=True)
+    return Plan(after, "configuration", options, rows=()) if after else None
 
 
 def another(model: Model, site: Site, dice: random.Random) -> Plan | None:
@@ -401,7 +403,7 @@ def foreign_edit(model: Model, site: Site, dice: random.Random) -> Plan | None:
     before = model.file.members[name]["loadfactor"]
     factor = dice.choice([number for number in LOADFACTORS if number != before])
     after = model.copy()
-    after.file.set(name, {"loadfactor": factor})
+    after.file.give(name, {"loadfactor": factor})
     after.leave(newer=True)
     return Plan([after], hand="edit", arguments=(site.urls[name], f"loadfactor={factor:g}"))
 
@@ -412,11 +414,11 @@ def foreign_drift(model: Model, site: Site, dice: random.Random) -> Plan | None:
     word = dice.choice(("loadfactor", "lbset", "drained", "drained", "disabled", "stopped"))
     if word in ("loadfactor", "lbset"):
         value = dice.choice(LOADFACTORS if word == "loadfactor" else (0, 1))
-        after.live.set(name, {word: value})
+        after.live.give(name, {word: value})
         fields = {"loadfactor": "w_lf", "lbset": "w_ls"}[word], f"{value:g}"
     else:
         on = word not in model.live.status(name)
-        after.live.set(name, {"status": model.live.status(name) ^ {word}})
+        after.live.give(name, {"status": model.live.status(name) ^ {word}})
         fields = f"w_status_{LETTERS[word]}", str(int(on))
     return Plan([after], hand="post", arguments=(site.urls[name], *fields))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -34,7 +35,7 @@ LINGER = 2.0
 SESSIONS = 12
 #: How many of the steps are killed, and how many are made in check mode first.
 KILLED = 0.12
-FORESEEN = 0.3
+FORESEEN = 0.4
 #: How many are crossed by a reload that somebody else makes.
 CROSSED = 0.06
 #: How long a module may take, in seconds, where it is not known yet.
@@ -68,6 +69,7 @@ class Walk:
         self._took: dict[str, float] = {}
         # When an application server ended, from when to when.
         self._ends: list[tuple[str, float, float]] = []
+        self._place = socket.socket()
 
     def __enter__(self) -> Walk:
         names = list(self.site.urls)[:3]
@@ -98,6 +100,7 @@ class Walk:
         trace: TracebackType | None,
     ) -> None:
         self.load.end()
+        self._place.close()
 
     def finish(self) -> None:
         """Let the last requests be answered. Raises :class:`Lost`."""
@@ -276,10 +279,15 @@ class Walk:
         begin = self.load.now()
         self.nodes[name].__exit__(None, None, None)
         self._ends.append((name, begin, self.load.now()))
+        # Otherwise some connection may have its port by the time it starts again.
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", self.nodes[name].port))
 
     def _start(self, after: Model, name: str, retry: float) -> None:
         port = self.nodes[name].port
         self.nodes[name] = Backend(name, port).__enter__()
+        self._place.close()
         # httpd does not ask it earlier.
         time.sleep(retry + 0.5)
 
@@ -338,7 +346,7 @@ class Walk:
         else:
             raise Lost("\nor ".join("\n   ".join(miss) for miss in misses))
         missing = [line for line in self._comments if line not in text]
-        if missing and not (model.proven and model.proven.text == text):
+        if missing and text not in [each.text for each in model.proven]:
             raise Lost(f"a comment is gone: {missing}")
         self._comments = [line for line in self._comments if line not in missing]
         self.model, self._required = model, info["reload_required"]

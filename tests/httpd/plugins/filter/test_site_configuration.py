@@ -234,7 +234,8 @@ def test_what_a_trusted_proxy_says_of_the_client_is_believed(bring_up, backend):
     assert told["x-forwarded-for"] == "192.0.2.66"
     assert told["x-forwarded-proto"] == "gopher"
     assert told["x-real-ip"] == "192.0.2.66"
-    assert (httpd.root / "logs" / "shop_access.log").read_text().startswith("192.0.2.66 ")
+    log = httpd.root / "logs" / "shop_access.log"
+    assert wait_for(log.read_text, "a line in the log").startswith("192.0.2.66 ")
 
 
 @pytest.fixture()

@@ -28,6 +28,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
     BINARY,
     MODULES,
     PrivateHttpd,
+    alive,
     wait_for,
 )
 
@@ -193,6 +194,18 @@ class TestTheParent:
         assert instance.parent() is not None
         httpd.stop()
         assert instance.parent() is None
+
+    def test_is_no_child_of_one_that_was_killed(self, httpd: PrivateHttpd) -> None:
+        httpd.start()
+        instance, children = find(httpd), httpd.children()
+        assert children
+        os.kill(httpd.pid, signal.SIGKILL)
+        try:
+            wait_for(lambda: instance.parent() is None, "the end of the parent")
+            assert all(map(alive, children))
+        finally:
+            for child in children:
+                os.kill(child, signal.SIGKILL)
 
     def test_is_not_that_of_another_httpd_of_the_same_binary(
         self, httpd: PrivateHttpd, tmp_path: Path

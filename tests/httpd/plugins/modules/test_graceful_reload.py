@@ -8,6 +8,7 @@ import os
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils import _pr
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import Instance
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._preflight import Proof
 from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
+from ansible_collections.webtier.apache_balancer.tests.support.faulty import Faulty
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BINARY,
     PrivateHttpd,
@@ -44,6 +46,25 @@ def test_nothing_happens_where_everything_is_loaded(running, graceful_reload):
     result = graceful_reload()
     assert result == {**result, "changed": False, "running": True, "validated": "unchanged"}
     assert running.pid_file.stat().st_mtime_ns == before
+
+
+def test_what_somebody_else_let_httpd_load_is_what_a_roll_back_brings_back(
+    running, configuration, graceful_reload
+):
+    path = str(running.root / "conf" / "app.conf")
+
+    def change(text):
+        configuration(files=[{"path": path, "content": GOOD + text}])
+
+    change("# one\n")
+    graceful_reload()
+    change("# two\n")
+    time.sleep(1.5)
+    running.reload()
+    assert graceful_reload()["changed"] is False
+    change("# three\n")
+    configuration(state="rolled_back")
+    assert (running.root / "conf" / "app.conf").read_text() == GOOD + "# two\n"
 
 
 def test_it_reloads_all_the_same_if_told_to(running, graceful_reload, provable):
@@ -158,6 +179,38 @@ def test_if_httpd_ends_all_the_same_the_last_proven_files_come_back(
     assert "AH02432" in str(failure.value)
     assert running.config_file.read_text() == good
     assert running.pid != pid and running.get("/").status == 503
+
+
+def test_if_httpd_ends_all_the_same_the_requests_in_flight_are_answered(
+    httpd, graceful_reload, configuration, monkeypatch
+):
+    asked, ended = threading.Event(), threading.Event()
+
+    def slowly(path):
+        asked.set()
+        assert ended.wait(60)
+        return 200, "at last"
+
+    with Faulty("n1", respond=slowly) as node, ThreadPoolExecutor() as pool:
+        httpd.write("conf/app.conf", GOOD.replace("http://127.0.0.1:1011", node.url))
+        # Room for those that end slowly.
+        text = httpd.config_file.read_text()
+        httpd.config_file.write_text(text.replace("ServerLimit 1\n", "ServerLimit 4\n"))
+        time.sleep(0.2)
+        # The answer to what asks whether it serves is not waited for.
+        ended.set()
+        httpd.start()
+        asked.clear()
+        ended.clear()
+        request = pool.submit(httpd.get, "/")
+        assert asked.wait(60)
+        try:
+            failure = fatal_reload(httpd, graceful_reload, configuration, monkeypatch)
+            assert "started it again" in str(failure.value), failure.value.args[0][:300]
+            assert not request.done()
+        finally:
+            ended.set()
+        assert "at last" in request.result().body
 
 
 def test_it_was_started_again_only_when_it_serves(

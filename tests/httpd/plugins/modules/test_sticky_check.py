@@ -394,6 +394,18 @@ def test_a_cookie_that_is_never_set_anew_tells_no_node(site):
     assert set(codes(site.check(manager=True, served_by=None))) == {"AB404"}
 
 
+def test_a_cookie_that_visitors_share_is_not_taken_for_a_session(site):
+    theme = ["theme=x.dark; Path=/", "consent=v1.2.3; Path=/"]
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2", always=theme)
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=PHPSESSID")
+    for options in ({}, {"manager": True}):
+        result = site.check(**options)
+        assert codes(result) == ["AB402"] and "PHPSESSID" in message(result, "AB402")
+    # Each answer sets it again, but that tells no node.
+    result = site.check(served_by=None)
+    assert remarks(result) == ["AB416"] and "cookie theme alone" in str(result["remarks"])
+
+
 def test_a_cookie_that_stickysession_does_not_name_tells_no_node(site):
     a, b = site.nodes("jsessionid={id}.{name}; Path=/", "n1", "n2")
     b.known = a.known

@@ -25,7 +25,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils import (
     _staging,
     _transaction,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._fileset import FileSet
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._fileset import FileSet, State
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._staging import WriteFailed
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._transaction import (
     ChangedMeanwhile,
@@ -417,9 +417,9 @@ def test_a_file_changed_in_the_middle_of_the_commit_is_left_alone_and_the_rest_a
 ) -> None:
     put, late = _transaction._put, host.etc / "sites-enabled/stale.conf"
 
-    def put_and_edit(staged: str | None, path: str) -> None:
-        put(staged, path)
-        if path.endswith("/z.conf") and late.is_symlink():
+    def put_and_edit(*step: Any) -> None:
+        put(*step)
+        if step[-1].endswith("/z.conf") and late.is_symlink():
             late.unlink()
 
     old = host.picture()
@@ -427,6 +427,85 @@ def test_a_file_changed_in_the_middle_of_the_commit_is_left_alone_and_the_rest_a
     with host.transaction() as t, pytest.raises(ChangedMeanwhile, match=r"stale\.conf"):
         t.commit(host.change())
     del old[str(late.relative_to(host.base))]
+    assert host.picture() == old
+
+
+@pytest.fixture(params=["in place", "by another file"])
+def edit(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    """What a person does to a file."""
+
+    def done(path: Path) -> None:
+        if request.param == "by another file":
+            path.with_name("edited").write_bytes(b"")
+            path.with_name("edited").rename(path)
+        path.write_bytes(b"by hand\n")
+
+    return done
+
+
+LATE = ["sites-available/x.conf", "conf.d/gone.conf", "balancers/deep/z.conf"]
+
+
+@pytest.mark.parametrize("name", LATE, ids=["changed", "removed", "new"])
+def test_what_somebody_writes_at_the_last_moment_is_put_back_and_the_rest_is_as_before(
+    host: Host, monkeypatch: pytest.MonkeyPatch, edit: Callable[[Path], None], name: str
+) -> None:
+    expect, edited = _transaction._expect, []
+
+    def expect_and_edit(path: str, state: State) -> None:
+        expect(path, state)
+        # First all are looked at, then each before it is changed.
+        edited.append(path)
+        if path == f"{host.etc}/{name}" and edited.count(path) == 2:
+            edit(Path(path))
+
+    old = host.picture()
+    monkeypatch.setattr(_transaction, "_expect", expect_and_edit)
+    with host.transaction() as t, pytest.raises(ChangedMeanwhile, match=name):
+        t.commit(host.change())
+    assert (host.etc / name).read_bytes() == b"by hand\n"
+    new = host.picture()
+    assert {path for path in old.keys() | new if old.get(path) != new.get(path)} <= {
+        f"etc/apache2/{name}",
+        "etc/apache2/balancers",
+        "etc/apache2/balancers/deep",
+    }
+
+
+@pytest.mark.parametrize("name", LATE, ids=["changed", "removed", "new"])
+def test_what_somebody_writes_at_the_last_moment_of_a_roll_back_is_put_back_too(
+    host: Host, monkeypatch: pytest.MonkeyPatch, edit: Callable[[Path], None], name: str
+) -> None:
+    put_back = _transaction._put_back
+
+    def edit_and_put_back(step: Any) -> None:
+        if step.path == f"{host.etc}/{name}":
+            edit(Path(step.path))
+        put_back(step)
+
+    monkeypatch.setattr(_transaction, "_put_back", edit_and_put_back)
+    with host.transaction() as t:
+        t.commit(host.change())
+        with pytest.raises(ChangedMeanwhile, match=name):
+            t.roll_back()
+    assert (host.etc / name).read_bytes() == b"by hand\n"
+    others = [other for other in LATE[:2] if other != name]
+    assert [(host.etc / other).read_bytes()[:4] for other in others] == [
+        b"old " if other == LATE[0] else b"gone" for other in others
+    ]
+
+
+def test_where_files_cannot_be_exchanged_they_are_replaced(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_staging, "_renameat2", lambda *_: False)
+    old = host.picture()
+    with host.transaction() as t:
+        t.commit(host.change())
+        assert (host.etc / "sites-available/x.conf").read_bytes() == b"new x\n"
+        assert (host.etc / "balancers/deep/z.conf").read_bytes() == b"new z\n"
+        assert not (host.etc / "conf.d/gone.conf").exists()
+        t.roll_back()
     assert host.picture() == old
 
 
@@ -458,7 +537,8 @@ def test_an_error_of_the_system_is_told_with_path_and_advice_and_all_is_as_befor
 ) -> None:
     old = host.picture()
     # The last file to be changed, when all others have been already.
-    monkeypatch.setattr(os, "unlink", failing(os.unlink, "apache2/conf.d/gone.conf", code))
+    fails = failing(_transaction._put, "apache2/conf.d/gone.conf", code)
+    monkeypatch.setattr(_transaction, "_put", fails)
     with host.transaction() as t, pytest.raises(WriteFailed, match=words) as caught:
         t.commit(host.change(), backup=True)
     assert caught.value.path == f"{host.etc}/conf.d/gone.conf"
@@ -472,9 +552,9 @@ def test_an_interrupt_by_the_user_rolls_back_too(
 ) -> None:
     put = _transaction._put
 
-    def put_until_interrupted(staged: str | None, path: str) -> None:
-        put(staged, path)
-        if path.endswith("enabled/z.conf"):
+    def put_until_interrupted(*step: Any) -> None:
+        put(*step)
+        if step[-1].endswith("enabled/z.conf"):
             monkeypatch.undo()
             raise KeyboardInterrupt
 
@@ -679,12 +759,12 @@ def test_a_recovery_killed_at_any_instant_is_completed_by_the_next(base: Path) -
         def recover(start: Callable[[], None]) -> None:
             put, left = _transaction._put, 4
 
-            def interrupted(staged: str | None, path: str) -> None:
+            def interrupted(*step: Any) -> None:
                 nonlocal left
                 left -= 1
                 if left < 0:
                     os.kill(os.getpid(), signal.SIGKILL)
-                put(staged, path)
+                put(*step)
 
             def commit() -> None:
                 _transaction._put = interrupted
@@ -763,8 +843,8 @@ def test_what_another_transaction_is_about_to_write_is_not_foreseen_to_be_put_ba
 ) -> None:
     put, seen = _transaction._put, []
 
-    def look_and_put(staged: str | None, path: str) -> None:
-        put(staged, path)
+    def look_and_put(*step: Any) -> None:
+        put(*step)
         seen.append(host.transaction().foresee()[0])
 
     monkeypatch.setattr(_transaction, "_put", look_and_put)
@@ -778,8 +858,8 @@ def calls(two_filesystems: Host, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every call of a commit to the system that counts, in order: "flush etc/apache2" …"""
     host, calls = two_filesystems, []
 
-    def note(name: str, verb: str, which: int) -> None:
-        call = getattr(os, name)
+    def note(where: Any, name: str, verb: str, which: int) -> None:
+        call = getattr(where, name)
 
         def noted(*args: Any, **kwargs: Any) -> Any:
             path = args[which]
@@ -788,15 +868,14 @@ def calls(two_filesystems: Host, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             calls.append(f"{verb} {os.path.relpath(path, host.base)}")
             return call(*args, **kwargs)
 
-        monkeypatch.setattr(os, name, noted)
+        monkeypatch.setattr(where, name, noted)
 
-    for name, verb, which in (
-        ("fsync", "flush", 0),
-        ("mkdir", "make", 0),
-        ("unlink", "remove", 0),
-        ("replace", "put", 1),
-    ):
-        note(name, verb, which)
+    note(os, "fsync", "flush", 0)
+    note(os, "mkdir", "make", 0)
+    note(os, "rename", "remove", 0)
+    note(os, "replace", "put", 1)
+    note(_transaction, "exchange", "put", 1)
+    note(_transaction, "appear", "put", 1)
     with host.transaction() as t:
         t.commit(host.change(), reads=host.reads())
     return calls
@@ -846,9 +925,9 @@ def test_a_file_that_includes_a_new_one_is_changed_after_that(
 ) -> None:
     put, order = _transaction._put, []
 
-    def note(staged: str | None, path: str) -> None:
-        order.append(os.path.basename(path))
-        put(staged, path)
+    def note(*step: Any) -> None:
+        order.append(os.path.basename(step[-1]))
+        put(*step)
 
     monkeypatch.setattr(_transaction, "_put", note)
     files = FileSet()

@@ -148,6 +148,19 @@ def test_the_cookie_with_routes_is_guessed():
     assert seen(made, named=False).name == "ROUTEID"
 
 
+def test_a_cookie_that_each_node_sets_with_any_route_is_none_of_stickiness():
+    sessions = []
+    for number in range(8):
+        made = session(number, *[(f"host{number % 2}", "")] * 2)
+        group, route = "AB"[number // 2 % 2], f"n{number % 2}"
+        texts = (f"test=v.{group}", f"SID=id{number}.{route}")
+        issues = tuple(Issue(parse_set_cookie(text), "") for text in texts)
+        made.visits[0] = made.visits[0]._replace(issues=issues)
+        made.held = {issue.cookie.name: issue.cookie.value for issue in issues}
+        sessions.append(made)
+    assert seen(*sessions).name == "SID"
+
+
 def test_a_text_that_differs_in_each_value_is_no_route():
     sessions = [session(n, ("n1", f"id{n}.sig{n}")) for n in range(20)]
     evidence = seen(*sessions)
@@ -272,6 +285,19 @@ def test_a_node_that_ends_is_no_cause_of_its_own():
     assert len(evidence.violations) == 4 and codes(evidence) == []
 
 
+def test_a_node_that_was_away_for_a_while_is_no_cause_of_its_own():
+    # All nodes know all sessions, so that none sets a cookie again; n1 is away in between.
+    sessions = stuck(6, ("n2", "n3"))
+    for number in range(10, 14):
+        made = session(number, *[(node, f"{number}.n1") for node in ("n1", "n2", "n3", "n1")])
+        made.visits = [v._replace(ms=i * 1000 + number) for i, v in enumerate(made.visits)]
+        sessions.append(made)
+    assert len(seen(*sessions).violations) == 12
+    assert codes(seen(*sessions)) == []
+    routes = app("n1", "n2", "n3")
+    assert codes(seen(*sessions, name="SID", known=routes.routes), balancer=routes) == []
+
+
 def test_a_route_that_several_nodes_set_is_a_cause_although_they_answer_no_more():
     # As after many sticky requests of a: new sessions begin on the others.
     sessions = [
@@ -385,6 +411,13 @@ def test_a_cookie_that_ends_while_its_session_goes_on_says_so(attributes, said):
     made.held = {"SID": "a.n1"}
     (found,) = diagnose(seen(made, name="SID"), CASE)
     assert found.code == "AB406" and said in found.message and "1 times" in found.message
+
+
+def test_a_cookie_that_another_one_replaced_did_not_end():
+    made = session(1, ("n1", "a.n1"), ("n1", ""))
+    replaced = Issue(parse_set_cookie("SID=b.n1; Secure"), SECURE)
+    made.visits[1] = made.visits[1]._replace(issues=(replaced,))
+    assert codes(seen(made, name="SID")) == ["AB407"]
 
 
 def test_a_cookie_that_is_removed_once_is_no_cause():

@@ -179,6 +179,9 @@ def test_a_site_answers_with_its_manager_at_one_address_and_rules_of_its_own_do_
         '    <Directory "/">\n'
         "        AllowOverride None\n"
         "    </Directory>\n"
+        '    <Location "/server-status">\n'
+        "        SetHandler none\n"
+        "    </Location>\n"
         "\n"
         '    <IfModule "rewrite_module">\n'
         '        RewriteCond "%{SERVER_ADDR}" "=127.0.0.2"\n'
@@ -221,6 +224,9 @@ def test_a_plain_site_is_one_virtual_host():
         '    <Directory "/">\n'
         "        AllowOverride None\n"
         "    </Directory>\n"
+        '    <Location "/server-status">\n'
+        "        SetHandler none\n"
+        "    </Location>\n"
         "\n"
         '    Include "/etc/httpd/lb/shop+app.conf"\n'
         '    ProxyPass "/" "balancer://app/"\n'
@@ -262,6 +268,9 @@ def test_a_site_with_tls_is_two_virtual_hosts():
         '    <Directory "/">\n'
         "        AllowOverride None\n"
         "    </Directory>\n"
+        '    <Location "/server-status">\n'
+        "        SetHandler none\n"
+        "    </Location>\n"
         "\n"
         "    ProxyTimeout 5\n"
         "\n"

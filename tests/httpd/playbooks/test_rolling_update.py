@@ -1,0 +1,52 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the playbook rolling_update asks before it touches a node, on a host that is its own load balancer. Real rolls
+are seen in containers (molecule)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ASK = "webtier.apache_balancer.rolling_update : Check | Ask whether it can be taken out"
+
+
+@pytest.fixture()
+def roll(tmp_path: Path) -> dict[str, Any]:
+    """Extra variables: what a roll needs at least."""
+    tasks = tmp_path / "update.yml"
+    tasks.write_text("- name: Update\n  ansible.builtin.meta: noop\n")
+    return {
+        "rolling_update_hosts": "all",
+        "rolling_update_balancers": "all",
+        "rolling_update_tasks": str(tasks),
+    }
+
+
+@pytest.mark.namespaces
+def test_without_a_health_check_the_balancers_are_asked_where_the_role_makes_their_manager(
+    play: Any, empty_host: dict[str, Any], roll: dict[str, Any]
+) -> None:
+    place = {"load_balancer_manager_address": "127.0.0.3", "load_balancer_manager_port": 8009}
+    played = play("rolling_update", {"lb1": {**empty_host, **place}}, **roll)
+    (asked,) = played.of(ASK)["lb1"]["results"]
+    assert asked["invocation"]["module_args"]["manager_url"] == [
+        "http://127.0.0.3:8009/balancer-manager"
+    ]
+    # As far as it can go on a host without a balancer.
+    assert asked["msg"].startswith("there is no member with host lb1")
+
+
+def test_a_health_check_without_an_address_is_refused(
+    load_balancer: Any, play: Any, roll: dict[str, Any]
+) -> None:
+    check = {"status_code": [204]}
+    played = play(
+        "rolling_update", {"lb1": load_balancer.host()}, rolling_update_health_check=check, **roll
+    )
+    assert played.status == 2 and not played.of(ASK)
+    (failed,) = [r for task in played.tasks for r in task.results.values() if r.get("failed")]
+    assert failed["msg"].startswith("rolling_update_health_check: it needs a url")
