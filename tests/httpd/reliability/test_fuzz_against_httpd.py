@@ -36,7 +36,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
 
 SECONDS = 20
 MODULES = (*BALANCER, "lbmethod_bytraffic", "lbmethod_bybusyness")
-numbers = st.sampled_from([0, 1, 7, 99, 2**31 - 1, 2**31, 2**32 + 5])
+numbers = st.sampled_from([1, 7, 99, 1, 7, 99, 0, 2**31 - 1, 2**31, 2**32 + 5])
 flags = ["disabled", "stopped", "ignore_errors", "hot_standby", "hot_spare", "drained"]
 members = st.fixed_dictionaries(
     {

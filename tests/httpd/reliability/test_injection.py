@@ -283,11 +283,13 @@ def ground() -> Iterator[Ground]:
 def wrong(ground: Ground, module: str, option: Option, value: str) -> str:
     """Return what is wrong with what *module* did with *value* for *option*, in words; nothing where all is well."""
     arguments = ground.arguments(module, option, value)
-    result = ground.play(module, arguments)
     try:
+        result = ground.play(module, arguments)
         return judged(ground, module, option, arguments, value, result)
+    except AssertionError as crash:
+        return f"no result: {str(crash)[-900:]}"
     finally:
-        if result.get("changed") or ground.content() != ground.files:
+        if ground.content() != ground.files:
             ground.restore()
 
 
@@ -321,6 +323,9 @@ def judged(
     if not result["changed"]:
         left = {path: content for path, content in now.items() if path not in new}
         return "" if left == ground.files else "files changed, and nobody says so"
+    if now == ground.files:
+        # A reload.
+        return ""
     again = ground.play(module, arguments, check=True)
     if again.get("changed") is not False:
         return f"not what was declared: {again}"
