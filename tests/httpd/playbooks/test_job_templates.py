@@ -167,7 +167,7 @@ def test_the_secrets_of_a_site_are_not_said_and_what_its_extra_says_only_in_a_di
         "name": "shop",
         "server_name": "shop.example.com",
         "balancers": [{"name": "shop", "members": [member]}],
-        "extra": 'RequestHeader set Authorization "Basic known-to-diff"',
+        "extra": f'RequestHeader set X-Tenant known-to-diff\nRequestHeader set Authorization "Basic {SECRET}"',
     }
     for cmdline in ("--check", "--check --diff"):
         job = launch(

@@ -8,6 +8,7 @@ import json
 import ssl
 import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -129,6 +130,8 @@ def bring_up(setup):
 
     def start(*sites, **options):
         assert setup.declare(*sites, **options)["validated"] != "no"
+        # What was written before httpd began was read by it, as far as the clocks are one.
+        time.sleep(0.2)
         return setup.httpd.start()
 
     return start
