@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import (
     codec,
     cookie,
-    parameters,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.author import (
     Author,
@@ -34,7 +33,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
     DeclarationError,
     plan,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd import dump
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd import dump, secrets
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
     Document,
 )
@@ -311,12 +310,14 @@ def test_a_file_of_sessions_with_anything_in_it_is_read_or_refused(many, tmp_pat
         path.write_bytes(content)
         path.chmod(0o600)
         with contextlib.suppress(StickyError):
-            for kept_session in session_file.read(str(path), "cookie"):
+            for kept_session in session_file.read(str(path), "h", "cookie"):
                 origin = Origin("h", "/", True)
                 assert "\n" not in header(kept_session.jar.sent(origin, 0.0))
 
     def file_of(rows: Any) -> bytes:
-        return json.dumps({"version": 1, "told_by": "cookie", "sessions": rows}).encode()
+        return json.dumps(
+            {"version": 2, "host": "h", "told_by": "cookie", "sessions": rows}
+        ).encode()
 
     cookies = st.lists(json_values, min_size=8, max_size=8)
     session = st.fixed_dictionaries(
@@ -382,7 +383,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "cell": lambda text: read_page(PAGES[-2].replace("<td>", "<td>" + text)),
     "xml": lambda text: read_page(PAGES[-1].replace("<httpd:worker>", "<httpd:worker>" + text, 1)),
     "cookie": lambda text: (cookie.read(text), parse_set_cookie("a=b;" + text)),
-    "masked": lambda text: (parameters.masked(text), parameters.secrets(text)),
+    "secrets": lambda text: (secrets.masked_file(text), secrets.secrets(text)),
+    "one secret": lambda text: (secrets.masked(text), secrets.masked_arguments("SetEnv", text)),
 }
 
 
