@@ -316,7 +316,7 @@ def test_a_file_of_sessions_with_anything_in_it_is_read_or_refused(many, tmp_pat
 
     def file_of(rows: Any) -> bytes:
         return json.dumps(
-            {"version": 2, "host": "h", "told_by": "cookie", "sessions": rows}
+            {"version": session_file._VERSION, "host": "h", "told_by": "cookie", "sessions": rows}
         ).encode()
 
     cookies = st.lists(json_values, min_size=8, max_size=8)

@@ -29,7 +29,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.traffic import Ba
 
 MODULES = (*BALANCER, "authz_host", "lbmethod_bybusyness", "lbmethod_bytraffic")
 #: Of a sample, and of each walk where there is time.
-STEPS, MORE_STEPS = 12, 60
+STEPS, MORE_STEPS = 10, 60
 WALKS = 2
 
 
