@@ -160,10 +160,13 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def _of_text(text: str) -> Iterator[_Span]:
-    # In a value there may be another pair: hcuri=/up?token=VALUE.
+    # In a value there may be another pair: hcuri=/up?token=VALUE. In a secret it is hidden as well.
+    end = 0
     for match in _PAIR.finditer(text):
-        value = _VALUE.match(text, match.end()) if _is_secret_name(match[1]) else None
+        inside = match.start() < end
+        value = None if inside or not _is_secret_name(match[1]) else _VALUE.match(text, match.end())
         if value and is_secret(match[1], value.group()):
+            end = value.end()
             yield _Span(*value.span())
     for match in _QUOTED_PARAMETER.finditer(text):
         if match[1].lower() != "none":

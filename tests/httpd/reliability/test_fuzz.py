@@ -383,7 +383,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "cell": lambda text: read_page(PAGES[-2].replace("<td>", "<td>" + text)),
     "xml": lambda text: read_page(PAGES[-1].replace("<httpd:worker>", "<httpd:worker>" + text, 1)),
     "cookie": lambda text: (cookie.read(text), parse_set_cookie("a=b;" + text)),
-    "masked": lambda text: (secrets.masked_file(text), secrets.secrets(text)),
+    "secrets": lambda text: (secrets.masked_file(text), secrets.secrets(text)),
+    "one secret": lambda text: (secrets.masked(text), secrets.masked_arguments("SetEnv", text)),
 }
 
 
