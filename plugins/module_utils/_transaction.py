@@ -259,6 +259,10 @@ class Transaction:
         if journal is not None:
             self.recovered += _told("was rolled back", *_left_by(journal))
             self._undo(journal)
+        # What an earlier sweep could not remove; nobody else is here.
+        for name in os.listdir(self.state_dir):
+            if name.startswith(_FOLDER):
+                self._remove(os.path.join(self.state_dir, name))
 
     def _undo(self, journal: Journal) -> list[str]:
         """Put every file of ``journal`` back that is still as the commit left it.
@@ -289,11 +293,15 @@ class Transaction:
         if journal is None:
             return
         for folder in journal.folders:
-            if is_ours(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            self._remove(folder)
         with about(self.state_dir):
             os.unlink(os.path.join(self.state_dir, name))
             sync(self.state_dir)
+
+    @staticmethod
+    def _remove(folder: str) -> None:
+        if is_ours(folder):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _folders(self, entries: list[Entry], reads: Iterable[str]) -> dict[str, str]:
         """Return for each entry's path the private folder, on the same mount, to stage it in."""

@@ -783,6 +783,21 @@ def test_a_recovery_killed_at_any_instant_is_completed_by_the_next(base: Path) -
         recovered(host, old, new)
 
 
+def test_a_folder_that_could_not_be_removed_goes_with_the_next_transaction(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_options: object) -> None:
+        raise OSError("no")
+
+    with monkeypatch.context() as patch, host.transaction() as t:
+        t.commit(host.change())
+        patch.setattr(os, "rmdir", refuse)
+    assert list(host.state.glob(".webtier*"))
+    with host.transaction():
+        pass
+    assert not list(host.state.glob(".webtier*"))
+
+
 def test_recovery_leaves_a_file_somebody_mended_by_hand_and_says_so(host: Host) -> None:
     def work(start: Callable[[], None]) -> None:
         with host.transaction() as t:
