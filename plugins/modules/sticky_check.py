@@ -171,7 +171,8 @@ notes:
     AB415 an expected route that was never seen.
     The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
     AB417 new sessions that were kept from a node by the requests it had before,
-    AB418 routes behind another character than O(separator).
+    AB418 routes behind another character than O(separator),
+    AB419 answers that do not tell their node, or nodes that share one name.
     AB413, and AB410 for balancers beside each other, need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.

@@ -5,7 +5,7 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB418``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB419``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
@@ -220,6 +220,7 @@ class _Doctor:
         yield from self._shares()
         yield from self._expected()
         yield from self._alone()
+        yield from self._names_of_nodes()
 
     def _cookie(self) -> Iterator[Finding]:
         """What is wrong with the cookie; else with what it carries; else with where that led."""
@@ -776,6 +777,27 @@ class _Doctor:
                 "Let answers tell their node (served_by), or let the check ask balancer-manager (manager_url).",
                 remark=True,
             )
+
+    def _names_of_nodes(self) -> Iterator[Finding]:
+        """AB419."""
+        seen = self._seen
+        routes = [r for r in self._routes if seen.issued.get(r, {}).keys() == seen.nodes.keys()]
+        if seen.nameless and seen.nodes:
+            yield self._not_told(
+                f"{seen.nameless} of {seen.requests - seen.failed} answers do not say which node gave them, and"
+                f" {seen.half_named} of {len(seen.sessions)} sessions had answers with a name and without (served_by):"
+                " a session that moves to such a node is not seen."
+            )
+        if seen.named and len(seen.nodes) == 1 and len(routes) > 1:
+            yield self._not_told(
+                f"all answers name the node {_list(seen.nodes)} (served_by), but they set the routes {_list(routes)} of"
+                f" {self._name}: several nodes share that name, and a session that moves between them is not seen."
+            )
+
+    @staticmethod
+    def _not_told(message: str) -> Finding:
+        fix = "Let each node name itself in every answer, or leave out served_by: then the cookie's route tells it."
+        return Finding("AB419", message, fix, remark=True)
 
 
 def _meet(url: str, path: str, other_url: str, other_path: str) -> bool:

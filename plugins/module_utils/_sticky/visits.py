@@ -124,6 +124,8 @@ class Carried:
         of them and it is short or made of words. Anything else may be a secret."""
         if text is None or text in known:
             return text is not None
+        if self._is_constant:
+            return False
         word = text[:-1] if text.endswith('"') else text
         if text in self._dotted:
             word = word.replace(self._separator, "")
@@ -133,6 +135,11 @@ class Carried:
             return True
         few = len(self.texts) <= max(4, len(self._values) // 2)
         return few and bool(_PLAIN.fullmatch(word))
+
+    @property
+    def _is_constant(self) -> bool:
+        """Whether several sessions have the one value there is, with more in it than a route: it tells nothing."""
+        return self._is_common and len(self._values) == 1
 
     def tells_nodes(self, known: frozenset[str]) -> bool:
         """Whether there are routes, and not only values that sessions share and any node sets."""
@@ -229,6 +236,9 @@ class Evidence:
         self.failed = 0
         self.violations: list[Violation] = []
         self.nodes: dict[str, list[int]] = {}
+        #: answers that do not name their node, and sessions that had such and others.
+        self.nameless = 0
+        self.half_named = 0
         #: first answers of new sessions, by node and by the route that they set.
         self.new: dict[str, int] = {}
         self.new_routes: dict[str, int] = {}
@@ -354,7 +364,7 @@ class Evidence:
 
     def _follow(self, session: Session) -> None:
         before, resumed = session.node, bool(session.node)
-        first, met = True, set()
+        first, met, nameless = True, set(), self.nameless
         for number, (visit, held) in enumerate(session.steps(), 1):
             self.requests += 1
             self._lost(visit, held)
@@ -378,6 +388,7 @@ class Evidence:
                 if own and self.is_route(own):
                     self.new_routes[own] = self.new_routes.get(own, 0) + 1
             if not node:
+                self.nameless += self.named
                 first = False
                 continue
             tally = self.nodes.setdefault(node, [0, 0])
@@ -396,6 +407,7 @@ class Evidence:
                     Violation(session.number, number, before, node, reason, route)
                 )
             before, first = node, False
+        self.half_named += bool(met) and self.nameless > nameless
 
     def _node(self, visit: Visit, held: Mapping[str, str]) -> str:
         """Return who answered, ``""`` where nobody knows."""

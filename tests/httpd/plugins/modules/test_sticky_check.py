@@ -38,6 +38,7 @@ ROUTE_COOKIE = (
 ROUTEID = ROUTE_COOKIE.format("ROUTEID")
 HEADER = {"header": "X-Served-By"}
 REGEX = {"regex": r"<b>(\w+)</b>"}
+BY_ROUTE = {"served_by": None}
 
 
 class Site:
@@ -402,8 +403,46 @@ def test_a_cookie_that_visitors_share_is_not_taken_for_a_session(site):
         result = site.check(**options)
         assert codes(result) == ["AB402"] and "PHPSESSID" in message(result, "AB402")
     # Each answer sets it again, but that tells no node.
-    result = site.check(served_by=None)
-    assert remarks(result) == ["AB416"] and "cookie theme alone" in str(result["remarks"])
+    assert codes(site.check(served_by=None)) == ["AB402"]
+
+
+def test_answers_that_do_not_name_their_node_are_told(site):
+    a, b = site.nodes("JSESSIONID={id}.{name}; Path=/", "n1", "n2")
+    b.name = ""
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=OTHER")
+    for served_by in (HEADER, REGEX):
+        result = site.check(served_by=served_by)
+        assert remarks(result) == ["AB419"] and list(result["distribution"]) == ["n1"]
+        nameless = 200 - result["distribution"]["n1"]["requests"]
+        assert f"{nameless} of 200 answers do not say" in result["remarks"][0]["message"]
+        assert "20 of 20 sessions had answers with a name and without" in str(result["remarks"])
+
+
+def test_a_name_that_all_nodes_share_is_told(site):
+    a, b = site.nodes("JSESSIONID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=OTHER")
+    for options in ({"header": "Server"}, {"regex": "(b)>"}):
+        result = site.check(served_by=options)
+        assert remarks(result) == ["AB419"] and len(result["distribution"]) == 1
+        assert "set the routes n1, n2 of JSESSIONID" in result["remarks"][0]["message"]
+
+
+@pytest.mark.parametrize("constant", ["lang=en.US", "version=1.4"])
+def test_a_constant_with_a_dot_is_no_route(site, constant):
+    cookies = [f"{constant}; Path=/", "PHPSESSID={id}; Path=/"]
+    a, b = (site.node(name, *cookies) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID")
+    for options in ({}, {"served_by": None}, {"manager": True}, {"manager": True, **BY_ROUTE}):
+        result = site.check(**options)
+        assert codes(result) == ["AB402"] and "PHPSESSID" in message(result, "AB402")
+        assert result["failed"] is True and result["remarks"] == []
+        assert all(row["routes"] == [] for row in result["cookies"])
+
+
+def test_one_value_that_all_sessions_have_tells_no_node(site):
+    a, b = (site.node(name, always=["SID=x.n1; Path=/"]) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=OTHER")
+    assert codes(site.check(served_by=None)) == ["AB402"]
 
 
 def test_a_cookie_that_stickysession_does_not_name_tells_no_node(site):
