@@ -166,7 +166,7 @@ notes:
     AB410 two balancers with one cookie,
     AB411 a member without a route,
     AB412 a node that sets the route of another one,
-    AB413 a node that was out,
+    AB413 a node that was out or removed,
     AB414 an imbalance above O(max_imbalance),
     AB415 an expected route that was never seen.
     The remarks are AB416 nodes that were told apart by an unchanged cookie alone,

@@ -531,8 +531,7 @@ class _Doctor:
             if not self._is_any(route) or (lasts and not known and seen.separator in route):
                 continue
             if balancer and not known and balancer.sticky:
-                # That of a balancer beside it is a matter of the cookie they share.
-                if not any(route in other.routes for other in balancer.others):
+                if not (self._is_removed(route) or self._is_beside(route)):
                     yield self._unknown(route, landed)
                 continue
             issued = [node for node in seen.issued.get(route, {}) if node]
@@ -555,6 +554,19 @@ class _Doctor:
                 yield self._unknown(route, landed)
             elif known or several or not self._stays(strangers):
                 yield self._other(route, issued, landed)
+
+    def _is_removed(self, route: str) -> bool:
+        """Whether *route* is that of no member, and only sessions from before brought it, which had another one at
+        once."""
+        seen = self._seen
+        if not self._balancer or route in self._configured or self._is_beside(route):
+            return False
+        return sum(seen.landed.get(route, {}).values()) == seen.replaced_at_once.get(route, 0) > 0
+
+    def _is_beside(self, route: str) -> bool:
+        """Whether *route* is that of a balancer beside it, which is a matter of the cookie they share."""
+        others = self._balancer.others if self._balancer else ()
+        return any(route in other.routes for other in others)
 
     def _is_double(self, route: str) -> bool:
         members = self._balancer.members if self._balancer else ()
@@ -686,10 +698,19 @@ class _Doctor:
             return
         gone: dict[str, int] = {}
         for each in self._seen.violations:
-            if each.moved and each.route and balancer.is_out(each.route):
-                gone[each.route] = gone.get(each.route, 0) + 1
+            route = each.route or ""
+            if each.moved and (balancer.is_out(route) or self._is_removed(route)):
+                gone[route] = gone.get(route, 0) + 1
         for route, count in sorted(gone.items()):
             urls = [member.url for member in balancer.members if member.route == route]
+            if not urls:
+                yield Finding(
+                    "AB413",
+                    f"{count} moved from route {route}, which is that of no member any more.",
+                    "Where its node was removed for good, check with expect: moved; else give its member that route"
+                    f" again: BalancerMember URL route={route}",
+                )
+                continue
             yield Finding(
                 "AB413",
                 f"{count} moved from route {route} because {_list(urls)} could not be used (disabled, stopped, or in"

@@ -245,6 +245,8 @@ class Evidence:
         #: by route: how often which node set it, and how often which node answered what carried it.
         self.issued: dict[str | None, dict[str, int]] = {}
         self.landed: dict[str, dict[str, int]] = {}
+        #: by route: how many sessions were resumed with it, and given another one by the first answer.
+        self.replaced_at_once: dict[str, int] = {}
         #: by route: when it first led away from its session's node; by node: when it was seen last. In ms.
         self.astray: dict[str, int] = {}
         self.seen: dict[str, int] = {}
@@ -380,6 +382,7 @@ class Evidence:
             node = self._node(visit, held)
             if first and resumed and route is not None:
                 self._count(self.issued, route, before)
+                self.replaced_at_once[route] = self.replaced_at_once.get(route, 0) + (own != route)
             if holds is not None and (holds != sent or (not self.named and first)):
                 self._count(self.issued, own, node)
             if first and not resumed:

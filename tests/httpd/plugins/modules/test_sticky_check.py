@@ -897,6 +897,47 @@ def test_sessions_of_a_node_that_was_taken_out_have_moved(site, tmp_path):
     assert is_well(site.check(session_file=kept, expect="same"))
 
 
+@pytest.mark.parametrize(
+    ("cookie", "lines"),
+    [
+        ("SID={id}.{name}; Path=/", ["ProxySet stickysession=SID"]),
+        ("PHPSESSID={id}; Path=/", ["ProxySet stickysession=ROUTEID", ROUTEID]),
+    ],
+)
+def test_a_node_that_was_removed_for_good_is_no_unknown_route(site, tmp_path, cookie, lines):
+    a, b, c = site.nodes(cookie, "n1", "n2", "n3")
+    site.start(a.member("n1"), *lines)
+    kept = tmp_path / "sessions.json"
+    assert is_well(site.check(session_file=str(kept)))
+    before = kept.read_text()
+    site.httpd.stop()
+    site.start(b.member("n2"), c.member("n3"), *lines)
+    for options in ({}, {"manager": True}, {"manager": True, **BY_ROUTE}):
+        moved = kept.with_suffix(".moved")
+        told_by = "the route in the cookie" if "served_by" in options else "the header X-Served-By"
+        moved.write_text(before.replace("the header X-Served-By", told_by))
+        moved.chmod(0o600)
+        assert is_well(site.check(session_file=str(moved), expect="moved", **options))
+        assert is_well(site.check(session_file=str(moved), expect="same", **options))
+    result = site.check(session_file=str(kept), manager=True)
+    assert codes(result) == ["AB413"] and result["violation_count"] == 20
+    assert "which is that of no member any more" in message(result, "AB413")
+    assert "expect: moved" in result["diagnosis"][0]["fix"]
+
+
+def test_a_session_that_keeps_the_route_of_a_removed_node_is_found(site, tmp_path):
+    a, b, c = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", "n3")
+    # All nodes know all sessions, so that none sets the cookie again.
+    b.known = c.known = a.known
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    assert is_well(site.check(session_file=kept))
+    site.httpd.stop()
+    site.start(b.member("n2"), c.member("n3"), "ProxySet stickysession=SID")
+    result = site.check(session_file=kept, expect="moved", manager=True)
+    assert codes(result) == ["AB404"] and result["violation_count"] > 0
+
+
 def test_moved_needs_sessions(site, tmp_path):
     a = site.node("n1")
     site.start(a.member("n1"))
