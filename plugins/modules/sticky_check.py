@@ -14,7 +14,8 @@ description:
     looks whether each session is always answered by the same node.
   - Where sessions move, or can only stick by chance, it names the cause with what was seen and what to do.
   - With O(manager_url) the routes that were seen are held against those of the running balancer. Where another balancer
-    looks at the same cookie, its path is asked for once as well, to see with which path the cookie is set there.
+    looks at the same cookie, its path is asked for once as well, to see with which path the cookie is set there. One
+    without a usable member, or that never had a request, shares nothing.
   - The clients share O(concurrency) kept connections and take turns on them, each round in another order, so that what
     has to stick is the session and not a connection.
   - Redirects are answers and are not followed. A request is sent again, once, where the server had ended a kept

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from . import session_file
 from .cookies import Origin, default_path
-from .diagnosis import Balancing, Case, Finding, balancing, diagnose
+from .diagnosis import Balancing, Case, Finding, Other, balancing, diagnose
 from .driver import Client, Driver, StickyError, Target
 from .visits import MOVED, Evidence, Session, Violation
 
@@ -75,8 +75,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         live = balancing(_chosen(after, name), after, before)
         answered = sum(not visit.reason for each in clients for visit in each.session.visits)
         check_serves(name, _elected(before, after), answered)
-        others = [other._replace(cookies=_paths(plan, other.path, live)) for other in live.others]
-        live = live._replace(others=tuple(others))
+        live = live._replace(others=_others(plan, live, access))
     evidence = Evidence(
         [client.session for client in clients],
         plan.case.parameter or plan.case.cookie or (live.cookie if live else ""),
@@ -186,6 +185,18 @@ def _chosen(balancers: Balancers, name: str) -> str:
     return next(iter(balancers))
 
 
+def _others(plan: Plan, live: Balancing, access: Access) -> tuple[Other, ...]:
+    """Return those of the others of *live* that had requests since httpd was loaded, if only the one that is made here,
+    with the paths of their cookies. A balancer without ProxyPass has none."""
+    others = [other._replace(cookies=_paths(plan, other.path, live)) for other in live.others]
+    page = _shown(access, live.name) if others else {}
+    return tuple(each for each in others if each.name in page and _total(page[each.name]))
+
+
+def _total(balancer: LiveBalancer) -> int:
+    return sum(member.counters.get("elected", 0) for member in balancer.members.values())
+
+
 def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
     """Return the paths with which the cookie of *live* is set where *path* is asked for, once and without a session."""
     if not re.fullmatch(r"/[!-~]*", path) or plan.target.parameter:
@@ -204,14 +215,9 @@ def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
 
 def _elected(before: Balancers, after: Balancers) -> dict[str, int]:
     """Return how many times each balancer chose a member meanwhile; less than nothing after a reload."""
-    found = {}
-    for name in before.keys() & after.keys():
-        old, new = (
-            sum(member.counters.get("elected", 0) for member in page[name].members.values())
-            for page in (before, after)
-        )
-        found[name] = new - old
-    return found
+    return {
+        name: _total(after[name]) - _total(before[name]) for name in before.keys() & after.keys()
+    }
 
 
 def check_serves(name: str, elected: Mapping[str, int], answered: int) -> None:

@@ -31,7 +31,7 @@ from .cookies import (
 from .visits import Counts, Evidence
 
 if TYPE_CHECKING:
-    from .._manager.page import LiveBalancer
+    from .._manager.page import LiveBalancer, LiveMember
 
 
 class Finding(NamedTuple):
@@ -52,7 +52,8 @@ class Finding(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member as balancer-manager shows it; *usable* and *accepts_new* as httpd means it. *elected*: how often it
+    """One member as balancer-manager shows it; *usable* as httpd means it, *accepts_new*: while all is well, which no
+    standby does, and no member of a higher ``lbset``. *elected*: how often it
     was chosen since httpd was loaded. *load*: what its ``lbmethod`` owed it before the sessions, in hundredths of
     requests, and less than nothing where it had more than its share; *factor* is its share."""
 
@@ -136,6 +137,7 @@ def balancing(
         for each in after.values()
         # With the same routes, as two schemes of one application have, either finds the node.
         if own
+        and any(member.usable for member in each.members.values())
         and _sticky(each).partition("|")[0] == own
         and _routes_of(each) != _routes_of(balancer)
     ]
@@ -157,16 +159,21 @@ def _routes_of(balancer: LiveBalancer) -> frozenset[str]:
 
 
 def _members(balancer: LiveBalancer) -> Iterator[Member]:
+    sets = [_set_of(member) for member in balancer.members.values() if member.accepts_new]
     for member in balancer.members.values():
         route = str(member.values.get("route") or "")
         yield Member(
             member.url,
             route,
             member.usable,
-            member.accepts_new,
+            member.accepts_new and _set_of(member) == min(sets),
             member.counters.get("elected", 0),
             factor=float(str(member.values.get("loadfactor") or 1)),
         )
+
+
+def _set_of(member: LiveMember) -> int:
+    return int(str(member.values.get("lbset") or 0))
 
 
 class Case(NamedTuple):
@@ -624,13 +631,13 @@ class _Doctor:
         balancer = self._balancer
         if balancer is None or not balancer.sticky:
             return
-        usable = [member for member in balancer.members if member.usable]
+        serving = [m for m in balancer.members if m.accepts_new or (m.usable and m.elected)]
         told = (
             "" in self._seen.carried[self._name].texts
             if self._name in self._seen.carried
             else False
         )
-        without = [member.url for member in usable if not member.route]
+        without = [member.url for member in serving if not member.route]
         if without and not told:
             yield Finding(
                 "AB411",
@@ -638,7 +645,7 @@ class _Doctor:
                 f"Give it one: BalancerMember {without[0]} route=n{len(balancer.members)}",
             )
         for route in sorted(balancer.routes):
-            urls = [member.url for member in usable if member.route == route]
+            urls = [m.url for m in balancer.members if m.route == route and m.accepts_new]
             if len(urls) > 1 and route not in self._seen.astray:
                 yield Finding(
                     "AB409",

@@ -243,6 +243,37 @@ def test_routes_with_balancers_that_share_cookie_and_routes_are_well(site):
     assert "say with the option balancer which one" in refused["msg"]
 
 
+@pytest.mark.parametrize(
+    ("route", "state"),
+    [("n1", "status=+H"), ("", "status=+H"), ("n3", "lbset=1"), ("n3", "status=+H lbset=1")],
+)
+def test_a_member_that_waits_for_others_to_fail_is_well(site, route, state):
+    a, b, c = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", "n3")
+    last = f"{c.member(route) if route else c.member()} {state}"
+    site.start(a.member("n1"), b.member("n2"), last, "ProxySet stickysession=SID")
+    for options in (WAYS["with the manager"], WAYS["with the manager, by route"]):
+        assert is_well(site.check(**options))
+
+
+@pytest.mark.parametrize(("state", "path"), [("", ""), ("status=+D", "/old/")])
+def test_a_balancer_that_nobody_uses_shares_no_cookie(site, state, path):
+    a, b, c = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", "n3")
+    old = [
+        "<Proxy balancer://old/>",
+        f"{c.member('n3')} {state}",
+        "ProxySet stickysession=SID",
+        "</Proxy>",
+    ]
+    old += [f"ProxyPass {path} balancer://old/"] if path else []
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more="\n".join(old) + "\n",
+    )
+    assert is_well(site.check(manager=True, balancer="app"))
+
+
 def test_a_drained_member_keeps_its_sessions_and_is_well(site, tmp_path):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
@@ -848,6 +879,31 @@ def test_a_member_that_had_many_requests_before_gets_no_new_session_and_is_well(
     site.member("n1", "enabled")
     result = site.check(manager=True, expected_routes=["n3"])
     assert codes(result) == ["AB415"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, BY_ROUTE, {"manager": True}, {"manager": True, **BY_ROUTE}, {"url_parameter": "sid"}],
+)
+def test_a_site_that_only_redirects_elsewhere_is_told_from_one_without_sessions(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    away = "RewriteEngine On\nRewriteCond %{REQUEST_URI} !manager\n"
+    away += "RewriteRule ^/(.*) https://shop.example.com/$1 [R=301,L]\n"
+    rewrite = f"LoadModule rewrite_module {MODULES}/mod_rewrite.so\n"
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID", more=rewrite + away)
+    result = site.check(path="cart?x=1", **options)
+    assert codes(result) == ["AB401"] and a.paths == b.paths == []
+    assert "all 200 answers are redirects to https://shop.example.com/cart" in result["msg"]
+    assert "url: https://shop.example.com/cart" in result["diagnosis"][0]["fix"]
+
+
+def test_a_cookie_that_only_the_task_names_is_no_fault_of_the_site(site):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", ROUTEID)
+    for options in ({}, BY_ROUTE, {"manager": True}, {"manager": True, **BY_ROUTE}):
+        result = site.check(cookie="PHPSESSID", **options)
+        assert codes(result) == ["AB405"] and result["violations"] == []
+        assert result["diagnosis"][0]["fix"] == "In the task, write cookie: ROUTEID"
 
 
 # Sessions that are kept for later.
