@@ -272,6 +272,12 @@ class _Doctor:
             and given != (balancer.parameter if case.parameter else balancer.cookie)
         ):
             yield self._other_name(given, balancer)
+        elif case.cookie and carriers and not self._routes and self._is_well(carriers[0]):
+            yield Finding(
+                "AB405",
+                f"the check looks at {given} (cookie), which carries no route; {carrying}.",
+                f"In the task, write cookie: {carriers[0]}",
+            )
         elif self._never() and carriers and not seen.url:
             yield Finding(
                 "AB405",
@@ -284,14 +290,21 @@ class _Doctor:
             for old, count in seen.renamed().items():
                 yield self._renamed(old, count)
 
+    def _is_well(self, carrier: str) -> bool:
+        """Whether no session moved, as far as is known, so that *carrier* may be what the balancer looks at."""
+        seen = self._seen
+        told = bool(seen.nodes) if seen.named else seen.is_bare(carrier)
+        return told and not seen.violations
+
     def _other_name(self, given: str, balancer: Balancing) -> Finding:
         looks = f"httpd looks at {balancer.sticky} (stickysession of balancer://{balancer.name}),"
         option = "url_parameter" if self._case.parameter else "cookie"
         name = balancer.parameter if self._case.parameter else balancer.cookie
-        if self._never():
+        if self._never() or self._seen.routes(name):
+            never = f", which was never there in {self._sessions()}" if self._never() else ""
             return Finding(
                 "AB405",
-                f"{looks} the check at {given} ({option}), which was never there in {self._sessions()}.",
+                f"{looks} the check at {given} ({option}){never}.",
                 f"In the task, write {option}: {name}",
             )
         return Finding(
@@ -312,6 +325,12 @@ class _Doctor:
 
     def _never_set(self) -> Finding:
         case, seen = self._case, self._seen
+        if seen.away:
+            return Finding(
+                "AB401",
+                f"all {seen.requests - seen.failed} answers are redirects to {seen.away}, and no session began.",
+                f"Ask that: url: {seen.away}",
+            )
         if seen.url:
             return Finding(
                 "AB401",
@@ -755,7 +774,7 @@ class _Doctor:
         members = (
             [member for member in self._balancer.members if member.usable] if self._balancer else []
         )
-        loads = {member.route: member.load for member in members}
+        loads = {member.route: member.load for member in members if member.accepts_new}
         ordered = sorted(shares, key=lambda route: shares[route])
         if not loads.keys() >= {ordered[0], ordered[-1]}:
             return 0.0

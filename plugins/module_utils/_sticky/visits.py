@@ -39,7 +39,8 @@ class Issue(NamedTuple):
 class Visit(NamedTuple):
     """One request and its answer. *ms*: since the begin, when it was over. *status*: 0 without an answer. *node*: who
     says to have answered, ``""`` where nobody does. *sent*: values by name, of cookies or of the URL parameter, as
-    httpd finds them. *issues*: what was set. *reason*: why it failed; ``""`` for an answer 2xx or 3xx."""
+    httpd finds them. *issues*: what was set. *reason*: why it failed; ``""`` for an answer 2xx or 3xx. *away*: where
+    it is a redirect that leaves the site, the place it leads to."""
 
     ms: int
     status: int
@@ -47,6 +48,7 @@ class Visit(NamedTuple):
     sent: Mapping[str, str]
     issues: Sequence[Issue]
     reason: str
+    away: str = ""
 
 
 class Session:
@@ -412,6 +414,14 @@ class Evidence:
             before, first = node, False
         self.half_named += bool(met) and self.nameless > nameless
 
+    @property
+    def away(self) -> str:
+        """Where all answers lead, if each is a redirect that leaves the site, without what may be a secret."""
+        answers = [visit for each in self.sessions for visit in each.visits if not visit.reason]
+        if not all(visit.away for visit in answers):
+            return ""
+        return re.split("[?#;]", answers[0].away, maxsplit=1)[0] if answers else ""
+
     def _node(self, visit: Visit, held: Mapping[str, str]) -> str:
         """Return who answered, ``""`` where nobody knows."""
         if self.named:
@@ -436,9 +446,12 @@ class Evidence:
     def alone(self) -> bool:
         """Whether nothing but a route that stays the same told the nodes apart. A cookie that is a route and no more is
         httpd's own, which sets it anew for each other node."""
-        carried = self.carried.get(self.name)
         told = self.named or self._renewed
-        return not (told or carried is None or carried.is_bare(self._likely))
+        return not (told or self.name not in self.carried or self.is_bare(self.name))
+
+    def is_bare(self, name: str) -> bool:
+        """Whether *name* has values that are a route and nothing else."""
+        return name in self.carried and self.carried[name].is_bare(self._likely)
 
     def _why(self, sent: str | None, route: str | None) -> str:
         name = self.name or "a cookie with a route"

@@ -188,6 +188,15 @@ def test_a_session_in_the_url_is_well(site, options, remarked):
     assert re.fullmatch(r"/;jsessionid=id\d{6}\.n[12]", a.paths[-1])
 
 
+def test_a_link_to_another_host_begins_no_session(site):
+    links = '<a href="http://other.example.com/;jsessionid=X.n9">other</a>'
+    links += '<a href="/cart;jsessionid={id}.%s?x=1">cart</a>'
+    a, b = (site.node(name, links=links % name) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID|jsessionid")
+    for manager in (False, True):
+        assert is_well(site.check(url_parameter="jsessionid", manager=manager))
+
+
 @pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
 def test_https_is_well(site, tmp_path, options, remarked):
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
@@ -251,8 +260,9 @@ def test_a_member_that_waits_for_others_to_fail_is_well(site, route, state):
     a, b, c = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", "n3")
     last = f"{c.member(route) if route else c.member()} {state}"
     site.start(a.member("n1"), b.member("n2"), last, "ProxySet stickysession=SID")
-    for options in (WAYS["with the manager"], WAYS["with the manager, by route"]):
-        assert is_well(site.check(**options))
+    # No share is that of none.
+    for options in ({"max_imbalance": 100}, BY_ROUTE):
+        assert is_well(site.check(manager=True, **options))
 
 
 @pytest.mark.parametrize(("state", "path"), [("", ""), ("status=+D", "/old/")])
@@ -615,6 +625,16 @@ def test_a_secure_cookie_over_http_is_found(site):
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
     for options in ({}, {"manager": True}, {"served_by": None}):
         assert codes(site.check(**options)) == ["AB407"]
+
+
+def test_a_secure_cookie_over_http_leaves_the_one_before_alone(site):
+    a, b = (
+        site.node(name, f"SID={{id}}.{name}; Path=/", always=["SID=x.n9; Path=/; Secure"])
+        for name in ("n1", "n2")
+    )
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check()
+    assert result["violations"] == [] and result["diagnosis"] == []
 
 
 def test_a_url_parameter_that_hides_the_cookie_is_found(site):
