@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 from urllib.parse import urlsplit
 
@@ -58,13 +59,19 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
             "expect: moved needs a session_file with the sessions of an earlier check"
             + (f"; {path} does not exist" if path else "")
         )
+    if params["expect"] == MOVED and not any(each.node for each in kept[: plan.clients]):
+        raise StickyError(
+            f"expect: moved: {path} tells no node, since no session in it was ever answered; make them anew while the"
+            " site answers"
+        )
     name = _name(params["balancer"])
     if name and access is None:
         raise StickyError("balancer needs manager_url")
     before = _shown(access, name) if access else {}
     name = _chosen(before, name) if access else ""
+    now = time.time()
     clients = [
-        Client(Session(number, each.node), each.jar, each.value)
+        Client(Session(number, each.node, each.jar.ended(now)), each.jar, each.value)
         for number, each in enumerate(kept[: plan.clients], 1)
     ]
     clients += [Client(Session(number)) for number in range(len(clients) + 1, plan.clients + 1)]

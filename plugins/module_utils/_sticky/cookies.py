@@ -198,6 +198,10 @@ class Jar:
         """Return when the next cookie ends; infinity where none does."""
         return min((c.expires for c in self._cookies.values() if c.expires > now), default=_NEVER)
 
+    def ended(self, now: float) -> frozenset[str]:
+        """Return the names of the cookies that have ended."""
+        return frozenset(c.name for c in self._cookies.values() if c.expires <= now)
+
     def dump(self) -> list[list[Any]]:
         """Return the cookies as JSON can hold them; :meth:`load` takes it. They are secrets."""
         return [

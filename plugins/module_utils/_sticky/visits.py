@@ -53,12 +53,13 @@ class Visit(NamedTuple):
 
 class Session:
     """One client: its number from 1, its *visits*, what it holds after the last (*held*), and where it is resumed, the
-    *node* that answered last."""
+    *node* that answered last, and the names of the cookies that *ended* since then."""
 
-    __slots__ = ("held", "node", "number", "visits")
+    __slots__ = ("ended", "held", "node", "number", "visits")
 
-    def __init__(self, number: int, node: str = "") -> None:
+    def __init__(self, number: int, node: str = "", ended: frozenset[str] = frozenset()) -> None:
         self.number = number
+        self.ended = ended
         self.node = node
         self.visits: list[Visit] = []
         self.held: Mapping[str, str] = {}
@@ -369,6 +370,8 @@ class Evidence:
     def _follow(self, session: Session) -> None:
         before, resumed = session.node, bool(session.node)
         first, met, nameless = True, set(), self.nameless
+        if self.name in session.ended and self.name not in session.visits[0].sent:
+            self.lost[OVER] = self.lost.get(OVER, 0) + 1
         for number, (visit, held) in enumerate(session.steps(), 1):
             self.requests += 1
             self._lost(visit, held)

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 from typing import Any, Iterator
 
 import pytest
@@ -999,6 +1000,30 @@ def test_a_node_that_was_removed_for_good_is_no_unknown_route(site, tmp_path, co
     assert codes(result) == ["AB413"] and result["violation_count"] == 20
     assert "which is that of no member any more" in message(result, "AB413")
     assert "expect: moved" in result["diagnosis"][0]["fix"]
+
+
+@pytest.mark.parametrize("options", [{}, {"manager": True}])
+def test_a_cookie_that_ended_between_two_checks_is_found(site, tmp_path, options):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    cookie = ROUTEID.replace("path=/", "Path=/; Max-Age=2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", cookie)
+    kept = str(tmp_path / "sessions.json")
+    site.check(session_file=kept, requests=1)
+    time.sleep(2.1)
+    result = site.check(session_file=kept, requests=1, **options)
+    assert codes(result) == ["AB406"] and result["violation_count"] > 0
+    assert "Max-Age=2" in message(result, "AB406") and "20 times" in message(result, "AB406")
+
+
+def test_moved_needs_sessions_that_were_answered(site, tmp_path):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    a.respond = b.respond = lambda path: (503, "")
+    assert site.check(session_file=kept)["failed_requests"] == 200
+    a.respond = b.respond = None
+    result = site.check(session_file=kept, expect="moved")
+    assert result["failed"] is True and "no session in it was ever answered" in result["msg"]
 
 
 def test_a_session_that_keeps_the_route_of_a_removed_node_is_found(site, tmp_path):
