@@ -12,6 +12,7 @@ no such mark, since its sessions have to go elsewhere.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from .cookies import (
@@ -282,7 +283,7 @@ class _Doctor:
             yield Finding(
                 "AB405",
                 f"{self._who} looks at the cookie {self._name}, which was never set in {self._sessions()}; {carrying}.",
-                f"ProxySet stickysession={carriers[0]}",
+                f"ProxySet stickysession={self._with_parameter(carriers[0])}",
             )
         elif self._never():
             yield self._never_set()
@@ -311,8 +312,19 @@ class _Doctor:
             "AB405",
             f"{looks} the sessions are in {given}. It tells upper from lower case.",
             "ProxySet stickysession="
-            + (f"{balancer.cookie}|{given}" if self._case.parameter else given),
+            + (
+                f"{balancer.cookie}|{given}"
+                if self._case.parameter
+                else self._with_parameter(given)
+            ),
         )
+
+    def _with_parameter(self, cookie: str) -> str:
+        """Return the ``stickysession`` that looks at *cookie*, and at the URL parameter as it does now."""
+        names = self._balancer.sticky.split("|") if self._balancer else []
+        # Somebody may have mistaken the one for the other.
+        other = [name for name in names[::-1] if name != cookie]
+        return f"{cookie}|{other[0]}" if len(names) == 2 and other else cookie
 
     def _renamed(self, old: str, count: int) -> Finding:
         return Finding(
@@ -463,7 +475,7 @@ class _Doctor:
                 f"{self._name}={seen.separator} was set without a route"
                 + (f" by {_list(nodes)}" if nodes else "")
                 + ": a member has none, and no session stays there.",
-                "Give it one: BalancerMember URL route=n1",
+                f"Give it one: BalancerMember URL route={next(self._free())}",
             )
         elif not lasts:
             unrouted = {
@@ -628,12 +640,29 @@ class _Doctor:
             " jvmRoute).",
         )
 
+    def _own_routes(self, route: str, names: Iterable[str]) -> str:
+        """Return a proposal: the first of *names* keeps *route*, the others get what is free."""
+        return ", ".join(
+            f"{name} route={own}"
+            for name, own in zip(sorted(names), itertools.chain([route], self._free()))
+        )
+
+    def _free(self) -> Iterator[str]:
+        taken = {*self._configured, *self._routes}
+        return (f"n{number}" for number in itertools.count(1) if f"n{number}" not in taken)
+
     def _double(self, route: str, issued: Sequence[str], landed: Counts) -> Finding:
+        members = self._balancer.members if self._balancer else ()
+        urls = [member.url for member in members if member.route == route]
         return Finding(
             "AB409",
             f"the route {route} is that of several nodes: {_list(issued)} set it, and {_counts(landed)} answered what"
             " carries it. httpd takes the first usable member of a route.",
-            f"Give each member a route of its own: {_routes(issued)}",
+            f"Give each member a route of its own: {self._own_routes(route, urls)}"
+            if urls
+            else "Where members have it in common, give each a route of its own, such as"
+            f" {self._own_routes(route, issued)}; where only their applications do (Tomcat: jvmRoute), let each set the"
+            " route of its member. With manager_url the check tells which it is.",
         )
 
     def _other(self, route: str, issued: Sequence[str], landed: Counts) -> Finding:
@@ -661,7 +690,7 @@ class _Doctor:
             yield Finding(
                 "AB411",
                 f"balancer://{balancer.name} is sticky, but {_list(without)} has no route: no session stays there.",
-                f"Give it one: BalancerMember {without[0]} route=n{len(balancer.members)}",
+                f"Give it one: BalancerMember {without[0]} route={next(self._free())}",
             )
         for route in sorted(balancer.routes):
             urls = [m.url for m in balancer.members if m.route == route and m.accepts_new]
@@ -670,7 +699,7 @@ class _Doctor:
                     "AB409",
                     f"the route {route} is that of {_list(urls)} in balancer://{balancer.name}; httpd takes the first"
                     " usable member of a route.",
-                    f"Give each member a route of its own: {_routes(urls)}",
+                    f"Give each member a route of its own: {self._own_routes(route, urls)}",
                 )
 
     def _shared(self) -> Iterator[Finding]:
@@ -700,10 +729,20 @@ class _Doctor:
                     f"balancer://{balancer.name} (routes {_list(balancer.routes)}) and balancer://{other.name} (routes"
                     f" {_list(other.routes)}) share the cookie {balancer.cookie}{where}: each overwrites the route of"
                     " the other.",
-                    f"Let each have a cookie of its own, such as ProxySet stickysession={balancer.cookie}_"
-                    f"{other.name.upper().replace('-', '_')} in balancer://{other.name}; or a Path of its own.",
+                    f"Let each have a cookie of its own, such as {self._renaming(balancer.cookie, other.name)}; or a"
+                    " Path of its own.",
                     remark=doubt,
                 )
+
+    def _renaming(self, cookie: str, other: str) -> str:
+        """Return how the balancer *other* gets another cookie than *cookie*."""
+        name = f"{cookie}_{other.upper().replace('-', '_')}"
+        setter = (
+            "Set-Cookie" if self._seen.is_bare(cookie) else f"the application of balancer://{other}"
+        )
+        return (
+            f"the name {name} in {setter} and ProxySet stickysession={name} in balancer://{other}"
+        )
 
     def _chained(self) -> Finding:
         """AB410, by one answer."""
@@ -867,7 +906,3 @@ def _counts(counts: Counts) -> str:
     rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
     more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
     return ", ".join(f"{name} ({count})" for name, count in rows[:8]) + more
-
-
-def _routes(names: Iterable[str]) -> str:
-    return ", ".join(f"{name} route=n{number}" for number, name in enumerate(sorted(names), 1))

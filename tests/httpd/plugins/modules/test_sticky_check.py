@@ -678,6 +678,48 @@ def test_a_route_of_two_nodes_is_found(site):
     assert codes(site.check(manager=True, served_by=None)) == ["AB409"]
 
 
+def test_routes_that_are_proposed_are_free(site):
+    a, b, c = site.nodes("SID={id}.n3; Path=/", "a", "b", "c")
+    site.start(a.member("n1"), b.member("n3"), c.member("n3"), "ProxySet stickysession=SID")
+    (found,) = [each for each in site.check(manager=True)["diagnosis"] if each["code"] == "AB409"]
+    assert "route=n3" in found["fix"] and "route=n2" in found["fix"]
+    assert "route=n1" not in found["fix"]
+    site.httpd.stop()
+    site.start(a.member("n1"), b.member("n3"), c.member(), "ProxySet stickysession=SID")
+    (found,) = [each for each in site.check(manager=True)["diagnosis"] if each["code"] == "AB411"]
+    assert found["fix"] == f"Give it one: BalancerMember {c.url} route=n2"
+
+
+def test_one_route_of_two_applications_is_told_from_one_of_two_members_by_the_manager(site):
+    a, b = site.nodes("SID={id}.n1; Path=/", "a", "b")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    (found,) = site.check()["diagnosis"]
+    assert found["code"] == "AB409" and "jvmRoute" in found["fix"]
+    assert "a route=n1, b route=n2" in found["fix"] and "manager_url" in found["fix"]
+    assert codes(site.check(manager=True)) == ["AB412"]
+
+
+def test_a_cookie_of_applications_that_balancers_share_is_named_otherwise_by_them(site):
+    a, b, c = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", "n3")
+    second = ["<Proxy balancer://two/>", c.member("n3"), "ProxySet stickysession=SID", "</Proxy>"]
+    more = "\n".join([*second, "ProxyPass /two/ balancer://two/", ""])
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID", more=more)
+    (found,) = site.check(manager=True, balancer="app")["diagnosis"]
+    assert found["code"] == "AB410" and "the application of balancer://two" in found["fix"]
+    assert "stickysession=SID_TWO" in found["fix"]
+
+
+def test_a_name_in_the_url_stays_where_that_of_the_cookie_is_wrong(site):
+    a, b = site.nodes("JSESSIONID={id}.{name}; Path=/", "n1", "n2")
+    for wrong in ("jsessionid|JSESSIONID", "SID|jsessionid"):
+        site.start(a.member("n1"), b.member("n2"), f"ProxySet stickysession={wrong}")
+        for options in ({}, {"cookie": "JSESSIONID"}):
+            (found,) = site.check(manager=True, **options)["diagnosis"]
+            assert found["code"] == "AB405"
+            assert found["fix"] == "ProxySet stickysession=JSESSIONID|jsessionid"
+        site.httpd.stop()
+
+
 def test_one_route_that_all_nodes_set_is_found(site):
     nodes = [site.node(name, "SID={id}.n1; Path=/") for name in "abc"]
     for node in nodes:
