@@ -14,7 +14,8 @@ description:
     looks whether each session is always answered by the same node.
   - Where sessions move, or can only stick by chance, it names the cause with what was seen and what to do.
   - With O(manager_url) the routes that were seen are held against those of the running balancer. Where another balancer
-    looks at the same cookie, its path is asked for once as well, to see with which path the cookie is set there.
+    looks at the same cookie, its path is asked for once as well, to see with which path the cookie is set there. One
+    without a usable member, or that never had a request, shares nothing.
   - The clients share O(concurrency) kept connections and take turns on them, each round in another order, so that what
     has to stick is the session and not a connection.
   - Redirects are answers and are not followed. A request is sent again, once, where the server had ended a kept
@@ -104,12 +105,13 @@ options:
       - Absolute path of a file on the host that runs this, in which the sessions are kept for a later task. Where it
         exists, they are resumed, the first O(clients) of them; further clients begin new ones.
       - It is written with mode V(0600), since sessions are secrets. A symbolic link, a file of another user, and
-        sessions with another host (that of O(url), or O(server_name)) are refused.
+        sessions with another host (that of O(url), or O(server_name)) or another port are refused.
     type: path
   expect:
     description:
       - Whether resumed sessions are to be answered by the node that answered last (V(same)), or each by another one,
-        where they have to stay from then on (V(moved)). V(moved) needs a O(session_file) that exists.
+        where they have to stay from then on (V(moved)). V(moved) needs a O(session_file) that exists, and O(served_by)
+        where nodes take over the cookie of an application as it is.
     type: str
     choices: [same, moved]
     default: same
@@ -166,12 +168,13 @@ notes:
     AB410 two balancers with one cookie,
     AB411 a member without a route,
     AB412 a node that sets the route of another one,
-    AB413 a node that was out,
+    AB413 a node that was out or removed,
     AB414 an imbalance above O(max_imbalance),
     AB415 an expected route that was never seen.
     The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
     AB417 new sessions that were kept from a node by the requests it had before,
-    AB418 routes behind another character than O(separator).
+    AB418 routes behind another character than O(separator),
+    AB419 answers that do not tell their node, or nodes that share one name.
     AB413, and AB410 for balancers beside each other, need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.

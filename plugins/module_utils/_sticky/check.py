@@ -9,15 +9,17 @@ Private to this collection.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
+import time
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 from urllib.parse import urlsplit
 
 from . import session_file
 from .cookies import Origin, default_path
-from .diagnosis import Balancing, Case, Finding, balancing, diagnose
+from .diagnosis import Balancing, Case, Finding, Other, balancing, diagnose
 from .driver import Client, Driver, StickyError, Target
-from .visits import MOVED, Evidence, Session, Violation
+from .visits import MOVED, STAYED, Evidence, Session, Violation
 
 if TYPE_CHECKING:
     import ssl
@@ -52,19 +54,26 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     """
     plan = make_plan(params)
     path = params["session_file"]
-    kept = session_file.read(path, plan.case.origin.host, plan.told_by) if path else []
+    site = f"{plan.case.origin.host}:{plan.target.address[1]}"
+    kept = session_file.read(path, site, plan.told_by) if path else []
     if params["expect"] == MOVED and not kept:
         raise StickyError(
             "expect: moved needs a session_file with the sessions of an earlier check"
             + (f"; {path} does not exist" if path else "")
+        )
+    if params["expect"] == MOVED and not any(each.node for each in kept[: plan.clients]):
+        raise StickyError(
+            f"expect: moved: {path} tells no node, since no session in it was ever answered; make them anew while the"
+            " site answers"
         )
     name = _name(params["balancer"])
     if name and access is None:
         raise StickyError("balancer needs manager_url")
     before = _shown(access, name) if access else {}
     name = _chosen(before, name) if access else ""
+    now = time.time()
     clients = [
-        Client(Session(number, each.node), each.jar, each.value)
+        Client(Session(number, each.node, each.jar.ended(now)), each.jar, each.value)
         for number, each in enumerate(kept[: plan.clients], 1)
     ]
     clients += [Client(Session(number)) for number in range(len(clients) + 1, plan.clients + 1)]
@@ -75,8 +84,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         live = balancing(_chosen(after, name), after, before)
         answered = sum(not visit.reason for each in clients for visit in each.session.visits)
         check_serves(name, _elected(before, after), answered)
-        others = [other._replace(cookies=_paths(plan, other.path, live)) for other in live.others]
-        live = live._replace(others=tuple(others))
+        live = live._replace(others=_others(plan, live, access))
     evidence = Evidence(
         [client.session for client in clients],
         plan.case.parameter or plan.case.cookie or (live.cookie if live else ""),
@@ -92,7 +100,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
             for client in clients
         ]
         sessions += kept[plan.clients :]
-        session_file.write(path, plan.case.origin.host, plan.told_by, sessions)
+        session_file.write(path, site, plan.told_by, sessions)
     return _result(params, plan, evidence, live, seconds)
 
 
@@ -124,7 +132,7 @@ def _result(
             result["msg"] = (
                 f"{params['url']}: no request was answered with 2xx or 3xx, the first: {reason}"
             )
-        elif not evidence.nodes and (params["served_by"] or not findings):
+        elif not (evidence.nodes or findings and (evidence.away or not params["served_by"])):
             result["msg"] = (
                 f"served_by: {plan.told_by} was in no answer, so nobody knows who gave it"
             )
@@ -136,11 +144,15 @@ def _result(
 def _message(findings: list[Finding], violations: list[Violation], asked: bool) -> str:
     lines = list(map(str, findings))
     if violations:
-        stayed = sum(not each.moved for each in violations)
-        told = [f"{stayed} sessions did not move"] if stayed else []
-        if stayed < len(violations):
+        stayed = [each.reason for each in violations if not each.moved]
+        untold = len(stayed) - stayed.count(STAYED)
+        told = [f"{len(stayed) - untold} sessions did not move"] if len(stayed) > untold else []
+        told += [f"{untold} sessions are not known to have moved"] if untold else []
+        if len(stayed) < len(violations):
             moved = {each.client for each in violations if each.moved}
-            told.append(f"{len(moved)} sessions moved, {len(violations) - stayed} times in all")
+            told.append(
+                f"{len(moved)} sessions moved, {len(violations) - len(stayed)} times in all"
+            )
         lines.append("; ".join(told) + ", for one:")
         lines += [
             f"client {each.client}, request {each.request}: from {each.before} to {each.after}, {each.reason}"
@@ -186,6 +198,18 @@ def _chosen(balancers: Balancers, name: str) -> str:
     return next(iter(balancers))
 
 
+def _others(plan: Plan, live: Balancing, access: Access) -> tuple[Other, ...]:
+    """Return those of the others of *live* that had requests since httpd was loaded, if only the one that is made here,
+    with the paths of their cookies. A balancer without ProxyPass has none."""
+    others = [other._replace(cookies=_paths(plan, other.path, live)) for other in live.others]
+    page = _shown(access, live.name) if others else {}
+    return tuple(each for each in others if each.name in page and _total(page[each.name]))
+
+
+def _total(balancer: LiveBalancer) -> int:
+    return sum(member.counters.get("elected", 0) for member in balancer.members.values())
+
+
 def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
     """Return the paths with which the cookie of *live* is set where *path* is asked for, once and without a session."""
     if not re.fullmatch(r"/[!-~]*", path) or plan.target.parameter:
@@ -204,14 +228,9 @@ def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
 
 def _elected(before: Balancers, after: Balancers) -> dict[str, int]:
     """Return how many times each balancer chose a member meanwhile; less than nothing after a reload."""
-    found = {}
-    for name in before.keys() & after.keys():
-        old, new = (
-            sum(member.counters.get("elected", 0) for member in page[name].members.values())
-            for page in (before, after)
-        )
-        found[name] = new - old
-    return found
+    return {
+        name: _total(after[name]) - _total(before[name]) for name in before.keys() & after.keys()
+    }
 
 
 def check_serves(name: str, elected: Mapping[str, int], answered: int) -> None:
@@ -230,6 +249,10 @@ def make_plan(params: Mapping[str, Any]) -> Plan:
     for option, least in (("clients", 1), ("requests", 1), ("interval", 0)):
         if params[option] < least:
             raise StickyError(f"{option}: {params[option]} is less than {least}")
+    if not math.isfinite(params["interval"]):
+        raise StickyError(
+            f"interval: {params['interval']} is not possible; write a number of seconds"
+        )
     concurrency = params["concurrency"]
     if concurrency is None:
         concurrency = min(params["clients"], 50)
@@ -239,8 +262,10 @@ def make_plan(params: Mapping[str, Any]) -> Plan:
         raise StickyError(
             f"timeout: {params['timeout']:g} is not possible; write up to 3600 seconds"
         )
-    if params["max_imbalance"] is not None and params["max_imbalance"] < 1:
-        raise StickyError(f"max_imbalance: {params['max_imbalance']:g} is less than 1")
+    limit = params["max_imbalance"]
+    if limit is not None and not limit >= 1:
+        wrong = "is less than 1" if limit < 1 else "is not possible; write 1 or more"
+        raise StickyError(f"max_imbalance: {limit:g} {wrong}")
     separator = params["separator"]
     if separator.lower() != "off" and not re.fullmatch(r"[!-~]", separator):
         raise StickyError(f"separator: {separator!r} is not possible; write one character, or Off")

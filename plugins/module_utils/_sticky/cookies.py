@@ -143,7 +143,7 @@ class Jar:
 
         RFC 6265 5.3: an older one of that name, domain and path is replaced and keeps its age; one that has ended
         removes it. A domain without a dot inside is taken for a public suffix, which no list is needed to know. What
-        RFC 6265bis 5.7 adds: ``SameSite=None`` without ``Secure`` is dropped.
+        RFC 6265bis 5.7 adds: ``SameSite=None`` without ``Secure`` is dropped, and so is ``Secure`` over http.
         """
         domain, host_only = cookie.domain or origin.host, cookie.domain is None
         if not host_only and (not domain_match(origin.host, domain) or _is_suffix(domain)):
@@ -155,6 +155,8 @@ class Jar:
             return PREFIX
         if cookie.samesite == "None" and not cookie.secure:
             return SAMESITE
+        if cookie.secure and not origin.https:
+            return SECURE
         expires = _NEVER if cookie.expires is None else cookie.expires
         if cookie.max_age is not None:
             expires = now + cookie.max_age if cookie.max_age > 0 else 0.0
@@ -173,8 +175,6 @@ class Jar:
             expires,
             older.number if older else self._number,
         )
-        if cookie.secure and not origin.https:
-            return SECURE
         return "" if path_match(origin.path, path) else PATH
 
     def sent(self, origin: Origin, now: float) -> list[tuple[str, str]]:
@@ -197,6 +197,10 @@ class Jar:
     def next_end(self, now: float) -> float:
         """Return when the next cookie ends; infinity where none does."""
         return min((c.expires for c in self._cookies.values() if c.expires > now), default=_NEVER)
+
+    def ended(self, now: float) -> frozenset[str]:
+        """Return the names of the cookies that have ended."""
+        return frozenset(c.name for c in self._cookies.values() if c.expires <= now)
 
     def dump(self) -> list[list[Any]]:
         """Return the cookies as JSON can hold them; :meth:`load` takes it. They are secrets."""
@@ -291,7 +295,20 @@ def with_parameter(target: str, parameter: str, value: str) -> str:
     return f"{path};{parameter}={value}{question}{query}"
 
 
-def parameter_in(text: str, parameter: str) -> str | None:
-    """Return the first value of ``parameter=`` in the links of *text*, a page or a ``Location``; ``None`` without."""
-    found = re.search(r"[;?&]" + re.escape(parameter) + r"=([^\s\"'<>?&#;]+)", text)
-    return found.group(1) if found else None
+def parameter_in(text: str, parameter: str, host: str) -> str | None:
+    """Return the first value of ``parameter=`` in the links of *text*, a page or a ``Location``, that lead to *host*;
+    ``None`` without."""
+    for found in re.finditer(r"[;?&]" + re.escape(parameter) + r"=([^\s\"'<>?&#;]+)", text):
+        link = re.split(r"[\s\"'<>]", text[max(0, found.start() - _LONGEST) : found.start()])[-1]
+        if re.sub(r":[0-9]+$", "", place(link)[1]).strip("[]") in ("", host):
+            return found.group(1)
+    return None
+
+
+def place(link: str) -> tuple[str, str]:
+    """Return scheme and host with port that *link* names, in lower case; each is ``""`` where it leaves them out.
+
+    ``url=`` before it, as in an element ``meta``, is no part of it.
+    """
+    found = re.match(r"(?:[0-9;\s]*url=)?(?:(https?):)?//([^/?#;\s]+)", link, re.I)
+    return ((found.group(1) or "").lower(), found.group(2).lower()) if found else ("", "")

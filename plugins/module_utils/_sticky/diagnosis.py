@@ -5,13 +5,14 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB418``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB419``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from .cookies import (
@@ -31,7 +32,7 @@ from .cookies import (
 from .visits import Counts, Evidence
 
 if TYPE_CHECKING:
-    from .._manager.page import LiveBalancer
+    from .._manager.page import LiveBalancer, LiveMember
 
 
 class Finding(NamedTuple):
@@ -52,7 +53,8 @@ class Finding(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member as balancer-manager shows it; *usable* and *accepts_new* as httpd means it. *elected*: how often it
+    """One member as balancer-manager shows it; *usable* as httpd means it, *accepts_new*: while all is well, which no
+    standby does, and no member of a higher ``lbset``. *elected*: how often it
     was chosen since httpd was loaded. *load*: what its ``lbmethod`` owed it before the sessions, in hundredths of
     requests, and less than nothing where it had more than its share; *factor* is its share."""
 
@@ -136,6 +138,7 @@ def balancing(
         for each in after.values()
         # With the same routes, as two schemes of one application have, either finds the node.
         if own
+        and any(member.usable for member in each.members.values())
         and _sticky(each).partition("|")[0] == own
         and _routes_of(each) != _routes_of(balancer)
     ]
@@ -157,16 +160,21 @@ def _routes_of(balancer: LiveBalancer) -> frozenset[str]:
 
 
 def _members(balancer: LiveBalancer) -> Iterator[Member]:
+    sets = [_set_of(member) for member in balancer.members.values() if member.accepts_new]
     for member in balancer.members.values():
         route = str(member.values.get("route") or "")
         yield Member(
             member.url,
             route,
             member.usable,
-            member.accepts_new,
+            member.accepts_new and _set_of(member) == min(sets),
             member.counters.get("elected", 0),
             factor=float(str(member.values.get("loadfactor") or 1)),
         )
+
+
+def _set_of(member: LiveMember) -> int:
+    return int(str(member.values.get("lbset") or 0))
 
 
 class Case(NamedTuple):
@@ -220,6 +228,7 @@ class _Doctor:
         yield from self._shares()
         yield from self._expected()
         yield from self._alone()
+        yield from self._names_of_nodes()
 
     def _cookie(self) -> Iterator[Finding]:
         """What is wrong with the cookie; else with what it carries; else with where that led."""
@@ -264,11 +273,17 @@ class _Doctor:
             and given != (balancer.parameter if case.parameter else balancer.cookie)
         ):
             yield self._other_name(given, balancer)
+        elif case.cookie and carriers and not self._routes and self._is_well(carriers[0]):
+            yield Finding(
+                "AB405",
+                f"the check looks at {given} (cookie), which carries no route; {carrying}.",
+                f"In the task, write cookie: {carriers[0]}",
+            )
         elif self._never() and carriers and not seen.url:
             yield Finding(
                 "AB405",
                 f"{self._who} looks at the cookie {self._name}, which was never set in {self._sessions()}; {carrying}.",
-                f"ProxySet stickysession={carriers[0]}",
+                f"ProxySet stickysession={self._with_parameter(carriers[0])}",
             )
         elif self._never():
             yield self._never_set()
@@ -276,22 +291,40 @@ class _Doctor:
             for old, count in seen.renamed().items():
                 yield self._renamed(old, count)
 
+    def _is_well(self, carrier: str) -> bool:
+        """Whether no session moved, as far as is known, so that *carrier* may be what the balancer looks at."""
+        seen = self._seen
+        told = bool(seen.nodes) if seen.named else seen.is_bare(carrier)
+        return told and not seen.violations
+
     def _other_name(self, given: str, balancer: Balancing) -> Finding:
         looks = f"httpd looks at {balancer.sticky} (stickysession of balancer://{balancer.name}),"
         option = "url_parameter" if self._case.parameter else "cookie"
         name = balancer.parameter if self._case.parameter else balancer.cookie
-        if self._never():
+        if self._never() or self._seen.routes(name):
+            never = f", which was never there in {self._sessions()}" if self._never() else ""
             return Finding(
                 "AB405",
-                f"{looks} the check at {given} ({option}), which was never there in {self._sessions()}.",
+                f"{looks} the check at {given} ({option}){never}.",
                 f"In the task, write {option}: {name}",
             )
         return Finding(
             "AB405",
             f"{looks} the sessions are in {given}. It tells upper from lower case.",
             "ProxySet stickysession="
-            + (f"{balancer.cookie}|{given}" if self._case.parameter else given),
+            + (
+                f"{balancer.cookie}|{given}"
+                if self._case.parameter
+                else self._with_parameter(given)
+            ),
         )
+
+    def _with_parameter(self, cookie: str) -> str:
+        """Return the ``stickysession`` that looks at *cookie*, and at the URL parameter as it does now."""
+        names = self._balancer.sticky.split("|") if self._balancer else []
+        # Somebody may have mistaken the one for the other.
+        other = [name for name in names[::-1] if name != cookie]
+        return f"{cookie}|{other[0]}" if len(names) == 2 and other else cookie
 
     def _renamed(self, old: str, count: int) -> Finding:
         return Finding(
@@ -304,6 +337,12 @@ class _Doctor:
 
     def _never_set(self) -> Finding:
         case, seen = self._case, self._seen
+        if seen.away:
+            return Finding(
+                "AB401",
+                f"all {seen.requests - seen.failed} answers are redirects to {seen.away}, and no session began.",
+                f"Ask that: url: {seen.away}",
+            )
         if seen.url:
             return Finding(
                 "AB401",
@@ -436,7 +475,7 @@ class _Doctor:
                 f"{self._name}={seen.separator} was set without a route"
                 + (f" by {_list(nodes)}" if nodes else "")
                 + ": a member has none, and no session stays there.",
-                "Give it one: BalancerMember URL route=n1",
+                f"Give it one: BalancerMember URL route={next(self._free())}",
             )
         elif not lasts:
             unrouted = {
@@ -530,8 +569,7 @@ class _Doctor:
             if not self._is_any(route) or (lasts and not known and seen.separator in route):
                 continue
             if balancer and not known and balancer.sticky:
-                # That of a balancer beside it is a matter of the cookie they share.
-                if not any(route in other.routes for other in balancer.others):
+                if not (self._is_removed(route) or self._is_beside(route)):
                     yield self._unknown(route, landed)
                 continue
             issued = [node for node in seen.issued.get(route, {}) if node]
@@ -554,6 +592,19 @@ class _Doctor:
                 yield self._unknown(route, landed)
             elif known or several or not self._stays(strangers):
                 yield self._other(route, issued, landed)
+
+    def _is_removed(self, route: str) -> bool:
+        """Whether *route* is that of no member, and only sessions from before brought it, which had another one at
+        once."""
+        seen = self._seen
+        if not self._balancer or route in self._configured or self._is_beside(route):
+            return False
+        return sum(seen.landed.get(route, {}).values()) == seen.replaced_at_once.get(route, 0) > 0
+
+    def _is_beside(self, route: str) -> bool:
+        """Whether *route* is that of a balancer beside it, which is a matter of the cookie they share."""
+        others = self._balancer.others if self._balancer else ()
+        return any(route in other.routes for other in others)
 
     def _is_double(self, route: str) -> bool:
         members = self._balancer.members if self._balancer else ()
@@ -589,12 +640,29 @@ class _Doctor:
             " jvmRoute).",
         )
 
+    def _own_routes(self, route: str, names: Iterable[str]) -> str:
+        """Return a proposal: the first of *names* keeps *route*, the others get what is free."""
+        return ", ".join(
+            f"{name} route={own}"
+            for name, own in zip(sorted(names), itertools.chain([route], self._free()))
+        )
+
+    def _free(self) -> Iterator[str]:
+        taken = {*self._configured, *self._routes}
+        return (f"n{number}" for number in itertools.count(1) if f"n{number}" not in taken)
+
     def _double(self, route: str, issued: Sequence[str], landed: Counts) -> Finding:
+        members = self._balancer.members if self._balancer else ()
+        urls = [member.url for member in members if member.route == route]
         return Finding(
             "AB409",
             f"the route {route} is that of several nodes: {_list(issued)} set it, and {_counts(landed)} answered what"
             " carries it. httpd takes the first usable member of a route.",
-            f"Give each member a route of its own: {_routes(issued)}",
+            f"Give each member a route of its own: {self._own_routes(route, urls)}"
+            if urls
+            else "Where members have it in common, give each a route of its own, such as"
+            f" {self._own_routes(route, issued)}; where only their applications do (Tomcat: jvmRoute), let each set the"
+            " route of its member. With manager_url the check tells which it is.",
         )
 
     def _other(self, route: str, issued: Sequence[str], landed: Counts) -> Finding:
@@ -611,27 +679,27 @@ class _Doctor:
         balancer = self._balancer
         if balancer is None or not balancer.sticky:
             return
-        usable = [member for member in balancer.members if member.usable]
+        serving = [m for m in balancer.members if m.accepts_new or (m.usable and m.elected)]
         told = (
             "" in self._seen.carried[self._name].texts
             if self._name in self._seen.carried
             else False
         )
-        without = [member.url for member in usable if not member.route]
+        without = [member.url for member in serving if not member.route]
         if without and not told:
             yield Finding(
                 "AB411",
                 f"balancer://{balancer.name} is sticky, but {_list(without)} has no route: no session stays there.",
-                f"Give it one: BalancerMember {without[0]} route=n{len(balancer.members)}",
+                f"Give it one: BalancerMember {without[0]} route={next(self._free())}",
             )
         for route in sorted(balancer.routes):
-            urls = [member.url for member in usable if member.route == route]
+            urls = [m.url for m in balancer.members if m.route == route and m.accepts_new]
             if len(urls) > 1 and route not in self._seen.astray:
                 yield Finding(
                     "AB409",
                     f"the route {route} is that of {_list(urls)} in balancer://{balancer.name}; httpd takes the first"
                     " usable member of a route.",
-                    f"Give each member a route of its own: {_routes(urls)}",
+                    f"Give each member a route of its own: {self._own_routes(route, urls)}",
                 )
 
     def _shared(self) -> Iterator[Finding]:
@@ -661,10 +729,20 @@ class _Doctor:
                     f"balancer://{balancer.name} (routes {_list(balancer.routes)}) and balancer://{other.name} (routes"
                     f" {_list(other.routes)}) share the cookie {balancer.cookie}{where}: each overwrites the route of"
                     " the other.",
-                    f"Let each have a cookie of its own, such as ProxySet stickysession={balancer.cookie}_"
-                    f"{other.name.upper().replace('-', '_')} in balancer://{other.name}; or a Path of its own.",
+                    f"Let each have a cookie of its own, such as {self._renaming(balancer.cookie, other.name)}; or a"
+                    " Path of its own.",
                     remark=doubt,
                 )
+
+    def _renaming(self, cookie: str, other: str) -> str:
+        """Return how the balancer *other* gets another cookie than *cookie*."""
+        name = f"{cookie}_{other.upper().replace('-', '_')}"
+        setter = (
+            "Set-Cookie" if self._seen.is_bare(cookie) else f"the application of balancer://{other}"
+        )
+        return (
+            f"the name {name} in {setter} and ProxySet stickysession={name} in balancer://{other}"
+        )
 
     def _chained(self) -> Finding:
         """AB410, by one answer."""
@@ -685,10 +763,19 @@ class _Doctor:
             return
         gone: dict[str, int] = {}
         for each in self._seen.violations:
-            if each.moved and each.route and balancer.is_out(each.route):
-                gone[each.route] = gone.get(each.route, 0) + 1
+            route = each.route or ""
+            if each.moved and (balancer.is_out(route) or self._is_removed(route)):
+                gone[route] = gone.get(route, 0) + 1
         for route, count in sorted(gone.items()):
             urls = [member.url for member in balancer.members if member.route == route]
+            if not urls:
+                yield Finding(
+                    "AB413",
+                    f"{count} moved from route {route}, which is that of no member any more.",
+                    "Where its node was removed for good, check with expect: moved; else give its member that route"
+                    f" again: BalancerMember URL route={route}",
+                )
+                continue
             yield Finding(
                 "AB413",
                 f"{count} moved from route {route} because {_list(urls)} could not be used (disabled, stopped, or in"
@@ -726,7 +813,7 @@ class _Doctor:
         members = (
             [member for member in self._balancer.members if member.usable] if self._balancer else []
         )
-        loads = {member.route: member.load for member in members}
+        loads = {member.route: member.load for member in members if member.accepts_new}
         ordered = sorted(shares, key=lambda route: shares[route])
         if not loads.keys() >= {ordered[0], ordered[-1]}:
             return 0.0
@@ -777,6 +864,27 @@ class _Doctor:
                 remark=True,
             )
 
+    def _names_of_nodes(self) -> Iterator[Finding]:
+        """AB419."""
+        seen = self._seen
+        routes = [r for r in self._routes if seen.issued.get(r, {}).keys() == seen.nodes.keys()]
+        if seen.nameless and seen.nodes:
+            yield self._not_told(
+                f"{seen.nameless} of {seen.requests - seen.failed} answers do not say which node gave them, and"
+                f" {seen.half_named} of {len(seen.sessions)} sessions had answers with a name and without (served_by):"
+                " a session that moves to such a node is not seen."
+            )
+        if seen.named and len(seen.nodes) == 1 and len(routes) > 1:
+            yield self._not_told(
+                f"all answers name the node {_list(seen.nodes)} (served_by), but they set the routes {_list(routes)} of"
+                f" {self._name}: several nodes share that name, and a session that moves between them is not seen."
+            )
+
+    @staticmethod
+    def _not_told(message: str) -> Finding:
+        fix = "Let each node name itself in every answer, or leave out served_by: then the cookie's route tells it."
+        return Finding("AB419", message, fix, remark=True)
+
 
 def _meet(url: str, path: str, other_url: str, other_path: str) -> bool:
     """Whether a cookie with *path* set at *url* and one of the same name with *other_path* set at *other_url* get into
@@ -798,7 +906,3 @@ def _counts(counts: Counts) -> str:
     rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
     more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
     return ", ".join(f"{name} ({count})" for name, count in rows[:8]) + more
-
-
-def _routes(names: Iterable[str]) -> str:
-    return ", ".join(f"{name} route=n{number}" for number, name in enumerate(sorted(names), 1))

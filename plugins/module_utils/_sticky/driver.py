@@ -28,6 +28,7 @@ from .cookies import (
     header,
     parameter_in,
     parse_set_cookie,
+    place,
     with_parameter,
 )
 from .visits import Issue, Session, Visit
@@ -242,13 +243,13 @@ class Driver:
             return
         self.answered = True
         sent, node, text, cookies = client.sent, "", "", []
-        location = b""
+        location = ""
         for name, value in fields:
             name = name.lower()
             if name == b"set-cookie":
                 cookies.append(value)
             elif name == b"location":
-                location = value
+                location = value.decode("latin-1").strip()
             if name == self.node_header:
                 node = value.decode("utf-8", "replace").strip()[:200]
         if self.keeps:
@@ -260,11 +261,19 @@ class Driver:
         if cookies:
             issues = self._issues(client, cookies)
         if self.target.parameter:
-            self._look_for_parameter(client, location.decode("latin-1"), text)
+            self._look_for_parameter(client, location, text)
         elif issues:
             self.compose(client)
         reason = "" if 200 <= status < 400 else f"status {status}"
-        self._over(connection, client, Visit(self._ms(), status, node, sent, issues, reason))
+        away = location if 300 <= status < 400 and self._is_elsewhere(location) else ""
+        visit = Visit(self._ms(), status, node, sent, issues, reason, away)
+        self._over(connection, client, visit)
+
+    def _is_elsewhere(self, location: str) -> bool:
+        scheme, host = place(location)
+        own = "https" if self.target.origin.https else "http"
+        here = re.sub(":(80|443)$", "", self.target.host.lower())
+        return bool(host) and (scheme or own, re.sub(":(80|443)$", "", host)) != (own, here)
 
     def _issues(self, client: Client, cookies: Sequence[bytes]) -> Sequence[Issue]:
         found, now = [], time.time()
@@ -276,7 +285,8 @@ class Driver:
 
     def _look_for_parameter(self, client: Client, location: str, text: str) -> None:
         parameter = self.target.parameter
-        value = parameter_in(location, parameter) or parameter_in(text, parameter)
+        host = self.target.origin.host
+        value = parameter_in(location, parameter, host) or parameter_in(text, parameter, host)
         if value and value != client.value:
             client.value = value
             self.compose(client)

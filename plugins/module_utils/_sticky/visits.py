@@ -23,7 +23,8 @@ _PLAIN = re.compile(
 )
 # httpd takes any character; a cookie ends at some, and identifiers are made of others.
 _SEPARATORS = "!#$%&'()*+-./:<=>?@[]^_`{|}~"
-_STAYED = "it was answered by the same node as before"
+#: Why a session that should have moved has not.
+STAYED = "it was answered by the same node as before"
 _SHOWN_VIOLATIONS, _SHOWN_FAILURES, _SHOWN_COOKIES = 20, 5, 50
 
 Counts = Mapping[str, int]
@@ -39,7 +40,8 @@ class Issue(NamedTuple):
 class Visit(NamedTuple):
     """One request and its answer. *ms*: since the begin, when it was over. *status*: 0 without an answer. *node*: who
     says to have answered, ``""`` where nobody does. *sent*: values by name, of cookies or of the URL parameter, as
-    httpd finds them. *issues*: what was set. *reason*: why it failed; ``""`` for an answer 2xx or 3xx."""
+    httpd finds them. *issues*: what was set. *reason*: why it failed; ``""`` for an answer 2xx or 3xx. *away*: where
+    it is a redirect that leaves the site, the place it leads to."""
 
     ms: int
     status: int
@@ -47,16 +49,18 @@ class Visit(NamedTuple):
     sent: Mapping[str, str]
     issues: Sequence[Issue]
     reason: str
+    away: str = ""
 
 
 class Session:
     """One client: its number from 1, its *visits*, what it holds after the last (*held*), and where it is resumed, the
-    *node* that answered last."""
+    *node* that answered last, and the names of the cookies that *ended* since then."""
 
-    __slots__ = ("held", "node", "number", "visits")
+    __slots__ = ("ended", "held", "node", "number", "visits")
 
-    def __init__(self, number: int, node: str = "") -> None:
+    def __init__(self, number: int, node: str = "", ended: frozenset[str] = frozenset()) -> None:
         self.number = number
+        self.ended = ended
         self.node = node
         self.visits: list[Visit] = []
         self.held: Mapping[str, str] = {}
@@ -124,6 +128,8 @@ class Carried:
         of them and it is short or made of words. Anything else may be a secret."""
         if text is None or text in known:
             return text is not None
+        if self._is_constant:
+            return False
         word = text[:-1] if text.endswith('"') else text
         if text in self._dotted:
             word = word.replace(self._separator, "")
@@ -133,6 +139,11 @@ class Carried:
             return True
         few = len(self.texts) <= max(4, len(self._values) // 2)
         return few and bool(_PLAIN.fullmatch(word))
+
+    @property
+    def _is_constant(self) -> bool:
+        """Whether several sessions have the one value there is, with more in it than a route: it tells nothing."""
+        return self._is_common and len(self._values) == 1
 
     def tells_nodes(self, known: frozenset[str]) -> bool:
         """Whether there are routes, and not only values that sessions share and any node sets."""
@@ -229,12 +240,17 @@ class Evidence:
         self.failed = 0
         self.violations: list[Violation] = []
         self.nodes: dict[str, list[int]] = {}
+        #: answers that do not name their node, and sessions that had such and others.
+        self.nameless = 0
+        self.half_named = 0
         #: first answers of new sessions, by node and by the route that they set.
         self.new: dict[str, int] = {}
         self.new_routes: dict[str, int] = {}
         #: by route: how often which node set it, and how often which node answered what carried it.
         self.issued: dict[str | None, dict[str, int]] = {}
         self.landed: dict[str, dict[str, int]] = {}
+        #: by route: how many sessions were resumed with it, and given another one by the first answer.
+        self.replaced_at_once: dict[str, int] = {}
         #: by route: when it first led away from its session's node; by node: when it was seen last. In ms.
         self.astray: dict[str, int] = {}
         self.seen: dict[str, int] = {}
@@ -354,7 +370,9 @@ class Evidence:
 
     def _follow(self, session: Session) -> None:
         before, resumed = session.node, bool(session.node)
-        first, met = True, set()
+        first, met, nameless = True, set(), self.nameless
+        if self.name in session.ended and self.name not in session.visits[0].sent:
+            self.lost[OVER] = self.lost.get(OVER, 0) + 1
         for number, (visit, held) in enumerate(session.steps(), 1):
             self.requests += 1
             self._lost(visit, held)
@@ -370,6 +388,7 @@ class Evidence:
             node = self._node(visit, held)
             if first and resumed and route is not None:
                 self._count(self.issued, route, before)
+                self.replaced_at_once[route] = self.replaced_at_once.get(route, 0) + (own != route)
             if holds is not None and (holds != sent or (not self.named and first)):
                 self._count(self.issued, own, node)
             if first and not resumed:
@@ -378,6 +397,7 @@ class Evidence:
                 if own and self.is_route(own):
                     self.new_routes[own] = self.new_routes.get(own, 0) + 1
             if not node:
+                self.nameless += self.named
                 first = False
                 continue
             tally = self.nodes.setdefault(node, [0, 0])
@@ -391,11 +411,25 @@ class Evidence:
                     self.astray[route] = min(self.astray.get(route, visit.ms), visit.ms)
             awaited = first and resumed and self._expect == MOVED
             if before and (node == before) is awaited:
-                reason = self._why(sent, route) if node != before else _STAYED
+                if node != before:
+                    reason = self._why(sent, route)
+                elif self.named or self.is_bare(self.name) or holds != sent:
+                    reason = STAYED
+                else:
+                    reason = f"{self.name} stayed as it was, which any node may leave; served_by tells them apart"
                 self.violations.append(
                     Violation(session.number, number, before, node, reason, route)
                 )
             before, first = node, False
+        self.half_named += bool(met) and self.nameless > nameless
+
+    @property
+    def away(self) -> str:
+        """Where all answers lead, if each is a redirect that leaves the site, without what may be a secret."""
+        answers = [visit for each in self.sessions for visit in each.visits if not visit.reason]
+        if not all(visit.away for visit in answers):
+            return ""
+        return re.split("[?#;]", answers[0].away, maxsplit=1)[0] if answers else ""
 
     def _node(self, visit: Visit, held: Mapping[str, str]) -> str:
         """Return who answered, ``""`` where nobody knows."""
@@ -421,9 +455,12 @@ class Evidence:
     def alone(self) -> bool:
         """Whether nothing but a route that stays the same told the nodes apart. A cookie that is a route and no more is
         httpd's own, which sets it anew for each other node."""
-        carried = self.carried.get(self.name)
         told = self.named or self._renewed
-        return not (told or carried is None or carried.is_bare(self._likely))
+        return not (told or self.name not in self.carried or self.is_bare(self.name))
+
+    def is_bare(self, name: str) -> bool:
+        """Whether *name* has values that are a route and nothing else."""
+        return name in self.carried and self.carried[name].is_bare(self._likely)
 
     def _why(self, sent: str | None, route: str | None) -> str:
         name = self.name or "a cookie with a route"

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 from typing import Any, Iterator
 
 import pytest
@@ -38,6 +39,7 @@ ROUTE_COOKIE = (
 ROUTEID = ROUTE_COOKIE.format("ROUTEID")
 HEADER = {"header": "X-Served-By"}
 REGEX = {"regex": r"<b>(\w+)</b>"}
+BY_ROUTE = {"served_by": None}
 
 
 class Site:
@@ -187,6 +189,15 @@ def test_a_session_in_the_url_is_well(site, options, remarked):
     assert re.fullmatch(r"/;jsessionid=id\d{6}\.n[12]", a.paths[-1])
 
 
+def test_a_link_to_another_host_begins_no_session(site):
+    links = '<a href="http://other.example.com/;jsessionid=X.n9">other</a>'
+    links += '<a href="/cart;jsessionid={id}.%s?x=1">cart</a>'
+    a, b = (site.node(name, links=links % name) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=JSESSIONID|jsessionid")
+    for manager in (False, True):
+        assert is_well(site.check(url_parameter="jsessionid", manager=manager))
+
+
 @pytest.mark.parametrize(("options", "remarked"), REMARKED, ids=WAYS)
 def test_https_is_well(site, tmp_path, options, remarked):
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
@@ -240,6 +251,38 @@ def test_routes_with_balancers_that_share_cookie_and_routes_are_well(site):
     assert is_well(site.check(manager=True, balancer="app"))
     refused = site.check(manager=True)
     assert "say with the option balancer which one" in refused["msg"]
+
+
+@pytest.mark.parametrize(
+    ("route", "state"),
+    [("n1", "status=+H"), ("", "status=+H"), ("n3", "lbset=1"), ("n3", "status=+H lbset=1")],
+)
+def test_a_member_that_waits_for_others_to_fail_is_well(site, route, state):
+    a, b, c = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", "n3")
+    last = f"{c.member(route) if route else c.member()} {state}"
+    site.start(a.member("n1"), b.member("n2"), last, "ProxySet stickysession=SID")
+    # No share is that of none.
+    for options in ({"max_imbalance": 100}, BY_ROUTE):
+        assert is_well(site.check(manager=True, **options))
+
+
+@pytest.mark.parametrize(("state", "path"), [("", ""), ("status=+D", "/old/")])
+def test_a_balancer_that_nobody_uses_shares_no_cookie(site, state, path):
+    a, b, c = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", "n3")
+    old = [
+        "<Proxy balancer://old/>",
+        f"{c.member('n3')} {state}",
+        "ProxySet stickysession=SID",
+        "</Proxy>",
+    ]
+    old += [f"ProxyPass {path} balancer://old/"] if path else []
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more="\n".join(old) + "\n",
+    )
+    assert is_well(site.check(manager=True, balancer="app"))
 
 
 def test_a_drained_member_keeps_its_sessions_and_is_well(site, tmp_path):
@@ -402,8 +445,46 @@ def test_a_cookie_that_visitors_share_is_not_taken_for_a_session(site):
         result = site.check(**options)
         assert codes(result) == ["AB402"] and "PHPSESSID" in message(result, "AB402")
     # Each answer sets it again, but that tells no node.
-    result = site.check(served_by=None)
-    assert remarks(result) == ["AB416"] and "cookie theme alone" in str(result["remarks"])
+    assert codes(site.check(served_by=None)) == ["AB402"]
+
+
+def test_answers_that_do_not_name_their_node_are_told(site):
+    a, b = site.nodes("JSESSIONID={id}.{name}; Path=/", "n1", "n2")
+    b.name = ""
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=OTHER")
+    for served_by in (HEADER, REGEX):
+        result = site.check(served_by=served_by)
+        assert remarks(result) == ["AB419"] and list(result["distribution"]) == ["n1"]
+        nameless = 200 - result["distribution"]["n1"]["requests"]
+        assert f"{nameless} of 200 answers do not say" in result["remarks"][0]["message"]
+        assert "20 of 20 sessions had answers with a name and without" in str(result["remarks"])
+
+
+def test_a_name_that_all_nodes_share_is_told(site):
+    a, b = site.nodes("JSESSIONID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=OTHER")
+    for options in ({"header": "Server"}, {"regex": "(b)>"}):
+        result = site.check(served_by=options)
+        assert remarks(result) == ["AB419"] and len(result["distribution"]) == 1
+        assert "set the routes n1, n2 of JSESSIONID" in result["remarks"][0]["message"]
+
+
+@pytest.mark.parametrize("constant", ["lang=en.US", "version=1.4"])
+def test_a_constant_with_a_dot_is_no_route(site, constant):
+    cookies = [f"{constant}; Path=/", "PHPSESSID={id}; Path=/"]
+    a, b = (site.node(name, *cookies) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID")
+    for options in ({}, {"served_by": None}, {"manager": True}, {"manager": True, **BY_ROUTE}):
+        result = site.check(**options)
+        assert codes(result) == ["AB402"] and "PHPSESSID" in message(result, "AB402")
+        assert result["failed"] is True and result["remarks"] == []
+        assert all(row["routes"] == [] for row in result["cookies"])
+
+
+def test_one_value_that_all_sessions_have_tells_no_node(site):
+    a, b = (site.node(name, always=["SID=x.n1; Path=/"]) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=OTHER")
+    assert codes(site.check(served_by=None)) == ["AB402"]
 
 
 def test_a_cookie_that_stickysession_does_not_name_tells_no_node(site):
@@ -547,6 +628,16 @@ def test_a_secure_cookie_over_http_is_found(site):
         assert codes(site.check(**options)) == ["AB407"]
 
 
+def test_a_secure_cookie_over_http_leaves_the_one_before_alone(site):
+    a, b = (
+        site.node(name, f"SID={{id}}.{name}; Path=/", always=["SID=x.n9; Path=/; Secure"])
+        for name in ("n1", "n2")
+    )
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check()
+    assert result["violations"] == [] and result["diagnosis"] == []
+
+
 def test_a_url_parameter_that_hides_the_cookie_is_found(site):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
@@ -585,6 +676,48 @@ def test_a_route_of_two_nodes_is_found(site):
         assert codes(result) == ["AB409"] and "a, b set it" in message(result, "AB409")
     # Without a name of the node, only balancer-manager shows it.
     assert codes(site.check(manager=True, served_by=None)) == ["AB409"]
+
+
+def test_routes_that_are_proposed_are_free(site):
+    a, b, c = site.nodes("SID={id}.n3; Path=/", "a", "b", "c")
+    site.start(a.member("n1"), b.member("n3"), c.member("n3"), "ProxySet stickysession=SID")
+    (found,) = [each for each in site.check(manager=True)["diagnosis"] if each["code"] == "AB409"]
+    assert "route=n3" in found["fix"] and "route=n2" in found["fix"]
+    assert "route=n1" not in found["fix"]
+    site.httpd.stop()
+    site.start(a.member("n1"), b.member("n3"), c.member(), "ProxySet stickysession=SID")
+    (found,) = [each for each in site.check(manager=True)["diagnosis"] if each["code"] == "AB411"]
+    assert found["fix"] == f"Give it one: BalancerMember {c.url} route=n2"
+
+
+def test_one_route_of_two_applications_is_told_from_one_of_two_members_by_the_manager(site):
+    a, b = site.nodes("SID={id}.n1; Path=/", "a", "b")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    (found,) = site.check()["diagnosis"]
+    assert found["code"] == "AB409" and "jvmRoute" in found["fix"]
+    assert "a route=n1, b route=n2" in found["fix"] and "manager_url" in found["fix"]
+    assert codes(site.check(manager=True)) == ["AB412"]
+
+
+def test_a_cookie_of_applications_that_balancers_share_is_named_otherwise_by_them(site):
+    a, b, c = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", "n3")
+    second = ["<Proxy balancer://two/>", c.member("n3"), "ProxySet stickysession=SID", "</Proxy>"]
+    more = "\n".join([*second, "ProxyPass /two/ balancer://two/", ""])
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID", more=more)
+    (found,) = site.check(manager=True, balancer="app")["diagnosis"]
+    assert found["code"] == "AB410" and "the application of balancer://two" in found["fix"]
+    assert "stickysession=SID_TWO" in found["fix"]
+
+
+def test_a_name_in_the_url_stays_where_that_of_the_cookie_is_wrong(site):
+    a, b = site.nodes("JSESSIONID={id}.{name}; Path=/", "n1", "n2")
+    for wrong in ("jsessionid|JSESSIONID", "SID|jsessionid"):
+        site.start(a.member("n1"), b.member("n2"), f"ProxySet stickysession={wrong}")
+        for options in ({}, {"cookie": "JSESSIONID"}):
+            (found,) = site.check(manager=True, **options)["diagnosis"]
+            assert found["code"] == "AB405"
+            assert found["fix"] == "ProxySet stickysession=JSESSIONID|jsessionid"
+        site.httpd.stop()
 
 
 def test_one_route_that_all_nodes_set_is_found(site):
@@ -811,6 +944,31 @@ def test_a_member_that_had_many_requests_before_gets_no_new_session_and_is_well(
     assert codes(result) == ["AB415"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, BY_ROUTE, {"manager": True}, {"manager": True, **BY_ROUTE}, {"url_parameter": "sid"}],
+)
+def test_a_site_that_only_redirects_elsewhere_is_told_from_one_without_sessions(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    away = "RewriteEngine On\nRewriteCond %{REQUEST_URI} !manager\n"
+    away += "RewriteRule ^/(.*) https://shop.example.com/$1 [R=301,L]\n"
+    rewrite = f"LoadModule rewrite_module {MODULES}/mod_rewrite.so\n"
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID", more=rewrite + away)
+    result = site.check(path="cart?x=1", **options)
+    assert codes(result) == ["AB401"] and a.paths == b.paths == []
+    assert "all 200 answers are redirects to https://shop.example.com/cart" in result["msg"]
+    assert "url: https://shop.example.com/cart" in result["diagnosis"][0]["fix"]
+
+
+def test_a_cookie_that_only_the_task_names_is_no_fault_of_the_site(site):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", ROUTEID)
+    for options in ({}, BY_ROUTE, {"manager": True}, {"manager": True, **BY_ROUTE}):
+        result = site.check(cookie="PHPSESSID", **options)
+        assert codes(result) == ["AB405"] and result["violations"] == []
+        assert result["diagnosis"][0]["fix"] == "In the task, write cookie: ROUTEID"
+
+
 # Sessions that are kept for later.
 
 
@@ -856,6 +1014,86 @@ def test_sessions_of_a_node_that_was_taken_out_have_moved(site, tmp_path):
     moved = site.check(session_file=kept, expect="moved", manager=True)
     assert "msg" not in moved and moved["diagnosis"] == [] and set(moved["distribution"]) == {"n2"}
     assert is_well(site.check(session_file=kept, expect="same"))
+
+
+@pytest.mark.parametrize(
+    ("cookie", "lines"),
+    [
+        ("SID={id}.{name}; Path=/", ["ProxySet stickysession=SID"]),
+        ("PHPSESSID={id}; Path=/", ["ProxySet stickysession=ROUTEID", ROUTEID]),
+    ],
+)
+def test_a_node_that_was_removed_for_good_is_no_unknown_route(site, tmp_path, cookie, lines):
+    a, b, c = site.nodes(cookie, "n1", "n2", "n3")
+    site.start(a.member("n1"), *lines)
+    kept = tmp_path / "sessions.json"
+    assert is_well(site.check(session_file=str(kept)))
+    before = kept.read_text()
+    site.httpd.stop()
+    site.start(b.member("n2"), c.member("n3"), *lines)
+    for options in ({}, {"manager": True}, {"manager": True, **BY_ROUTE}):
+        moved = kept.with_suffix(".moved")
+        told_by = "the route in the cookie" if "served_by" in options else "the header X-Served-By"
+        moved.write_text(before.replace("the header X-Served-By", told_by))
+        moved.chmod(0o600)
+        assert is_well(site.check(session_file=str(moved), expect="moved", **options))
+        assert is_well(site.check(session_file=str(moved), expect="same", **options))
+    result = site.check(session_file=str(kept), manager=True)
+    assert codes(result) == ["AB413"] and result["violation_count"] == 20
+    assert "which is that of no member any more" in message(result, "AB413")
+    assert "expect: moved" in result["diagnosis"][0]["fix"]
+
+
+@pytest.mark.parametrize("options", [{}, {"manager": True}])
+def test_a_cookie_that_ended_between_two_checks_is_found(site, tmp_path, options):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    cookie = ROUTEID.replace("path=/", "Path=/; Max-Age=2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", cookie)
+    kept = str(tmp_path / "sessions.json")
+    site.check(session_file=kept, requests=1)
+    time.sleep(2.1)
+    result = site.check(session_file=kept, requests=1, **options)
+    assert codes(result) == ["AB406"] and result["violation_count"] > 0
+    assert "Max-Age=2" in message(result, "AB406") and "20 times" in message(result, "AB406")
+
+
+def test_a_cookie_that_stays_as_it_was_does_not_tell_whether_a_session_moved(site, tmp_path):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    # All nodes know all sessions, so that none sets the cookie again.
+    b.known = a.known
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    assert is_well(site.check(session_file=kept, **BY_ROUTE), "AB416")
+    site.httpd.stop()
+    site.start(b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check(session_file=kept, expect="moved", **BY_ROUTE)
+    assert result["violation_count"] == 20 and len(b.paths) >= 200
+    assert "did not move" not in result["msg"] and "served_by" in result["msg"]
+    assert "20 sessions are not known to have moved" in result["msg"]
+
+
+def test_moved_needs_sessions_that_were_answered(site, tmp_path):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    a.respond = b.respond = lambda path: (503, "")
+    assert site.check(session_file=kept)["failed_requests"] == 200
+    a.respond = b.respond = None
+    result = site.check(session_file=kept, expect="moved")
+    assert result["failed"] is True and "no session in it was ever answered" in result["msg"]
+
+
+def test_a_session_that_keeps_the_route_of_a_removed_node_is_found(site, tmp_path):
+    a, b, c = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", "n3")
+    # All nodes know all sessions, so that none sets the cookie again.
+    b.known = c.known = a.known
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    assert is_well(site.check(session_file=kept))
+    site.httpd.stop()
+    site.start(b.member("n2"), c.member("n3"), "ProxySet stickysession=SID")
+    result = site.check(session_file=kept, expect="moved", manager=True)
+    assert codes(result) == ["AB404"] and result["violation_count"] > 0
 
 
 def test_moved_needs_sessions(site, tmp_path):
@@ -911,11 +1149,14 @@ def test_sessions_of_another_host_are_refused(site, tmp_path):
     before, asked = kept.read_text(), len(a.paths)
     refused = site.check(session_file=str(kept))
     assert (
-        f"the sessions in {kept} are those of shop.example.com, now it is localhost"
+        f"the sessions in {kept} are those of shop.example.com:{site.port}, now it is localhost:{site.port}"
         in refused["msg"]
     )
     assert kept.read_text() == before and len(a.paths) == asked
     assert is_well(site.check(session_file=str(kept), server_name="SHOP.example.com"))
+    other = free_port()
+    moved = site.check(session_file=str(kept), url=f"http://SHOP.example.com:{other}/")
+    assert f"now it is shop.example.com:{other}" in moved["msg"]
     kept.write_text(before.replace('"host"', '"other"'))
     refused = site.check(session_file=str(kept), server_name="shop.example.com")
     assert "is no file of sessions" in refused["msg"]

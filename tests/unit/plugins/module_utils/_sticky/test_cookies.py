@@ -164,11 +164,13 @@ def test_a_cookie_is_sent_back_or_it_is_said_why_not(text, why):
     assert bool(jar.sent(SHOP, NOW)) == (why == "")
 
 
-def test_a_secure_cookie_is_not_sent_over_http():
+def test_a_secure_cookie_is_neither_taken_nor_sent_over_http():
     jar = Jar()
     plain = SHOP._replace(https=False)
-    assert stored(jar, "S=1; Secure", plain) == SECURE
-    assert sent(jar, plain) == "" and sent(jar, SHOP) == "S=1"
+    assert stored(jar, "S=1", plain) == "" and stored(jar, "S=2; Secure", plain) == SECURE
+    assert sent(jar, plain) == sent(jar, SHOP) == "S=1"
+    assert stored(jar, "S=3; Secure") == ""
+    assert sent(jar, plain) == "" and sent(jar, SHOP) == "S=3"
 
 
 def test_a_cookie_without_domain_is_of_this_host_alone():
@@ -318,9 +320,14 @@ def test_a_session_goes_behind_the_path():
         ('<a href="/cart;sid=a.n1?x=1">', "a.n1"),
         ("<a href='/cart?y=1&amp;sid=a.n1#top'>", "a.n1"),
         ("http://shop/;sid=a.n1", "a.n1"),
+        ("http://SHOP:8080/;sid=a.n1", "a.n1"),
+        ("//other/;sid=a.n1", None),
+        ('<a href="https://other/;sid=a.n9">other</a> <a href="/;sid=a.n1">', "a.n1"),
+        ('<meta content="0; url=http://other/;sid=a.n1">', None),
+        ('<meta content="0;url=/away?to=//other/;sid=a.n1">', "a.n1"),
         ("sid=a.n1", None),
         ("/?xsid=1", None),
     ],
 )
 def test_a_session_is_found_in_links(text, value):
-    assert parameter_in(text, "sid") == value
+    assert parameter_in(text, "sid", "shop") == value

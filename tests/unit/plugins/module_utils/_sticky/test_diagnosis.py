@@ -212,8 +212,18 @@ def test_values_are_not_in_results():
 
 
 def moving(*cycle: tuple[str, str], clients: int = 6) -> list[Session]:
-    """Sessions that go through *cycle* again and again, each from another place on."""
-    return [session(n, *[cycle[(n + at) % len(cycle)] for at in range(6)]) for n in range(clients)]
+    """Sessions that go through *cycle* again and again, each from another place on and with its own identifiers."""
+    return [
+        session(
+            n,
+            *[
+                (who, f"id{n}{value}")
+                for at in range(6)
+                for who, value in [cycle[(n + at) % len(cycle)]]
+            ],
+        )
+        for n in range(clients)
+    ]
 
 
 UNKNOWN = moving(("a", "1.x1"), ("b", "1.x1"), ("c", "1.x1"))
