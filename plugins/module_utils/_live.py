@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Callable, Collection, Iterable, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
 from ._balancer.live import Left, LivePlan, plan_live, posts
@@ -120,13 +120,14 @@ class Managers:
 
 class Running(NamedTuple):
     """One running balancer: the name of its virtual host, the page that shows it, and what the files say of it
-    and of that *server* (``None`` where no file is looked at)."""
+    and of that *server* (``None`` where no file is looked at). *loaded*: whether it runs by these files."""
 
     name: str
     vhost: str
     source: Source
     config: Balancer | None = None
     server: Vhost | None = None
+    loaded: bool = True
 
     @property
     def balancer(self) -> LiveBalancer:
@@ -249,10 +250,16 @@ def _is_local(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 def foresee(running: Running, declared: Declaration) -> LivePlan:
     """Return what :func:`apply_now` would do. Raises :class:`LiveError` if httpd would not let it."""
-    plan = plan_live(running.balancer, declared, running.config, vhost=running.vhost)
+    plan = _plan(running, declared, ())
     if plan.changes:
         _check_writable(running)
     return plan
+
+
+def _plan(running: Running, declared: Declaration, added: Collection[str]) -> LivePlan:
+    return plan_live(
+        running.balancer, declared, running.config, added, running.vhost, running.loaded
+    )
 
 
 def _check_writable(running: Running) -> None:
@@ -276,7 +283,7 @@ def apply_now(running: Running, declared: Declaration) -> LivePlan:
     plan = LivePlan([], [])
     for dummy in range(_ROUNDS):
         balancer = running.balancer
-        plan = plan_live(balancer, declared, running.config, added, running.vhost)
+        plan = _plan(running, declared, added)
         changes = [change for change in plan.changes if _key(change) not in refused]
         if before == (balancer.nonce, changes):
             # Posted with the right nonce, read back, and still not so.
