@@ -221,6 +221,23 @@ def test_the_findings_are_what_httpd_does(proxy: Proxy, nodes, section, target, 
     assert declare(proxy, "app", sticky_cookie={"name": "R"})["changed"] is False
 
 
+@pytest.mark.parametrize("options", [{}, {"proxy_set": {"stickysession": "PHPSESSID"}}])
+def test_a_cookie_that_would_overwrite_the_applications_own_is_refused(two: Proxy, options):
+    text = two.site.read_text()
+    cookie = {"name": "PHPSESSID"}
+    refused = two.attempt("balancer", name="app", sticky_cookie=cookie, target="config", **options)
+    assert "AB330" in refused["msg"] and "PHP keeps its own sessions" in refused["msg"]
+    assert two.site.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [({"domain": "example.org"}, "AB331"), ({"path": "/other"}, "AB332")]
+)
+def test_a_cookie_that_browsers_do_not_send_is_told_of(two: Proxy, options, code):
+    result = declare(two, "app", sticky_cookie=options)
+    assert code in [problem["code"] for problem in result["problems"]]
+
+
 class TestBesideTheRunningHttpd:
     def test_nothing_is_given_before_the_reload_and_sessions_go_on(self, two: Proxy):
         generation = two.generation

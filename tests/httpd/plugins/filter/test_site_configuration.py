@@ -598,6 +598,13 @@ def test_the_cookie_is_secure_where_the_site_speaks_tls(setup, backend, certific
     assert "; Secure; HttpOnly" in (setup.httpd.root / "sites" / "shop+app.conf").read_text()
 
 
+def test_the_cookie_of_the_application_never_becomes_that_of_httpd(setup, backend):
+    members = [{"url": backend("n1"), "route": "n1"}]
+    app = {"name": "app", "application": "php", "proxy_set": {"stickysession": "PHPSESSID"}}
+    with pytest.raises(AssertionError, match="AB330"):
+        setup.declare(site(f"127.0.0.1:{free_port()}", balancers=[{**app, "members": members}]))
+
+
 def test_what_an_application_brought_goes_with_it(setup, backend):
     members = [{"url": backend("n1"), "route": "n1"}]
     port = free_port()
