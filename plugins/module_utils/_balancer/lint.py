@@ -100,6 +100,7 @@ _ADVICE = (
     "AB329",
     "AB331",
     "AB332",
+    "AB333",
 )
 # Members that answer no request.
 _INEFFECTIVE = ("AB201", "AB202", "AB204", "AB205")
@@ -117,6 +118,7 @@ def lint(configuration: Configuration, view: View) -> list[Problem]:
         found += _pools(balancer, view.modules)
         found += _old_websockets(balancer)
         found += _members(balancer)
+        found += _checked_paths(balancer)
         found += _values(balancer)
         found += _routes(balancer)
         found += _tls(balancer, view)
@@ -347,6 +349,22 @@ def _member(balancer: Balancer, member: Member) -> Iterator[Problem]:
                 f" ({slashed[0].place}): backends are asked for //path.",
                 member.place,
                 "Remove the slash at the end of the member.",
+                balancer,
+            )
+
+
+def _checked_paths(balancer: Balancer) -> Iterator[Problem]:
+    """httpd puts a slash between the path of a member and hcuri, also where that ends with one (mod_proxy_hcheck.c
+    ``create_hcheck_req``)."""
+    for member in balancer.members.values():
+        path = re.fullmatch(r"[^:]+://[^/]*(/.+/)", identity(member.url))
+        uri = str(member.values.get("hcuri", ""))
+        if path and uri:
+            yield Problem(
+                "AB333",
+                f"the health check of member {member.url} asks for {path.group(1)}/{uri}.",
+                member.place,
+                "Leave out the slash at the end of the member's URL, unless the backend takes two slashes for one.",
                 balancer,
             )
 

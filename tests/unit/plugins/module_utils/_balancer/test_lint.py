@@ -177,6 +177,11 @@ def test_a_good_configuration_has_no_findings():
         ("AB326", 5, cookie().replace('app/"', 'app"')),
         ("AB327", 7, cookie(LINE.replace(CHANGED, ""))),
         ("AB330", 7, cookie(LINE.replace("S=", "PHPSESSID="))),
+        (
+            "AB333",
+            2,
+            GOOD.replace("http://a route=a", "http://a/x/ route=a hcmethod=GET hcuri=up"),
+        ),
         ("AB332", 7, cookie(LINE.replace("Path=/", "Path=/other"))),
     ],
 )
