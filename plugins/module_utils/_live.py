@@ -169,6 +169,45 @@ def reach(
     return reached, missed
 
 
+def reach_loaded(
+    managers: Managers, access: Access, loaded: Configuration, balancers: Iterable[Balancer]
+) -> tuple[list[Running], list[Missed]]:
+    """As :func:`reach`, where *access* is about files that httpd has not loaded yet: it is asked for *balancers* by the
+    names and at the addresses that their virtual hosts have in the configuration it has *loaded*."""
+    reached: list[Running] = []
+    missed: list[Missed] = []
+    for balancer in balancers:
+        found: list[Running] = []
+        lost: list[Missed] = []
+        for url in _candidates(access, balancer.vhost):
+            there = access._replace(url=(url,), server_name=None)
+            found, lost = reach(managers, there, loaded, [balancer])
+            if found:
+                break
+        reached += found
+        missed += lost
+    return reached, missed
+
+
+def _candidates(access: Access, vhost: Vhost) -> list[str]:
+    """Return where balancer-manager may answer in *vhost*, those that are most like *access* first: other addresses may
+    be forwarded to a backend."""
+    given = access.url
+    moved = [(_at(url, address), url) for url in given for address in vhost.addresses]
+    moved.sort(key=lambda pair: urlsplit(pair[0]).hostname != urlsplit(pair[1]).hostname)
+    return list(dict.fromkeys([*(url for url, dummy in moved if url), *given]))
+
+
+def _at(url: str, address: str) -> str:
+    """Return *url* at the *address* of a virtual host; "" if that is for any port."""
+    parts = urlsplit(url)
+    host, dummy, port = address.rpartition(":")
+    if not port.isdigit():
+        return ""
+    host = (parts.hostname or "") if host in ("*", "_default_") else host
+    return parts._replace(netloc=f"{host}:{port}").geturl()
+
+
 def _source(
     managers: Managers, access: Access, configuration: Configuration, vhost: Vhost
 ) -> Source:
