@@ -121,9 +121,11 @@ class Memory:
 
     def overrides(self, files: Iterable[str]) -> str:
         """Return why what *files* say is newer than what the running httpd was given, as a sentence without its end;
-        "" where it is the same, except for what only a reload can give."""
+        "" where it is the same, except for what only a reload can give, and where a file is new as a whole."""
         if self.generation is not None:
             for path in _ends(files):
+                if self._record.get(path, {}).get("running") == ABSENT:
+                    continue
                 for reason in self._look(path, self.generation):
                     if reason in (WRITTEN, NEWER, CHANGED_OUTSIDE):
                         return f"{path} was {reason}"

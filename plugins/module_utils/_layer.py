@@ -179,6 +179,8 @@ def look(instance: Instance, plan: Plan) -> Layer:
         running, missed = reach(managers, access, plan.configuration, target.chosen)
         if not running and not _to_be_loaded(memory, plan, target):
             out_of_reach += missed
+        loaded = not memory.state(_paths(target)).reload_required
+        running = [each._replace(loaded=loaded) for each in running]
         plans = [foresee(each, target.wish.declaration) for each in running]
         if any(each.changes for each in plans):
             check_ours(access, parent)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Callable, Collection, Iterable, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
 from ._balancer.live import Left, LivePlan, plan_live, posts
@@ -120,13 +120,14 @@ class Managers:
 
 class Running(NamedTuple):
     """One running balancer: the name of its virtual host, the page that shows it, and what the files say of it
-    and of that *server* (``None`` where no file is looked at)."""
+    and of that *server* (``None`` where no file is looked at). *loaded*: whether it runs by these files."""
 
     name: str
     vhost: str
     source: Source
     config: Balancer | None = None
     server: Vhost | None = None
+    loaded: bool = True
 
     @property
     def balancer(self) -> LiveBalancer:
@@ -166,6 +167,45 @@ def reach(
             else:
                 reached.append(running)
     return reached, missed
+
+
+def reach_loaded(
+    managers: Managers, access: Access, loaded: Configuration, balancers: Iterable[Balancer]
+) -> tuple[list[Running], list[Missed]]:
+    """As :func:`reach`, where *access* is about files that httpd has not loaded yet: it is asked for *balancers* by the
+    names and at the addresses that their virtual hosts have in the configuration it has *loaded*."""
+    reached: list[Running] = []
+    missed: list[Missed] = []
+    for balancer in balancers:
+        found: list[Running] = []
+        lost: list[Missed] = []
+        for url in _candidates(access, balancer.vhost):
+            there = access._replace(url=(url,), server_name=None)
+            found, lost = reach(managers, there, loaded, [balancer])
+            if found:
+                break
+        reached += found
+        missed += lost
+    return reached, missed
+
+
+def _candidates(access: Access, vhost: Vhost) -> list[str]:
+    """Return where balancer-manager may answer in *vhost*, those that are most like *access* first: other addresses may
+    be forwarded to a backend."""
+    given = access.url
+    moved = [(_at(url, address), url) for url in given for address in vhost.addresses]
+    moved.sort(key=lambda pair: urlsplit(pair[0]).hostname != urlsplit(pair[1]).hostname)
+    return list(dict.fromkeys([*(url for url, dummy in moved if url), *given]))
+
+
+def _at(url: str, address: str) -> str:
+    """Return *url* at the *address* of a virtual host; "" if that is for any port."""
+    parts = urlsplit(url)
+    host, dummy, port = address.rpartition(":")
+    if not port.isdigit():
+        return ""
+    host = (parts.hostname or "") if host in ("*", "_default_") else host
+    return parts._replace(netloc=f"{host}:{port}").geturl()
 
 
 def _source(
@@ -249,10 +289,16 @@ def _is_local(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 def foresee(running: Running, declared: Declaration) -> LivePlan:
     """Return what :func:`apply_now` would do. Raises :class:`LiveError` if httpd would not let it."""
-    plan = plan_live(running.balancer, declared, running.config, vhost=running.vhost)
+    plan = _plan(running, declared, ())
     if plan.changes:
         _check_writable(running)
     return plan
+
+
+def _plan(running: Running, declared: Declaration, added: Collection[str]) -> LivePlan:
+    return plan_live(
+        running.balancer, declared, running.config, added, running.vhost, running.loaded
+    )
 
 
 def _check_writable(running: Running) -> None:
@@ -276,7 +322,7 @@ def apply_now(running: Running, declared: Declaration) -> LivePlan:
     plan = LivePlan([], [])
     for dummy in range(_ROUNDS):
         balancer = running.balancer
-        plan = plan_live(balancer, declared, running.config, added, running.vhost)
+        plan = _plan(running, declared, added)
         changes = [change for change in plan.changes if _key(change) not in refused]
         if before == (balancer.nonce, changes):
             # Posted with the right nonce, read back, and still not so.

@@ -27,7 +27,7 @@ from ._balancer.model import Balancer, Configuration
 from ._balancer.parameters import flags
 from ._balancer.plan import Declaration, Flags
 from ._configuration import BalancerWish, Request
-from ._fileset import FileSet
+from ._fileset import FileProblem, FileSet
 from ._generation import Generation, Memory, current
 from ._httpd.dump import View
 from ._httpd.secrets import masked
@@ -129,6 +129,7 @@ def graceful_reload(
         state = _look(instance)
         parent = state.to_reload(only_if_needed)
         if parent is None:
+            _keep_if_loaded(instance, state.view, transaction)
             changed, running = recovered or bool(changes), state.parent is not None
             return Reload(changed, running, [], warnings=warnings, changes=changes)
         if stamp(state.view) != proved:
@@ -162,8 +163,12 @@ def _keep_loaded(instance: Instance, view: View) -> None:
     if last is None or not last.changed() or not Memory(instance).has_loaded(view.includes):
         return
     with Transaction(folder) as transaction:
-        if Memory(instance).has_loaded(view.includes):
-            transaction.keep_proven(view.includes)
+        _keep_if_loaded(instance, view, transaction)
+
+
+def _keep_if_loaded(instance: Instance, view: View, transaction: Transaction) -> None:
+    if Memory(instance).has_loaded(view.includes):
+        transaction.keep_proven(view.includes)
 
 
 def _keep_out(
@@ -177,7 +182,7 @@ def _keep_out(
 
     Raises :class:`ReloadFailed` where a virtual host would have no member left for new sessions.
     """
-    from ._live import Managers, reach
+    from ._live import Managers, reach, reach_loaded
 
     configuration = codec.read(view.root)
     managers = Managers()
@@ -190,10 +195,10 @@ def _keep_out(
         if balancer.vhost.persist:
             continue
         running, missed = reach(managers, access, configuration, [balancer])
-        files = [*balancer.files, *([balancer.vhost.place.file] if balancer.vhost.place else [])]
-        if not running and memory.state(files).reload_required:
-            # It may not run at all yet.
-            continue
+        if not running and _differs(memory, balancer):
+            before = _before(instance, balancer)
+            if before is not None:
+                running, missed = reach_loaded(managers, access, *before)
         lost = "what only the running httpd keeps out may get requests again"
         warnings += [f"balancer://{m.balancer} of {m.vhost}: {lost}: {m.reason}" for m in missed]
         key = (balancer.name, _sharing(configuration, balancer))
@@ -222,6 +227,31 @@ def _keep_out(
         return [], warnings
     outcome = carry_out(instance, Request(balancers=wishes), True, False, check_mode)
     return outcome.changes, warnings
+
+
+def _differs(memory: Memory, balancer: Balancer) -> bool:
+    """Whether the running httpd has not loaded what the files say about *balancer* or around it."""
+    files = [*balancer.files, *([balancer.vhost.place.file] if balancer.vhost.place else [])]
+    return memory.state(files).reload_required
+
+
+def _before(instance: Instance, balancer: Balancer) -> tuple[Configuration, list[Balancer]] | None:
+    """Return what httpd has loaded, as far as there is a record, and what *balancer* is there: nothing if it is new."""
+    from ._preflight import candidate_view
+
+    try:
+        loaded = Transaction(state_folder(instance)).proven()
+        if loaded is None:
+            return None
+        configuration = codec.read(candidate_view(instance, loaded).root)
+    except (InstanceError, FileProblem):
+        return None
+    return configuration, [
+        other
+        for other in configuration.balancers
+        if other.name == balancer.name
+        and (set(other.files) & set(balancer.files) or other.vhost.host == balancer.vhost.host)
+    ]
 
 
 def _spread(sharing: Sequence[tuple[Balancer, Running]], out: Mapping[str, object]) -> list[str]:

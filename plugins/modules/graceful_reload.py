@@ -18,6 +18,8 @@ description:
     well are put back, httpd is started again and the task fails with what httpd said.
   - With O(manager_url), members that only the running httpd keeps out (drained, disabled or stopped there, and not in
     the files) are kept out by the files first. Without it a reload puts them back.
+  - Where balancer-manager gets another address or host name by this very reload, the running httpd is asked at the one
+    that it has loaded. A balancer that could not be asked all the same is warned of.
   - A stopped httpd stays stopped.
 extends_documentation_fragment:
   - webtier.apache_balancer.manager.connection

@@ -22,6 +22,17 @@ _ROUTE = "%{BALANCER_WORKER_ROUTE}e"
 _VALUE = re.compile(
     r"\s*([^=;\s]+)\s*=([^;]*)" + re.escape(_ROUTE) + r"([^;]*)(?:;(.*))?", re.DOTALL
 )
+#: Cookies in which applications keep their own sessions, and whose they are.
+OF_APPLICATIONS = {
+    "PHPSESSID": "PHP",
+    "JSESSIONID": "servlet containers",
+    "SESSION": "Spring Session",
+    "connect.sid": "Express",
+    "sessionid": "Django",
+    "laravel_session": "Laravel",
+    "ASP.NET_SessionId": "ASP.NET",
+    ".AspNetCore.Session": "ASP.NET Core",
+}
 _ACTIONS = ("add", "append", "merge", "set", "setifempty")
 _SAMESITE = ("strict", "lax", "none")
 # What RFC 6265 lets a name be, without what httpd or stickysession would take for something else.

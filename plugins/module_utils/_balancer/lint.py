@@ -13,11 +13,12 @@ decided by starting it.
 from __future__ import annotations
 
 import re
-from typing import Any, Container, Iterable, Iterator, NamedTuple
+from typing import Any, Container, Iterable, Iterator, NamedTuple, Sequence
 
 from .._httpd.dump import View
 from .._httpd.secrets import masked
 from .._httpd.tree import Node
+from .cookie import OF_APPLICATIONS
 from .model import (
     Balancer,
     Configuration,
@@ -44,6 +45,8 @@ SCHEME_MODULES: dict[str, str] = {
     "h2c": "proxy_http2_module",
     "ftp": "proxy_ftp_module",
 }
+# The path of a ProxyPass, which one in a <Location> does not have.
+_URL_PATH = re.compile(r"[\"']?(/[^\s\"']*)")
 _TLS_SCHEMES = ("https", "wss", "h2")
 
 
@@ -85,7 +88,20 @@ class Problem(NamedTuple):
 
 
 # Findings that say something may be wrong, but leave what was declared in force.
-_ADVICE = ("AB308", "AB309", "AB311", "AB316", "AB317", "AB326", "AB327", "AB328", "AB329")
+_ADVICE = (
+    "AB308",
+    "AB309",
+    "AB311",
+    "AB316",
+    "AB317",
+    "AB326",
+    "AB327",
+    "AB328",
+    "AB329",
+    "AB331",
+    "AB332",
+    "AB333",
+)
 # Members that answer no request.
 _INEFFECTIVE = ("AB201", "AB202", "AB204", "AB205")
 
@@ -102,6 +118,7 @@ def lint(configuration: Configuration, view: View) -> list[Problem]:
         found += _pools(balancer, view.modules)
         found += _old_websockets(balancer)
         found += _members(balancer)
+        found += _checked_paths(balancer)
         found += _values(balancer)
         found += _routes(balancer)
         found += _tls(balancer, view)
@@ -336,6 +353,22 @@ def _member(balancer: Balancer, member: Member) -> Iterator[Problem]:
             )
 
 
+def _checked_paths(balancer: Balancer) -> Iterator[Problem]:
+    """httpd puts a slash between the path of a member and hcuri, also where that ends with one (mod_proxy_hcheck.c
+    ``create_hcheck_req``)."""
+    for member in balancer.members.values():
+        path = re.fullmatch(r"[^:]+://[^/]*(/.+/)", identity(member.url))
+        uri = str(member.values.get("hcuri", ""))
+        if path and uri:
+            yield Problem(
+                "AB333",
+                f"the health check of member {member.url} asks for {path.group(1)}/{uri}.",
+                member.place,
+                "Leave out the slash at the end of the member's URL, unless the backend takes two slashes for one.",
+                balancer,
+            )
+
+
 def _values(balancer: Balancer) -> Iterator[Problem]:
     for name, settings in balancer.history.items():
         for setting in settings:
@@ -472,6 +505,7 @@ def _cookies(configuration: Configuration, balancer: Balancer, view: View) -> It
     if used is None:
         return
     vhosts = [*configuration.followers(balancer), balancer.vhost]
+    yield from _not_sent(used, balancer, vhosts, configuration.references(balancer))
     own = [vhost.place for vhost in vhosts]
     if used.header.cookie.secure and not _is_on(view.root.children, "sslengine", own):
         yield Problem(
@@ -494,6 +528,43 @@ def _cookies(configuration: Configuration, balancer: Balancer, view: View) -> It
             )
 
 
+def _not_sent(
+    line: CookieLine,
+    balancer: Balancer,
+    vhosts: Sequence[Vhost],
+    references: Iterable[Reference],
+) -> Iterator[Problem]:
+    """Whether browsers take the cookie of *line* and send it with the requests that *balancer* gets."""
+    cookie = line.header.cookie
+    names = [name for vhost in vhosts for name in (vhost.host, *vhost.aliases) if name]
+    if cookie.domain and names and not any(_covers(cookie.domain, name) for name in names):
+        yield Problem(
+            "AB331",
+            f"browsers drop the cookie {cookie.name}: Domain={cookie.domain} is not that of {names[0]}.",
+            line.place,
+            "Leave Domain out, or name one that the host name ends with.",
+            balancer,
+        )
+    for reference in references:
+        path = _URL_PATH.match(reference.text)
+        below = cookie.path.rstrip("/") + "/"
+        if path and cookie.path and not (path.group(1) + "/").startswith(below):
+            yield Problem(
+                "AB332",
+                f"browsers send the cookie {cookie.name} only to Path={cookie.path}, but {reference.directive}"
+                f" ({reference.place}) is for {path.group(1)}: no session stays elsewhere.",
+                line.place,
+                f"Say Path=/ or Path={path.group(1)}, or ignore this where something in front adds to the path.",
+                balancer,
+            )
+
+
+def _covers(domain: str, name: str) -> bool:
+    """Whether a cookie of *domain* is one for the host *name*, in which ``*`` and ``?`` may stand for others."""
+    last = re.split(r"[*?]", name.lower())[-1]
+    return f".{name.lower()}".endswith(f".{domain}") or (last != name and domain.endswith(last))
+
+
 def _cookie_line(balancer: Balancer, line: CookieLine) -> Iterator[Problem]:
     header, cookie = line.header, line.header.cookie
 
@@ -505,6 +576,14 @@ def _cookie_line(balancer: Balancer, line: CookieLine) -> Iterator[Problem]:
             "AB318",
             f"the cookie {cookie.name} is SameSite=None without Secure: browsers drop it.",
             "Add Secure, or use SameSite=Lax.",
+        )
+    if cookie.name in OF_APPLICATIONS:
+        yield problem(
+            "AB330",
+            f"the cookie {cookie.name} is that in which {OF_APPLICATIONS[cookie.name]} keeps its own sessions, and"
+            " httpd overwrites it with the route: each visitor would lose the session.",
+            "Give the cookie of httpd a name of its own in sticky_cookie, and in stickysession; without either it has"
+            " one.",
         )
     sticky = str(balancer.values.get("stickysession", ""))
     if sticky.partition("|")[0] != cookie.name:

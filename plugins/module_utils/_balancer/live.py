@@ -71,13 +71,15 @@ def plan_live(
     config: Balancer | None = None,
     added: Collection[str] = (),
     vhost: str = "",
+    loaded: bool = True,
 ) -> LivePlan:
     """Return what must be posted so that *live*, of *vhost* (its label), is as *declared*.
 
-    *config* is the balancer as it stands in the files, from before the change. *added* are the identities of
+    *config* is the balancer as it stands in the files, from before the change; *loaded*: whether the running httpd has
+    loaded that. *added* are the identities of
     members that were just added to *live* and are still as httpd adds them: disabled.
     """
-    return _Planner(live, declared, config, added, vhost).plan()
+    return _Planner(live, declared, config, added, vhost, loaded).plan()
 
 
 class _Planner:
@@ -88,9 +90,10 @@ class _Planner:
         config: Balancer | None,
         added: Collection[str],
         vhost: str,
+        loaded: bool,
     ) -> None:
         self.live, self.declared, self.config, self.added = live, declared, config, added
-        self.vhost = vhost
+        self.vhost, self.loaded = vhost, loaded
         self.changes: list[Change] = []
         self.left: list[Left] = []
         self.free = max(0, (live.slots or 0) - (live.used or 0))
@@ -117,10 +120,11 @@ class _Planner:
             before = current.get(name, BALANCER[name].default)
             if before == value:
                 continue
-            if name == "stickysession" and self._cookie():
-                # Given at once, no session would have that cookie yet.
+            if name == "stickysession" and (self._cookie() or not self.loaded):
+                # Given at once, no session would have that cookie yet. What files that are not loaded say of cookies
+                # is not what httpd issues.
                 text = "stickysession goes" if value is None else f"stickysession={value} comes"
-                reason = f"balancer://{self.live.name}: {text} by a reload, together with the cookie that httpd issues"
+                reason = f"balancer://{self.live.name}: {text} by a reload, together with whatever cookie httpd issues"
                 self.left.append(Left(None, name, reason))
             else:
                 self._set(None, BALANCER[name], before, value)

@@ -167,11 +167,22 @@ def test_without_a_uri_a_node_is_asked_for_the_path_of_its_member(proxy: Proxy, 
     assert failed(proxy) == [] and answering(proxy) == {"n1", "n2"}
 
 
-def test_the_uri_is_added_to_the_path_of_the_member(proxy: Proxy, nodes):
-    proxy.start(HCHECK + site(nodes, "/shop"))
+@pytest.mark.parametrize(
+    ("path", "asked", "told"),
+    [
+        ("/shop", "/shop/health", False),
+        ("/shop/", "/shop//health", True),
+        ("/", "/health", False),
+    ],
+)
+def test_the_uri_is_added_to_the_path_of_the_member(proxy: Proxy, nodes, path, asked, told):
+    proxy.start(HCHECK + site(nodes, path))
     loaded(proxy, uri="/health")
     wait_for(lambda: nodes[0].asked, "a check")
-    assert nodes[0].asked[0] == "GET /shop/health"
+    problems = [p for p in proxy.run("balancer_info")["problems"] if p["code"] == "AB333"]
+    assert len(problems) == len(nodes) * told
+    assert all(asked in problem["message"] for problem in problems)
+    assert nodes[0].asked[0] == f"GET {asked}"
 
 
 def test_reset_leaves_no_trace(checking: Proxy):

@@ -221,6 +221,23 @@ def test_the_findings_are_what_httpd_does(proxy: Proxy, nodes, section, target, 
     assert declare(proxy, "app", sticky_cookie={"name": "R"})["changed"] is False
 
 
+@pytest.mark.parametrize("options", [{}, {"proxy_set": {"stickysession": "PHPSESSID"}}])
+def test_a_cookie_that_would_overwrite_the_applications_own_is_refused(two: Proxy, options):
+    text = two.site.read_text()
+    cookie = {"name": "PHPSESSID"}
+    refused = two.attempt("balancer", name="app", sticky_cookie=cookie, target="config", **options)
+    assert "AB330" in refused["msg"] and "PHP keeps its own sessions" in refused["msg"]
+    assert two.site.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [({"domain": "example.org"}, "AB331"), ({"path": "/other"}, "AB332")]
+)
+def test_a_cookie_that_browsers_do_not_send_is_told_of(two: Proxy, options, code):
+    result = declare(two, "app", sticky_cookie=options)
+    assert code in [problem["code"] for problem in result["problems"]]
+
+
 class TestBesideTheRunningHttpd:
     def test_nothing_is_given_before_the_reload_and_sessions_go_on(self, two: Proxy):
         generation = two.generation
@@ -228,7 +245,8 @@ class TestBesideTheRunningHttpd:
         assert {change["layer"] for change in result["changes"]} == {"config"}
         assert result["reload_required"] is True
         assert any(
-            "comes by a reload, together with the cookie" in r for r in result["reload_reasons"]
+            "comes by a reload, together with whatever cookie" in r
+            for r in result["reload_reasons"]
         )
         assert any("sticky_cookie is set by a reload" in r for r in result["reload_reasons"])
         assert two.generation == generation
@@ -261,6 +279,38 @@ class TestBesideTheRunningHttpd:
         assert stays(browser, "/app/api") and set(browser.jar) == {"ROUTEID_APP"}
         two.run("graceful_reload")
         assert stays(browser, "/app/api") and browser.jar["R"]
+
+    def test_dropping_it_keeps_the_sessions_until_the_reload_however_often_it_is_declared(
+        self, two: Proxy
+    ):
+        two.run("balancer", name="app", sticky_cookie={})
+        two.run("graceful_reload")
+        browser = Browser(two.httpd.port)
+        assert stays(browser, "/app/api")
+        wish = {"proxy_set": {"stickysession": "S"}, "reset": ["sticky_cookie"]}
+        result = two.run("balancer", name="app", **wish)
+        assert {change["layer"] for change in result["changes"]} == {"config"}
+        again = two.run("balancer", name="app", **wish)
+        assert (again["changed"], again["changes"]) == (False, [])
+        assert again["reload_reasons"] == result["reload_reasons"]
+        assert stays(browser, "/app/api")
+        two.run("graceful_reload")
+        assert two.info()["runtime"]["stickysession"] == "S"
+        result = two.run("balancer", name="app", proxy_set={"stickysession": "T"})
+        assert {change["layer"] for change in result["changes"]} == {"config", "runtime"}
+
+    def test_files_that_are_not_loaded_say_nothing_of_the_cookie_that_httpd_issues(
+        self, two: Proxy
+    ):
+        two.run("balancer", name="app", sticky_cookie={})
+        two.run("graceful_reload")
+        browser = Browser(two.httpd.port)
+        assert stays(browser, "/app/api")
+        declare(two, "app", proxy_set={"stickysession": "S"}, reset=["sticky_cookie"])
+        result = two.run("balancer", name="app", proxy_set={"stickysession": "S", "timeout": 3})
+        runtime = [c["parameter"] for c in result["changes"] if c["layer"] == "runtime"]
+        assert runtime == ["timeout"]
+        assert stays(browser, "/app/api")
 
     def test_the_running_httpd_alone_cannot_be_given_one(self, two: Proxy):
         refused = two.attempt("balancer", name="app", sticky_cookie={}, target="runtime")

@@ -22,6 +22,7 @@ def codes(path: Path) -> set[str]:
     ("source", "first", "last"),
     [
         (UTILS / "_balancer" / "lint.py", "AB317", "AB327"),
+        (UTILS / "_balancer" / "lint.py", "AB330", "AB333"),
         (UTILS / "_sticky" / "diagnosis.py", "AB401", "AB499"),
     ],
 )

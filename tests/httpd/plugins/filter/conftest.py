@@ -76,6 +76,11 @@ class Setup:
         self.httpd = PrivateHttpd(root)
         self.manager_port = free_port()
 
+    @property
+    def manager_url(self):
+        """Where balancer-manager answers by what is declared."""
+        return f"http://{MANAGER}:{self.manager_port}/balancer-manager"
+
     def declare(self, *sites, manager=True, more="", other_modules=(), httpd=None, **options):
         """Write what the sites need; return what the module said."""
         root = self.httpd.root

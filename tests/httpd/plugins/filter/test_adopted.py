@@ -559,3 +559,35 @@ def test_a_site_without_tls_stays_one_where_the_main_server_speaks_it(host, cert
     site, other = adopted(host.info(directives=True))["variables"]["load_balancer_sites"]
     assert "tls" not in site and site["extra"] == "SSLEngine Off\n"
     assert other["tls"]["certificate"] == f"{certificate}/cert.pem" and "extra" not in other
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_who_is_drained_in_the_running_httpd_alone_stays_so_or_that_is_said(host, recorded):
+    port = free_port()
+    manager = "<Location /balancer-manager>\nSetHandler balancer-manager\n</Location>\n"
+    members = "".join(f"BalancerMember http://127.0.0.1:{n} route=n{n}\n" for n in (1, 2))
+    host.httpd.write(
+        "conf/site.conf",
+        f"Listen 127.0.0.1:{port}\n<VirtualHost 127.0.0.1:{port}>\nServerName shop.example.com\n{manager}"
+        f"ProxyPass /balancer-manager !\nProxyPass / balancer://shop/\n"
+        f"<Proxy balancer://shop>\n{members}</Proxy>\n</VirtualHost>\n",
+    )
+    host.httpd.start()
+    drained = module_for(host.httpd, "balancer_member")(
+        route="n2",
+        state="drained",
+        target="runtime",
+        manager_url=f"http://127.0.0.1:{port}/balancer-manager",
+        manager_server_name="shop.example.com",
+    )
+    assert drained["changed"] is True, drained
+    host.adopt()
+    url = f"http://127.0.0.2:{port}/balancer-manager"
+    if not recorded:
+        (host.root / ".apache_balancer" / "proven").unlink()
+    result = module_for(host.httpd, "graceful_reload")(manager_url=url)
+    status = [m["config"].get("status") for m in host.info()["balancers"][0]["members"]]
+    host.httpd.stop()
+    assert result["changed"] is True, result
+    assert status == [None, ["drained"] if recorded else None], result
+    assert ("may get requests again" in str(result.get("warnings"))) is not recorded

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import (
+    Manager,
     Unreachable,
 )
 from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
@@ -596,6 +597,90 @@ def test_the_cookie_is_secure_where_the_site_speaks_tls(setup, backend, certific
     result = setup.declare(site(free_port(), **options))
     assert result["problems"] == []
     assert "; Secure; HttpOnly" in (setup.httpd.root / "sites" / "shop+app.conf").read_text()
+
+
+def test_the_cookie_of_the_application_never_becomes_that_of_httpd(setup, backend):
+    members = [{"url": backend("n1"), "route": "n1"}]
+    app = {"name": "app", "application": "php", "proxy_set": {"stickysession": "PHPSESSID"}}
+    with pytest.raises(AssertionError, match="AB330"):
+        setup.declare(site(f"127.0.0.1:{free_port()}", balancers=[{**app, "members": members}]))
+
+
+@pytest.fixture()
+def drained(setup, backend):
+    """A site whose second member is drained in the running httpd alone."""
+    members = [{"url": backend(name), "route": name} for name in ("n1", "n2")]
+    declared = site(f"127.0.0.1:{free_port()}", balancers=[{"name": "app", "members": members}])
+    setup.declare(declared)
+    setup.httpd.start()
+    reloaded(setup)
+    result = module_for(setup.httpd, "balancer_member")(
+        route="n2",
+        state="drained",
+        target="runtime",
+        manager_url=setup.manager_url,
+        manager_server_name="shop.example.com",
+    )
+    assert result["changed"] is True, result
+    return declared
+
+
+def reloaded(setup):
+    """Do as the role does at its end; return what graceful_reload said."""
+    result = module_for(setup.httpd, "graceful_reload")(manager_url=setup.manager_url)
+    assert "failed" not in result, result
+    return result
+
+
+def states(setup, name="shop.example.com"):
+    """Return by route whether each member of the balancer is drained in the running httpd."""
+    page = Manager(setup.manager_url, name).page()
+    assert page.server_name == name
+    members = page.balancers["app"].members.values()
+    return {each.values["route"]: "drained" in each.values["status"] for each in members}
+
+
+class TestAMemberThatOnlyTheRunningHttpdKeepsOut:
+    """... stays out, whatever of its site changes."""
+
+    def check(self, setup, declared):
+        setup.declare(declared)
+        result = reloaded(setup)
+        assert result["changed"] is True and result.get("warnings", []) == []
+        assert [change["after"] for change in result["changes"]] == [["drained"]]
+        assert states(setup, declared["server_name"]) == {"n1": False, "n2": True}
+        assert reloaded(setup)["changed"] is False
+
+    def test_when_the_site_changes(self, setup, drained):
+        self.check(setup, {**drained, "timeout": 5})
+
+    def test_when_balancer_manager_gets_another_port(self, setup, drained):
+        setup.manager_port = free_port()
+        self.check(setup, drained)
+
+    def test_when_the_site_gets_another_host_name(self, setup, drained):
+        self.check(setup, {**drained, "server_name": "www.example.com"})
+
+    def test_when_the_site_gets_both(self, setup, drained):
+        setup.manager_port = free_port()
+        self.check(setup, {**drained, "server_name": "www.example.com"})
+
+    def test_when_the_site_gets_another_name(self, setup, drained):
+        self.check(setup, {**drained, "name": "store"})
+
+    def test_and_if_it_cannot_be_asked_that_is_said(self, setup, drained):
+        setup.manager_port = free_port()
+        setup.declare(drained)
+        (setup.httpd.root / ".apache_balancer" / "proven").unlink()
+        (warning,) = reloaded(setup)["warnings"]
+        warning = str(warning)
+        assert "may get requests again" in warning and str(setup.manager_port) in warning
+
+    def test_is_not_looked_for_in_a_balancer_that_is_new(self, setup, drained, backend):
+        other = {"name": "new", "members": [{"url": backend("n3")}]}
+        new = site(free_port(), balancers=[other])
+        setup.declare(drained, {**new, "name": "new", "server_name": "new.example.com"})
+        assert reloaded(setup).get("warnings", []) == []
 
 
 def test_what_an_application_brought_goes_with_it(setup, backend):

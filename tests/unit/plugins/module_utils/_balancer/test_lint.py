@@ -176,6 +176,13 @@ def test_a_good_configuration_has_no_findings():
         ),
         ("AB326", 5, cookie().replace('app/"', 'app"')),
         ("AB327", 7, cookie(LINE.replace(CHANGED, ""))),
+        ("AB330", 7, cookie(LINE.replace("S=", "PHPSESSID="))),
+        (
+            "AB333",
+            2,
+            GOOD.replace("http://a route=a", "http://a/x/ route=a hcmethod=GET hcuri=up"),
+        ),
+        ("AB332", 7, cookie(LINE.replace("Path=/", "Path=/other"))),
     ],
 )
 def test_each_finding_names_its_line_and_what_to_do(code, line, text):
@@ -238,6 +245,41 @@ def test_a_good_cookie_has_no_findings():
     assert found(cookie()) == []
     assert found(cookie(section="balancer://app")) == []
     assert found(LINE + GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("domain", "names", "dropped"),
+    [
+        ("example.org", "ServerName shop.example.com", True),
+        ("op.example.com", "ServerName shop.example.com", True),
+        ("www.shop.example.com", "ServerName shop.example.com", True),
+        ("example.com", "ServerName shop.example.com", False),
+        ("Shop.Example.com", "ServerName shop.example.com:80", False),
+        ("example.org", "ServerName shop.example.com\nServerAlias www.example.org", False),
+        ("example.org", "ServerName shop.example.com\nServerAlias *.org", False),
+        ("example.org", "ServerName shop.example.com\nServerAlias *.com", True),
+        ("example.org", "ServerAdmin a@example.com", False),
+    ],
+)
+def test_a_cookie_of_a_domain_that_is_not_the_hosts_is_dropped_by_browsers(domain, names, dropped):
+    text = cookie(LINE.replace("; Path", f"; Domain={domain}; Path"))
+    problems = found(f"<VirtualHost *:80>\n{names}\n{text}</VirtualHost>\n")
+    assert [(each.code, each.ineffective) for each in problems] == [("AB331", False)] * dropped
+
+
+@pytest.mark.parametrize(
+    ("cookie_path", "path", "sent"),
+    [
+        ("/", "/app/", True),
+        ("/app", "/app/", True),
+        ("/app/", "/app", True),
+        ("/ap", "/app", False),
+    ],
+)
+def test_a_cookie_is_sent_below_its_path(cookie_path, path, sent):
+    text = cookie(LINE.replace("Path=/", f"Path={cookie_path}"))
+    problems = found(text.replace('ProxyPass "/"', f'ProxyPass "{path}"'))
+    assert ("AB332" in [each.code for each in problems]) is not sent
 
 
 def test_a_secure_cookie_is_fine_where_tls_is_spoken():
