@@ -52,6 +52,7 @@ _VALUE = re.compile(r"[^\s\"'&<>]+")
 # In quotes a parameter may hold white space.
 _QUOTED_PARAMETER = re.compile(r"(?i)[\"'](?:nonce|secret)=([^\"'\n]+)")
 _CREDENTIALS = re.compile(r"://([^/\s]+)@")
+_BEFORE_HOST = re.compile(r"(?s)\A(.*?//|)(.+)@")
 # RewriteRule ... [E=NAME:VALUE]
 _FLAG = re.compile(r"\b(?:E|env)=([\w-]+):([^\],\s]+)")
 # --password VALUE
@@ -93,6 +94,12 @@ class _Span(NamedTuple):
 def masked(text: str) -> str:
     """Return *text*, a message or a URL, with ``********`` for what is secret in it."""
     return _hidden(text, _of_text(text))
+
+
+def masked_url(url: str) -> str:
+    """Return *url*, which may be none, with ``********`` for what is secret in it. With a space or without a scheme it
+    does not show where a password begins and ends."""
+    return masked(_BEFORE_HOST.sub(rf"\1{MASK}@", url))
 
 
 def masked_arguments(name: str, args: str) -> str:

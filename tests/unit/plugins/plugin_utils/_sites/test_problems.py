@@ -254,3 +254,28 @@ def test_a_cookie_of_httpd_is_not_issued_twice():
     assert "extra: it issues a route cookie, as does the balancer app" in " ".join(
         found(site(extra=extra, balancers=[{**app, "application": "php"}]))
     )
+
+
+HIDDEN_URL = "http://u:hunter2@n1"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"members": [{"url": HIDDEN_URL}, {"url": HIDDEN_URL}]},
+        {"members": [{"url": HIDDEN_URL, "route": "a"}, {"url": "http://n2", "route": "a"}]},
+        {"members": [{"url": HIDDEN_URL, "nosuch": 1}]},
+        {"members": [{"url": HIDDEN_URL}], "application": "php"},
+        {"members": [{"url": "http//u:hunter2@n1"}]},
+        {"members": [{"url": "http://u:my hunter2@n1"}]},
+        {"members": [{"url": "http://u:my/hunter2@n1"}]},
+        {"members": [{"url": "http://n1", "hcuri": "/up?token=hunter2" + "x" * 90}]},
+        {
+            "members": [{"url": "http://n1"}],
+            "health_check": {"uri": "/up?token=hunter2" + "x" * 90},
+        },
+    ],
+)
+def test_what_is_wrong_with_a_balancer_is_said_without_its_secrets(options):
+    (said,) = found(site(balancers=[{"name": "app", **options}]))
+    assert "hunter2" not in said and "********" in said
