@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._balancer.cookie import header
 from ...module_utils._httpd.secrets import MASK
+from .cookies import Cookies, route_cookies
 from .directives import (
     TO_BALANCER,
     WRITTEN,
@@ -21,8 +23,8 @@ from .directives import (
     Directive,
     asked_by_tls,
     host_of,
+    is_among,
     is_hidden,
-    is_option,
     last,
     lines_of,
     walk,
@@ -42,12 +44,12 @@ class Server:
     """The main server, of which virtual hosts inherit: its *directives*, and the *root* of relative paths."""
 
     def __init__(self, directives: Sequence[Directive], root: str) -> None:
-        self._directives = directives
+        self.directives = directives
         self._root = root
 
     def last(self, name: str) -> str:
         """Return the argument of the directive *name*; empty where there is none."""
-        return last(self._directives, name)
+        return last(self.directives, name)
 
     def path(self, path: str) -> str:
         """Return the absolute path that *path* stands for."""
@@ -57,7 +59,7 @@ class Server:
         """Return which directives of ``.htaccess`` files are obeyed everywhere; empty: none."""
         inside = [
             directive
-            for each in self._directives
+            for each in self.directives
             if each["name"].lower() == "directory" and words_of(each) == ["/"]
             for directive in each["directives"]
         ]
@@ -82,6 +84,7 @@ class Site:
         self.tls = self._setting("SSLEngine").lower() == "on"
         # Of the directives above, those that are said by options.
         self._said: set[int] = set()
+        self.cookies = Cookies({}, [], [])
 
     def described(
         self,
@@ -103,6 +106,8 @@ class Site:
             found["timeout"] = int(self._take("ProxyTimeout"))
         if asked_by_tls(balancers.values()):
             self._take("SSLProxyEngine")
+        self.cookies = route_cookies(self.directives, self._server.directives, balancers)
+        self._tell_of_cookies()
         # The headers of clients are passed on as they were, the requests logged where they were.
         found.update(trusted_proxies=["*"], access_log=False)
         found["proxy_pass"] = self._forwards(balancers)
@@ -154,6 +159,16 @@ class Site:
                 "ProxyRequests On makes it an open proxy, by which everybody reaches whatever it does; the role"
                 " switches that off. If it is meant, keep it in a virtual host of its own, and say who may use it",
             )
+
+    def _tell_of_cookies(self) -> None:
+        """Tell of route cookies that the main server issues; the role lets a balancer issue those that it declares."""
+        for each in self.cookies.kept:
+            if is_among(each, self._server.directives) and header(words_of(each)):
+                self._note(
+                    each,
+                    "it issues a route cookie in all virtual hosts, and not just as the option sticky_cookie would;"
+                    " write it into the virtual hosts that need it, then adopt them",
+                )
 
     def _tls(self, redirect: Mapping[str, Any] | None) -> Data:
         tls: Data = {"certificate": self._first_path("SSLCertificateFile")}
@@ -286,9 +301,8 @@ class Site:
         found: Data = {"name": balancer["name"]}
         # The role makes room for members by itself otherwise.
         found["proxy_set"] = self._open({"growth": 0, **balancer["parameters"]}, balancer, name)
-        if is_option(balancer.get("sticky_cookie")):
-            cookie = balancer["sticky_cookie"].items()
-            found["sticky_cookie"] = {key: value for key, value in cookie if value is not None}
+        if balancer["name"] in self.cookies.options:
+            found["sticky_cookie"] = self.cookies.options[balancer["name"]]
         found["members"] = [self._member(each, name) for each in balancer["members"]]
         return found
 
@@ -320,7 +334,7 @@ class Site:
         for index, each in enumerate(self.directives):
             if index in self._said or self._is_written(each):
                 continue
-            kept = without_balancers(each, balancers)
+            kept = without_balancers(each, balancers, self.cookies.lines)
             if kept is not None:
                 lines += lines_of(kept)
                 self._tell_of_text(kept)

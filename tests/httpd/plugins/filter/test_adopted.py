@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 
@@ -559,3 +560,110 @@ def test_a_site_without_tls_stays_one_where_the_main_server_speaks_it(host, cert
     site, other = adopted(host.info(directives=True))["variables"]["load_balancer_sites"]
     assert "tls" not in site and site["extra"] == "SSLEngine Off\n"
     assert other["tls"]["certificate"] == f"{certificate}/cert.pem" and "extra" not in other
+
+
+ROUTE = "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax"
+CHANGED = "env=BALANCER_ROUTE_CHANGED"
+
+
+def a_cookie(around="", inside="", more="", parameters="stickysession=ROUTEID"):
+    """Return the text of a site with the balancers shop, which has lines *inside* its section, and api."""
+    return f"""\
+<VirtualHost *:{{port}}>
+    ServerName shop.example.com
+    {around}
+    <Proxy "balancer://shop/">
+        BalancerMember {{node}} route=n1
+        ProxySet {parameters}
+        {inside}
+    </Proxy>
+    <Proxy balancer://api>
+        BalancerMember {{node}} route=n2
+        ProxySet {parameters.replace("ROUTEID", "APIROUTE")}
+    </Proxy>
+    {more}
+    ProxyPass /api balancer://api/api
+    ProxyPassReverse /api balancer://api/api
+    ProxyPass / balancer://shop/
+    ProxyPassReverse / balancer://shop/
+</VirtualHost>
+"""
+
+
+ADDED = f'Header add Set-Cookie "{ROUTE}" {CHANGED}'
+OF_API = ADDED.replace("ROUTEID", "APIROUTE").replace("; SameSite=Lax", "")
+COOKIES = {
+    "just as the option says": a_cookie(inside=ADDED),
+    "for both balancers": a_cookie(around=ADDED).replace("APIROUTE", "ROUTEID").replace("n2", "n1"),
+    "another header shows the route": a_cookie(
+        inside=f'{ADDED}\nHeader set X-Served-By "%{{BALANCER_WORKER_ROUTE}}e"'
+    ),
+    "around the balancers another header shows the route": a_cookie(
+        around='Header set X-Served-By "%{BALANCER_WORKER_ROUTE}e"', inside=ADDED
+    ),
+    "a second cookie": a_cookie(around=f"{ADDED}\n{OF_API}"),
+    "a second cookie of the other one": a_cookie(inside=ADDED, more=OF_API),
+    "changed afterwards": a_cookie(
+        around=f'{ADDED}\nHeader edit Set-Cookie "^(.*)$" "$1; Secure"',
+        parameters="stickysession=ROUTEID growth=2",
+    ),
+    "changed in a section": a_cookie(
+        around=ADDED, more='<Proxy "*">\nHeader edit Set-Cookie Lax Strict\n</Proxy>'
+    ),
+    "an attribute without option": a_cookie(inside=ADDED.replace("=Lax", "=Lax; Partitioned")),
+    "an end": a_cookie(inside=ADDED.replace("=Lax", "=Lax; expires=Thu, 01 Jan 2099 00:00:00 GMT")),
+    "no path": a_cookie(inside=ADDED.replace("Path=/; ", "")),
+    "with each answer": a_cookie(inside=ADDED.replace(CHANGED, "")),
+    "twice": a_cookie(inside=f"{ADDED}\n{ADDED.replace('Path=/', 'Path=/x')}"),
+    "another separator": a_cookie(
+        inside=ADDED.replace("=.%", "=!%"), parameters="stickysession=ROUTEID stickysessionsep=!"
+    ),
+    "only below a path": a_cookie(
+        more=f'<Proxy "balancer://shop/sub/">\n{ADDED}\n</Proxy>',
+    ),
+    "only under a condition": a_cookie(more=f"<If \"%{{REQUEST_URI}} != '/sub'\">\n{ADDED}\n</If>"),
+}
+
+
+def cookies_and_route(port):
+    """Return what the answers for some paths say of cookies and routes."""
+    found = []
+    for path in ("/", "/sub/x", "/api/x"):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", path, headers={"Host": "shop.example.com"})
+        answer = connection.getresponse()
+        headers = answer.headers.get_all("Set-Cookie", []), answer.headers.get("X-Served-By")
+        found.append((answer.status, *headers))
+        connection.close()
+    return found
+
+
+@pytest.mark.parametrize("text", COOKIES.values(), ids=COOKIES)
+def test_clients_get_the_cookies_and_headers_they_got(host, backend, text):
+    node, port = backend("n1"), host.httpd.port
+    for name, value in (("port", str(port)), ("node", node)):
+        text = text.replace(f"{{{name}}}", value)
+    host.httpd.write("conf/site.conf", text)
+
+    host.httpd.start()
+    before = cookies_and_route(port)
+    found, *dummy = host.adopt()
+    host.httpd.reload()
+    assert found["notes"] == []
+    assert cookies_and_route(port) == before and any("ROUTEID" in str(each) for each in before)
+
+
+REFUSED = {
+    "AB319": a_cookie(inside=ADDED.replace("=.%", "=!%")),
+    "AB322": a_cookie(inside=ADDED.replace("add", "set")),
+    "AB323": a_cookie(inside=ADDED.replace("add", "always add")),
+    "AB324": a_cookie(around=ADDED).replace("APIROUTE", "ROUTEID"),
+}
+
+
+@pytest.mark.parametrize(("code", "text"), REFUSED.items(), ids=REFUSED)
+def test_a_cookie_by_which_sessions_get_lost_is_told_of_and_stays_as_it_is(host, code, text):
+    text = text.replace("{port}", str(free_port())).replace("{node}", "http://10.0.0.11")
+    host.httpd.write("conf/site.conf", text)
+    (note,) = adopted(host.info(directives=True))["notes"]
+    assert f": the role refuses this as it is: {code} " in note and "site.conf:" in note

@@ -38,7 +38,7 @@ def balancer(**options):
         "file": FILE,
         "line": 3,
         "parameters": {},
-        "sticky_cookie": None,
+        "references": [],
         "members": [{"url": "http://n1", "config": {}, "file": FILE, "line": 4}],
         **options,
     }
@@ -53,6 +53,7 @@ NOTHING = {
     "server_root": "/etc/httpd",
     "shared": [],
     "inactive": [],
+    "problems": [],
 }
 
 
@@ -430,3 +431,30 @@ def test_a_balancer_that_another_virtual_host_uses_too_stays_and_that_is_said():
         "static.example.com is not taken over and uses balancer://shop too" in n
         for n in found.notes
     )
+
+
+def test_a_route_cookie_of_the_main_server_that_stays_is_told_of():
+    added = 'add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e" env=BALANCER_ROUTE_CHANGED'
+    line = {**directive("Header", added, 7), "file": MAIN}
+    sticky = balancer(parameters={"stickysession": "R"})
+    sticky["members"][0]["config"]["route"] = "a"
+    found = adopted(vhost(FORWARD, REVERSE), balancers=[sticky], outside=[line])
+    (note,) = found.notes
+    assert note.startswith(f"{MAIN}:7: it issues a route cookie in all virtual hosts")
+
+
+def test_a_line_outside_goes_only_where_it_is_an_option_of_all_that_it_holds_for():
+    added = 'add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e; Path=/; SameSite=Lax" env=BALANCER_ROUTE_CHANGED'
+    pools = "/etc/httpd/conf.d/pools.conf"
+    inside = directive("BalancerMember", "http://n1"), directive("Header", added)
+    section = {**directive("Proxy", "balancer://shop", 1, *inside), "file": pools}
+    edit = directive("Header", "edit Set-Cookie Lax Strict")
+    for more, replaced in (((), [FILE, pools]), ((edit,), [FILE])):
+        found = adopted(
+            vhost(FORWARD, REVERSE, inherited={"shop": {"stickysession": "R"}}),
+            vhost(*more, FORWARD, REVERSE, line=20, inherited={"shop": {"stickysession": "R"}}),
+            balancers=[balancer(vhost="_main", parameters={"stickysession": "R"}, file=pools)],
+            outside=[section],
+            files=[MAIN, pools, FILE],
+        )
+        assert found.variables["load_balancer_replaces"] == replaced

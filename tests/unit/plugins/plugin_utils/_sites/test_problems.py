@@ -256,6 +256,19 @@ def test_a_cookie_of_httpd_is_not_issued_twice():
     )
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        'Header set X-Served-By "%{BALANCER_WORKER_ROUTE}e"',
+        'LogFormat "%h %{BALANCER_WORKER_ROUTE}e" mine',
+        '# Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e"',
+    ],
+)
+def test_a_route_that_is_shown_is_no_cookie(extra):
+    app = {"name": "app", "application": "php", "members": [{"url": "http://n1", "route": "n1"}]}
+    assert found(site(extra=extra, balancers=[app])) == []
+
+
 HIDDEN_URL = "http://u:hunter2@n1"
 
 
