@@ -40,6 +40,10 @@ _BYTES = re.compile(r"\\x[89a-f][0-9a-f]")
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
 
 
+# A line that changes what backends say of themselves: its name and its arguments.
+_Reversal = tuple[str, str, str]
+
+
 class Server:
     """The main server, of which virtual hosts inherit: its *directives*, and the *root* of relative paths."""
 
@@ -261,38 +265,27 @@ class Site:
         found = {"path": path, "balancer": to[1].lower()}
         return {**found, "backend_path": backend_path} if backend_path != path else found
 
-    def _reverses(self, forwards: Sequence[Mapping[str, Any]]) -> None:
-        written = {
-            (each["path"], f"balancer://{each['balancer']}{each.get('backend_path', each['path'])}")
-            for each in forwards
-            if "balancer" in each
-        }
-        cookies = {
-            (each["backend_path"], each["path"]) for each in forwards if "backend_path" in each
-        }
+    def _reverses(self, forwards: Iterable[Mapping[str, Any]]) -> None:
+        """Take the lines that the role writes beside *forwards*, and tell of those that it adds."""
+        written: list[_Reversal] = []
+        for each in forwards:
+            if "balancer" in each:
+                path, backend_path = each["path"], each.get("backend_path", each["path"])
+                target = f"balancer://{each['balancer']}{backend_path}"
+                written.append(("ProxyPassReverse", path, target))
+                if backend_path != path:
+                    written.append(("ProxyPassReverseCookiePath", backend_path, path))
         for index, each in enumerate(self.directives):
-            pair = tuple(words_of(each))
-            name = each["name"].lower()
-            if name == "proxypassreverse" and (pair[0], pair[1].lower()) in written:
+            if "directives" not in each and set(_reversals(each)) & set(written):
                 self._said.add(index)
-                written.discard((pair[0], pair[1].lower()))
-            if name == "proxypassreversecookiepath" and pair in cookies:
-                self._said.add(index)
-        reversed_paths = set(self._reversed(self.directives))
-        for path in sorted({path for path, dummy in written} - reversed_paths):
-            self._note(
-                self._vhost,
-                f"{path} has no ProxyPassReverse; the role writes one, so that redirects of the backends lead back",
-            )
-
-    def _reversed(self, directives: Iterable[Directive], section: str = "") -> Iterator[str]:
-        """Give the paths that have a ProxyPassReverse, whatever it says."""
-        for each in directives:
-            words = words_of(each)
-            if each["name"].lower() == "proxypassreverse":
-                yield words[0] if len(words) > 1 else section
-            elif each["name"].lower() == "location" and words:
-                yield from self._reversed(each["directives"], words[0])
+        there = {reversal for each in self.directives for reversal in _reversals(each)}
+        for reversal in written:
+            if reversal not in there:
+                self._note(
+                    self._vhost,
+                    f"it has no {' '.join(reversal)}, which the role writes so that redirects and cookies of backends"
+                    " lead back; if that is not meant, write the ProxyPass lines into extra, and proxy_pass: []",
+                )
 
     # Balancers
 
@@ -358,3 +351,17 @@ class Site:
                     part,
                     f"{part['name']} has bytes that are no UTF-8, which are \\xNN in extra; write them as UTF-8",
                 )
+
+
+def _reversals(directive: Directive, path: str = "") -> Iterator[_Reversal]:
+    """Give what *directive*, in a section for *path*, says of answers of the backends."""
+    name, words = directive["name"].lower(), words_of(directive)
+    if name == "location" and words:
+        for each in directive["directives"]:
+            yield from _reversals(each, words[0])
+    elif name == "proxypassreverse":
+        path, target = words[:2] if len(words) > 1 else (path, words[0])
+        to = TO_BALANCER.fullmatch(target)
+        yield "ProxyPassReverse", path, f"balancer://{to[1].lower()}{to[2] or ''}" if to else target
+    elif name == "proxypassreversecookiepath":
+        yield "ProxyPassReverseCookiePath", words[0], words[1]

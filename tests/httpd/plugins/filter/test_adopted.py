@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import http.client
+import http.server
 import json
 import subprocess
+import threading
 
 import pytest
 
@@ -224,7 +226,7 @@ def test_balancers_outside_of_virtual_hosts_go_where_they_are_used_and_that_is_s
     assert host.routed() == ways
     said = " ".join(found["notes"])
     assert "balancer://shop stands outside of the virtual host that uses it" in said
-    assert "/ has no ProxyPassReverse" in said
+    assert "it has no ProxyPassReverse / balancer://shop/" in said
 
 
 def test_a_site_with_tls_takes_the_virtual_host_that_redirects_to_it_along(host, certificate):
@@ -667,3 +669,66 @@ def test_a_cookie_by_which_sessions_get_lost_is_told_of_and_stays_as_it_is(host,
     host.httpd.write("conf/site.conf", text)
     (note,) = adopted(host.info(directives=True))["notes"]
     assert f": the role refuses this as it is: {code} " in note and "site.conf:" in note
+
+
+class Redirecting(http.server.BaseHTTPRequestHandler):
+    """A backend that sends clients on, by its own address, with a cookie of its own path."""
+
+    def do_GET(self):
+        address = "{}:{}".format(*self.server.server_address)
+        self.send_response(302)
+        self.send_header("Location", f"http://{address}/v2/login")
+        self.send_header("Set-Cookie", "app=1; Path=/v2")
+        self.end_headers()
+
+    def log_message(self, *dummy):
+        """Say nothing."""
+
+
+@pytest.fixture()
+def redirecting():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield "http://{}:{}".format(*server.server_address)
+        server.shutdown()
+        thread.join()
+
+
+REVERSAL = "ProxyPassReverse /api balancer://api/v2"
+COOKIE_PATH = "ProxyPassReverseCookiePath /v2 /api"
+REVERSALS = {
+    "both": ([REVERSAL, COOKIE_PATH], []),
+    "no cookies": ([REVERSAL], [COOKIE_PATH]),
+    "no redirects": ([COOKIE_PATH], [REVERSAL]),
+    "another address": (
+        ["ProxyPassReverse /api http://app.internal/v2"],
+        [REVERSAL, COOKIE_PATH],
+    ),
+    "in a section": (
+        ["<Location /api>", "ProxyPassReverse balancer://api/v2", COOKIE_PATH, "</Location>"],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "added"), REVERSALS.values(), ids=REVERSALS)
+def test_redirects_and_cookies_come_back_as_they_did_unless_that_is_said(
+    host, redirecting, lines, added
+):
+    start = [f"<VirtualHost *:{host.httpd.port}>", "ServerName shop.example.com"]
+    members = ["<Proxy balancer://api>", f"BalancerMember {redirecting}", "</Proxy>"]
+    text = [*start, *members, "ProxyPass /api balancer://api/v2", *lines, "</VirtualHost>", ""]
+    host.httpd.write("conf/site.conf", "\n".join(text))
+
+    def seen():
+        headers = host.httpd.get("/api/x").headers
+        return headers["Location"].endswith("/api/login"), headers["Set-Cookie"]
+
+    host.httpd.start()
+    before = seen()
+    found, *dummy = host.adopt()
+    host.httpd.reload()
+    assert len(found["notes"]) == len(added)
+    assert [each for each in added if f"it has no {each}, " not in "".join(found["notes"])] == []
+    assert seen() == (True, "app=1; Path=/api") and (seen() == before) is (not added)

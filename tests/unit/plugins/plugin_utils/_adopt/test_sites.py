@@ -370,15 +370,29 @@ def test_a_file_of_the_distribution_is_not_replaced():
 @pytest.mark.parametrize(
     ("reverse", "told"),
     [
-        (directive("ProxyPassReverse", "/ http://10.0.0.1/"), False),
+        (directive("ProxyPassReverse", "/ balancer://SHOP/"), False),
         (directive("Location", "/", 9, directive("ProxyPassReverse", "balancer://shop/")), False),
+        (directive("ProxyPassReverse", "/ http://10.0.0.1/"), True),
         (directive("ProxyPassReverse", "/x/ balancer://shop/x/"), True),
     ],
 )
-def test_a_path_without_any_proxypassreverse_is_told_of(reverse, told):
+def test_a_reversal_that_the_role_adds_is_told_of(reverse, told):
     notes = adopted(vhost(FORWARD, reverse)).notes
-    assert [note for note in notes if "/ has no ProxyPassReverse" in note] == notes
+    assert [
+        each for each in notes if "it has no ProxyPassReverse / balancer://shop/" in each
+    ] == notes
     assert len(notes) == told
+
+
+def test_a_reversal_of_cookies_that_the_role_adds_is_told_of():
+    lines = [directive("ProxyPass", "/A balancer://shop/V2")]
+    lines += [directive("ProxyPassReverse", "/A balancer://shop/V2")]
+    (note,) = adopted(vhost(*lines)).notes
+    assert "it has no ProxyPassReverseCookiePath /V2 /A," in note
+    assert "write the ProxyPass lines into extra" in note
+    lines += [directive("ProxyPassReverseCookiePath", "/V2 /A")]
+    found = adopted(vhost(*lines))
+    assert found.notes == [] and "extra" not in found.variables["load_balancer_sites"][0]
 
 
 def test_a_neighbour_that_is_not_asked_any_more_is_told_of():
