@@ -68,9 +68,7 @@ class Problem(NamedTuple):
     @property
     def ineffective(self) -> bool:
         """Whether what was written has not the effect it says (and httpd starts all the same)."""
-        return self.code in _INEFFECTIVE or (
-            self.code.startswith("AB3") and self.code not in _ADVICE
-        )
+        return is_ineffective(self.code)
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
@@ -104,6 +102,11 @@ _ADVICE = (
 )
 # Members that answer no request.
 _INEFFECTIVE = ("AB201", "AB202", "AB204", "AB205")
+
+
+def is_ineffective(code: str) -> bool:
+    """Whether a finding of this *code* says that what was written has not the effect it says."""
+    return code in _INEFFECTIVE or (code.startswith("AB3") and code not in _ADVICE)
 
 
 def lint(configuration: Configuration, view: View) -> list[Problem]:

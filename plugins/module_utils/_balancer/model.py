@@ -13,6 +13,7 @@ import fnmatch
 import re
 from typing import Iterable, Iterator, NamedTuple
 
+from .._httpd.secrets import masked_url
 from .cookie import Header
 from .parameters import Value
 
@@ -71,7 +72,7 @@ def canonical_url(url: str) -> str:
 def _canonical(url: str) -> str:
     found = _URL.fullmatch(url)
     if not found or not found.group(3):
-        raise ValueError(f"{url!r} is no member URL; write scheme://host[:port]")
+        raise ValueError(f"{masked_url(url)!r} is no member URL; write scheme://host[:port]")
     scheme, user, host, port, tail = found.groups()
     scheme = scheme.lower()
     number = (port.lstrip("0") or "0") if port else ""

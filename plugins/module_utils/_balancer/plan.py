@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Mapping, NamedTuple
 
-from .._httpd.secrets import masked
+from .._httpd.secrets import masked, masked_url
 from . import cookie, health, parameters
 from .cookie import Cookie
 from .health import HealthCheck, expression_name
@@ -321,7 +321,7 @@ def checked_name(name: str) -> str:
 
 def checked_url(written: str) -> str:
     """Return a member URL as httpd names the member; raise :class:`DeclarationError`."""
-    shown = masked(written)
+    shown = masked_url(written)
     if CONTROL.search(written):
         raise DeclarationError(f"member {shown!r}: the URL contains a control character")
     for mark, reason in (
@@ -339,7 +339,7 @@ def checked_url(written: str) -> str:
     try:
         url = canonical_url(written)
     except ValueError as problem:
-        raise DeclarationError(f"member: {masked(str(problem))}") from None
+        raise DeclarationError(f"member: {problem}") from None
     if url.startswith("balancer://"):
         raise DeclarationError(f"member {shown!r}: a member is a server, not another balancer")
     size = len(url.encode("utf-8", "surrogateescape"))

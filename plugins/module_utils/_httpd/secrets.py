@@ -42,7 +42,8 @@ _ALWAYS = frozenset(("nonce", "secret"))
 _SWITCHES = frozenset(
     ["on", "off", "yes", "no", "true", "false", "none", "null", "enabled", "disabled", "optional"]
 )
-_MADE_BY_HTTPD = re.compile(r"%\{(?!base64|md5|sha1|escape|unescape)[^{}]*\}[a-z]?|[$%][0-9]")
+_FUNCTION = r"%\{(?:base64|md5|sha1|escape|unescape):"
+_MADE_BY_HTTPD = re.compile(rf"(?!{_FUNCTION})%\{{[^{{}}]*\}}[a-z]?|[$%][0-9]")
 _SCHEME = re.compile(r"(?i)\Aexpr=|\b(?:basic|bearer|digest|negotiate|token)\b(?=\W|\Z)")
 _PATTERN = re.compile(r"\[[^\]]*\]|\\.|\{[0-9,]*\}")
 _OF_A_FILE = re.compile(r"(?:exec:)?/(?:etc|home|opt|run|srv|usr|var)/\S*")
@@ -52,6 +53,7 @@ _VALUE = re.compile(r"[^\s\"'&<>]+")
 # In quotes a parameter may hold white space.
 _QUOTED_PARAMETER = re.compile(r"(?i)[\"'](?:nonce|secret)=([^\"'\n]+)")
 _CREDENTIALS = re.compile(r"://([^/\s]+)@")
+_BEFORE_HOST = re.compile(r"(?s)\A(.*?//|)(.+)@")
 # RewriteRule ... [E=NAME:VALUE]
 _FLAG = re.compile(r"\b(?:E|env)=([\w-]+):([^\],\s]+)")
 # --password VALUE
@@ -59,14 +61,25 @@ _OPTION = re.compile(r"(?<!\S)--?([A-Za-z][\w-]*)[ \t]+([^\s\"'-][^\s\"']*)")
 # curl -H 'NAME: VALUE'
 _HEADER = re.compile(r"([A-Za-z][\w-]*):[ \t]+([^\"'\n]+)")
 _USER = re.compile(r"(?<!\S)(?:-u|--user)[ =]?([^\s\"':]+:[^\s\"']+)")
-# %{HTTP:NAME} == 'VALUE', req('NAME') =~ /VALUE/
-_COMPARED = re.compile(
-    r"(?:%\{(?:HTTP|ENV|REQ):([\w-]+)\}|\b(?:http|req|req_novary|env|reqenv|osenv)\s*\(\s*['\"]([\w-]+)['\"]\s*\))"
-    r"['\"]?\s*(?:[=!]=?~?|-\w+)\s*m?(['\"/#|])(.*?)\3"
+# %{HTTP:NAME}, %{HTTP_COOKIE}, req('NAME')
+_OPERAND = (
+    r"(?:%\{(?:HTTP[:_]|ENV:|REQ:)(?P<variable>[\w-]+)\}"
+    r"|\b(?:http|req|req_novary|env|reqenv|osenv)\s*\(\s*['\"](?P<argument>[\w-]+)['\"]\s*\))"
 )
-_VARIABLE = re.compile(r"%\{(?:HTTP|ENV|REQ):([\w-]+)\}|\A([\w-]+)\Z")
+# ... == 'VALUE', ... =~ /VALUE/, 'VALUE' == ..., ... in {'VALUE', 'VALUE'}
+_COMPARED = [
+    re.compile(_OPERAND + r"['\"]?\s*(?:[=!]=?~?|-\w+)\s*m?(?P<values>(['\"/#|]).*?\4)"),
+    re.compile(r"(?P<values>(['\"])(?:(?!\2).)*\2)\s*(?:[=!]=?|-\w+)\s*['\"]?" + _OPERAND),
+    re.compile(_OPERAND + r"['\"]?\s*-?in\s*\{(?P<values>[^}]*)\}"),
+]
+_LITERAL = re.compile(r"(['\"/#|])(.*?)\1")
+_VARIABLE = re.compile(r"%\{(?:HTTP|ENV|REQ):([\w-]+)\}")
 _COOKIE = re.compile(r"(?<![^;\s\"'(])([^=;\s\"'(]+)=([^;]*)")
 _OF_COOKIES = frozenset(["path", "domain", "max-age", "expires", "samesite"])
+
+# Of Header and RequestHeader.
+_WITHOUT_VALUE = ("echo", "unset")
+_CONDITION = re.compile(r"(?i)early\Z|env=|expr=")
 
 # Directives whose argument of this number is a secret.
 _ARGUMENTS = {"authbasicfake": 1, "mdexternalaccountbinding": 1, "sslsrpunknownuserseed": 0}
@@ -93,6 +106,12 @@ class _Span(NamedTuple):
 def masked(text: str) -> str:
     """Return *text*, a message or a URL, with ``********`` for what is secret in it."""
     return _hidden(text, _of_text(text))
+
+
+def masked_url(url: str) -> str:
+    """Return *url*, which may be none, with ``********`` for what is secret in it. With a space or without a scheme it
+    does not show where a password begins and ends."""
+    return masked(_BEFORE_HOST.sub(rf"\1{MASK}@", url))
 
 
 def masked_arguments(name: str, args: str) -> str:
@@ -131,9 +150,17 @@ def _hidden(text: str, spans: Iterable[_Span]) -> str:
 # Names and values
 
 
+def _words(name: str) -> str:
+    return "_".join(["", *_NAME_WORD.findall(name), ""]).lower()
+
+
 def _is_secret_name(name: str) -> bool:
-    words = "_".join(["", *_NAME_WORD.findall(name), ""]).lower()
+    words = _words(name)
     return bool(_SECRET_NAME.search(words)) and not _ABOUT.search(words)
+
+
+def _is_secret_header(name: str) -> bool:
+    return _is_secret_name(name) or _words(name).endswith("_key_")
 
 
 def _is_literal(value: str) -> bool:
@@ -141,7 +168,8 @@ def _is_literal(value: str) -> bool:
     value = value.strip(SPACE)
     if value.lower() in _SWITCHES or _OF_A_FILE.fullmatch(value):
         return False
-    return len(re.findall(r"\w", _SCHEME.sub("", _MADE_BY_HTTPD.sub("", value)))) > 2
+    said = re.sub(_FUNCTION, "", _MADE_BY_HTTPD.sub("", _SCHEME.sub("", value)))
+    return len(re.findall(r"\w", said)) > 2
 
 
 def _is_pattern_of(value: str) -> bool:
@@ -204,19 +232,34 @@ def _of_directive(name: str, text: str, words: Sequence[Word]) -> Iterator[_Span
                 yield _Span(*match.span(2))
     for match in _USER.finditer(text) if "|" in text else ():
         yield _Span(*match.span(1))
-    for match in _COMPARED.finditer(text):
-        if is_secret(match[1] or match[2], match[4]):
-            yield _Span(*match.span(4))
+    yield from _of_comparisons(text)
     for word in words:
         key, equals, value = word.text.partition("=")
         if equals and re.fullmatch(r"[\w.-]+", key) and is_secret(key, value):
             yield _Span(_content(word).start + len(key) + 1, _content(word).end)
     yield from map(_content, _secret_words(name, words))
     for word in _cookies(name, words):
-        content = _content(word)
-        for match in _COOKIE.finditer(text, content.start, content.end):
-            if match[1].lower() not in _OF_COOKIES and _is_pattern_of(match[2]):
-                yield _Span(*match.span(2))
+        yield from _of_cookies(text, _content(word))
+
+
+def _of_comparisons(text: str) -> Iterator[_Span]:
+    for pattern in _COMPARED:
+        for found in pattern.finditer(text):
+            name = found["variable"] or found["argument"]
+            for literal in _LITERAL.finditer(text, *found.span("values")):
+                span = _Span(*literal.span(2))
+                if name.lower() == "cookie":
+                    yield from _of_cookies(text, span)
+                elif _is_secret_header(name) and _is_pattern_of(literal[2]):
+                    yield span
+
+
+def _of_cookies(text: str, span: _Span) -> Iterator[_Span]:
+    """Give the values of the cookies in that part of *text*."""
+    start, end = span
+    for match in _COOKIE.finditer(text[start:end]):
+        if match[1].lower() not in _OF_COOKIES and _is_pattern_of(match[2]):
+            yield _Span(start + match.start(2), start + match.end(2))
 
 
 def _content(word: Word) -> _Span:
@@ -233,39 +276,44 @@ def _secret_words(name: str, words: Sequence[Word]) -> list[Word]:
     if name in _ARGUMENTS:
         return list(words[_ARGUMENTS[name] :][:1])
     if name in _ASSIGN:
-        return _named(texts[_ASSIGN[name] :], words[_ASSIGN[name] + 1 :], _is_literal)
+        names, values = texts[_ASSIGN[name] :], words[_ASSIGN[name] + 1 :]
+        return _named(names, values, _is_literal, _is_secret_name)
     if name in ("header", "requestheader"):
         header, values = _header(words)
-        return _named([header], values, _is_literal)
+        return _named([header], values, _is_literal, _is_secret_header)
     if name in ("setenvif", "setenvifnocase"):
-        return _named(texts, words[1:2], _is_pattern_of)
-    if name == "rewritecond" and texts:
-        variable = _VARIABLE.search(texts[0])
-        return _named([variable[1] or ""] if variable else [], words[1:2], _is_pattern_of)
+        return _named(texts, words[1:2], _is_pattern_of, _is_secret_header)
+    if name == "rewritecond":
+        # Behind a backslash the pattern goes on: in words[1:] only the flags are not of it.
+        names = _VARIABLE.findall("".join(texts[:1]))
+        return _named(names, words[1:], _is_pattern_of, _is_secret_header)
     return []
 
 
 def _named(
-    names: Sequence[str], values: Sequence[Word], is_secret: Callable[[str], bool]
+    names: Sequence[str],
+    values: Sequence[Word],
+    says: Callable[[str], bool],
+    is_secret: Callable[[str], bool],
 ) -> list[Word]:
-    """Return *values*, as far as they are secret, if the first of *names* is that of a secret."""
-    if not names or not _is_secret_name(names[0]):
+    """Return those of *values* that say something, if the first of *names* is that of a secret."""
+    if not names or not is_secret(names[0]):
         return []
-    return [word for word in values if is_secret(word.text)]
+    return [word for word in values if says(word.text)]
 
 
 def _header(words: Sequence[Word]) -> tuple[str, list[Word]]:
     """Return the name of the header, and what follows it but for conditions, in *words*, the arguments of ``Header`` or
     ``RequestHeader``."""
-    condition = [word for word in words[:1] if word.text.lower() in ("always", "onsuccess")]
-    # After the action.
-    rest = words[len(condition) + 1 :]
-    values = [
-        word
-        for word in rest[1:]
-        if word.text.lower() != "early" and not word.text.lower().startswith(("env=", "expr="))
-    ]
-    return rest[0].text.rstrip(":") if rest else "", values
+    texts = [word.text.lower() for word in words]
+    start = 1 if texts[:1] in (["always"], ["onsuccess"]) else 0
+    if len(words) < start + 2:
+        return "", []
+    values = list(words[start + 2 :])
+    # What sets a header is its value, and may be an expression itself.
+    first = [] if texts[start] in _WITHOUT_VALUE else values[:1]
+    rest = [word for word in values[len(first) :] if not _CONDITION.match(word.text)]
+    return words[start + 1].text.rstrip(":"), first + rest
 
 
 def _cookies(name: str, words: Sequence[Word]) -> Sequence[Word]:
@@ -274,5 +322,5 @@ def _cookies(name: str, words: Sequence[Word]) -> Sequence[Word]:
         header, values = _header(words)
         return values if header.lower() in ("set-cookie", "set-cookie2", "cookie") else ()
     if name == "rewritecond" and words and "http_cookie" in words[0].text.lower():
-        return words[1:2]
+        return words[1:]
     return ()

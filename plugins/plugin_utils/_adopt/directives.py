@@ -9,7 +9,7 @@ Private to this collection. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._httpd.lexer import split_words
@@ -63,15 +63,16 @@ def is_hidden(value: Any) -> bool:
 
 
 def without_balancers(
-    directive: Directive, balancers: Mapping[str, Mapping[str, Any]]
+    directive: Directive, balancers: Collection[str], cookies: Sequence[Directive]
 ) -> Directive | None:
-    """Return *directive* without what the balancers of the role say; None if nothing is left."""
+    """Return *directive* without what the *balancers* of the role say, these names, and without the lines of
+    *cookies*; None if nothing is left."""
     name = directive["name"].lower()
     if name in ("balancermember", "proxyset") and TO_BALANCER.match(
         directive["text"].strip("\"' ")
     ):
         return None
-    if _is_route_cookie(directive) and any(map(_has_cookie, balancers.values())):
+    if is_among(directive, cookies):
         return None
     if "directives" not in directive or name != "proxy":
         return directive
@@ -82,7 +83,7 @@ def without_balancers(
         each
         for each in directive["directives"]
         if each["name"].lower() not in ("balancermember", "proxyset")
-        and not (_is_route_cookie(each) and _has_cookie(balancers[to[1].lower()]))
+        and not is_among(each, cookies)
     ]
     if not inside:
         return None
@@ -97,15 +98,6 @@ def asked_by_tls(balancers: Iterable[Mapping[str, Any]]) -> bool:
     return any(url.partition("://")[0] in ("https", "wss", "h2") for url in urls)
 
 
-def _has_cookie(balancer: Mapping[str, Any]) -> bool:
-    return is_option(balancer.get("sticky_cookie"))
-
-
-def is_option(cookie: Mapping[str, Any] | None) -> bool:
-    """Whether the option sticky_cookie can say this; it always says something of SameSite."""
-    return bool(cookie and cookie.get("samesite"))
-
-
-def _is_route_cookie(directive: Directive) -> bool:
-    text = directive["text"].lower()
-    return directive["name"].lower() == "header" and "balancer_worker_route" in text
+def is_among(directive: Directive, directives: Iterable[Directive]) -> bool:
+    """Whether *directive* is one of *directives*, and not only says the same."""
+    return any(directive is each for each in directives)

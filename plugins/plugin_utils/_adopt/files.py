@@ -9,7 +9,7 @@ Private to this collection. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from .directives import Directive, walk, without_balancers
@@ -26,14 +26,16 @@ _OF_THE_DISTRIBUTION = re.compile(
 def replaced_files(
     info: Mapping[str, Any],
     taken: Sequence[Mapping[str, Any]],
-    balancers: Mapping[str, Mapping[str, Any]],
+    balancers: Collection[str],
+    cookies: Sequence[Directive],
     note: Note,
 ) -> list[str]:
-    """Return the files that say nothing but what was *taken*, virtual hosts, and *balancers*, those outside of them.
+    """Return the files that say nothing but what was *taken*, virtual hosts, and *balancers* with lines of *cookies*,
+    those outside of them.
 
     What keeps another file is told by *note*.
     """
-    return _Files(info, taken, balancers, note).replaced()
+    return _Files(info, taken, balancers, cookies, note).replaced()
 
 
 class _Files:
@@ -41,7 +43,8 @@ class _Files:
         self,
         info: Mapping[str, Any],
         taken: Sequence[Mapping[str, Any]],
-        balancers: Mapping[str, Mapping[str, Any]],
+        balancers: Collection[str],
+        cookies: Sequence[Directive],
         note: Note,
     ) -> None:
         self._info = info
@@ -55,7 +58,7 @@ class _Files:
         self._left: list[Directive] = []
         for each in info["server_directives"]:
             if each["name"].lower() != "listen":
-                said = without_balancers(each, balancers) is None
+                said = without_balancers(each, balancers, cookies) is None
                 (self._said if said else self._left).append(each)
         self._files = dict.fromkeys(each["file"] for each in [*taken, *self._said])
         self._kept: set[str] = set()

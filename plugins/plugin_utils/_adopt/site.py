@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._balancer.cookie import header
 from ...module_utils._httpd.secrets import MASK
+from .cookies import Cookies, route_cookies
 from .directives import (
     TO_BALANCER,
     WRITTEN,
@@ -21,8 +23,8 @@ from .directives import (
     Directive,
     asked_by_tls,
     host_of,
+    is_among,
     is_hidden,
-    is_option,
     last,
     lines_of,
     walk,
@@ -38,16 +40,20 @@ _BYTES = re.compile(r"\\x[89a-f][0-9a-f]")
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
 
 
+# A line that changes what backends say of themselves: its name and its arguments.
+_Reversal = tuple[str, str, str]
+
+
 class Server:
     """The main server, of which virtual hosts inherit: its *directives*, and the *root* of relative paths."""
 
     def __init__(self, directives: Sequence[Directive], root: str) -> None:
-        self._directives = directives
+        self.directives = directives
         self._root = root
 
     def last(self, name: str) -> str:
         """Return the argument of the directive *name*; empty where there is none."""
-        return last(self._directives, name)
+        return last(self.directives, name)
 
     def path(self, path: str) -> str:
         """Return the absolute path that *path* stands for."""
@@ -57,7 +63,7 @@ class Server:
         """Return which directives of ``.htaccess`` files are obeyed everywhere; empty: none."""
         inside = [
             directive
-            for each in self._directives
+            for each in self.directives
             if each["name"].lower() == "directory" and words_of(each) == ["/"]
             for directive in each["directives"]
         ]
@@ -82,6 +88,7 @@ class Site:
         self.tls = self._setting("SSLEngine").lower() == "on"
         # Of the directives above, those that are said by options.
         self._said: set[int] = set()
+        self.cookies = Cookies({}, [], [])
 
     def described(
         self,
@@ -103,6 +110,8 @@ class Site:
             found["timeout"] = int(self._take("ProxyTimeout"))
         if asked_by_tls(balancers.values()):
             self._take("SSLProxyEngine")
+        self.cookies = route_cookies(self.directives, self._server.directives, balancers)
+        self._tell_of_cookies()
         # The headers of clients are passed on as they were, the requests logged where they were.
         found.update(trusted_proxies=["*"], access_log=False)
         found["proxy_pass"] = self._forwards(balancers)
@@ -154,6 +163,16 @@ class Site:
                 "ProxyRequests On makes it an open proxy, by which everybody reaches whatever it does; the role"
                 " switches that off. If it is meant, keep it in a virtual host of its own, and say who may use it",
             )
+
+    def _tell_of_cookies(self) -> None:
+        """Tell of route cookies that the main server issues; the role lets a balancer issue those that it declares."""
+        for each in self.cookies.kept:
+            if is_among(each, self._server.directives) and header(words_of(each)):
+                self._note(
+                    each,
+                    "it issues a route cookie in all virtual hosts, and not just as the option sticky_cookie would;"
+                    " write it into the virtual hosts that need it, then adopt them",
+                )
 
     def _tls(self, redirect: Mapping[str, Any] | None) -> Data:
         tls: Data = {"certificate": self._first_path("SSLCertificateFile")}
@@ -246,38 +265,27 @@ class Site:
         found = {"path": path, "balancer": to[1].lower()}
         return {**found, "backend_path": backend_path} if backend_path != path else found
 
-    def _reverses(self, forwards: Sequence[Mapping[str, Any]]) -> None:
-        written = {
-            (each["path"], f"balancer://{each['balancer']}{each.get('backend_path', each['path'])}")
-            for each in forwards
-            if "balancer" in each
-        }
-        cookies = {
-            (each["backend_path"], each["path"]) for each in forwards if "backend_path" in each
-        }
+    def _reverses(self, forwards: Iterable[Mapping[str, Any]]) -> None:
+        """Take the lines that the role writes beside *forwards*, and tell of those that it adds."""
+        written: list[_Reversal] = []
+        for each in forwards:
+            if "balancer" in each:
+                path, backend_path = each["path"], each.get("backend_path", each["path"])
+                target = f"balancer://{each['balancer']}{backend_path}"
+                written.append(("ProxyPassReverse", path, target))
+                if backend_path != path:
+                    written.append(("ProxyPassReverseCookiePath", backend_path, path))
         for index, each in enumerate(self.directives):
-            pair = tuple(words_of(each))
-            name = each["name"].lower()
-            if name == "proxypassreverse" and (pair[0], pair[1].lower()) in written:
+            if "directives" not in each and set(_reversals(each)) & set(written):
                 self._said.add(index)
-                written.discard((pair[0], pair[1].lower()))
-            if name == "proxypassreversecookiepath" and pair in cookies:
-                self._said.add(index)
-        reversed_paths = set(self._reversed(self.directives))
-        for path in sorted({path for path, dummy in written} - reversed_paths):
-            self._note(
-                self._vhost,
-                f"{path} has no ProxyPassReverse; the role writes one, so that redirects of the backends lead back",
-            )
-
-    def _reversed(self, directives: Iterable[Directive], section: str = "") -> Iterator[str]:
-        """Give the paths that have a ProxyPassReverse, whatever it says."""
-        for each in directives:
-            words = words_of(each)
-            if each["name"].lower() == "proxypassreverse":
-                yield words[0] if len(words) > 1 else section
-            elif each["name"].lower() == "location" and words:
-                yield from self._reversed(each["directives"], words[0])
+        there = {reversal for each in self.directives for reversal in _reversals(each)}
+        for reversal in written:
+            if reversal not in there:
+                self._note(
+                    self._vhost,
+                    f"it has no {' '.join(reversal)}, which the role writes so that redirects and cookies of backends"
+                    " lead back; if that is not meant, write the ProxyPass lines into extra, and proxy_pass: []",
+                )
 
     # Balancers
 
@@ -286,9 +294,8 @@ class Site:
         found: Data = {"name": balancer["name"]}
         # The role makes room for members by itself otherwise.
         found["proxy_set"] = self._open({"growth": 0, **balancer["parameters"]}, balancer, name)
-        if is_option(balancer.get("sticky_cookie")):
-            cookie = balancer["sticky_cookie"].items()
-            found["sticky_cookie"] = {key: value for key, value in cookie if value is not None}
+        if balancer["name"] in self.cookies.options:
+            found["sticky_cookie"] = self.cookies.options[balancer["name"]]
         found["members"] = [self._member(each, name) for each in balancer["members"]]
         return found
 
@@ -320,7 +327,7 @@ class Site:
         for index, each in enumerate(self.directives):
             if index in self._said or self._is_written(each):
                 continue
-            kept = without_balancers(each, balancers)
+            kept = without_balancers(each, balancers, self.cookies.lines)
             if kept is not None:
                 lines += lines_of(kept)
                 self._tell_of_text(kept)
@@ -344,3 +351,17 @@ class Site:
                     part,
                     f"{part['name']} has bytes that are no UTF-8, which are \\xNN in extra; write them as UTF-8",
                 )
+
+
+def _reversals(directive: Directive, path: str = "") -> Iterator[_Reversal]:
+    """Give what *directive*, in a section for *path*, says of answers of the backends."""
+    name, words = directive["name"].lower(), words_of(directive)
+    if name == "location" and words:
+        for each in directive["directives"]:
+            yield from _reversals(each, words[0])
+    elif name == "proxypassreverse":
+        path, target = words[:2] if len(words) > 1 else (path, words[0])
+        to = TO_BALANCER.fullmatch(target)
+        yield "ProxyPassReverse", path, f"balancer://{to[1].lower()}{to[2] or ''}" if to else target
+    elif name == "proxypassreversecookiepath":
+        yield "ProxyPassReverseCookiePath", words[0], words[1]

@@ -9,12 +9,14 @@ Private to this collection. Pure: plain data in, plain data out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...module_utils._balancer.lint import is_ineffective
 from .._sites.model import read_all
 from .._sites.problems import problems
-from .directives import WRITTEN, Data, host_of, walk, words_of
+from .cookies import Cookies
+from .directives import WRITTEN, Data, Directive, host_of, is_among, walk, words_of
 from .files import replaced_files
 from .listen import Listening, listened, split
 from .order import order_notes
@@ -22,6 +24,9 @@ from .site import Server, Site
 
 #: The site of Debian's package, which the role takes out unless it is told to leave it.
 _DEFAULT_SITE = "/etc/apache2/sites-enabled/000-default.conf"
+
+#: What the role sets right: modules, TLS to backends, lines that httpd drops, balancers outside of the virtual host.
+_MENDED = ("AB201", "AB202", "AB205", "AB301", "AB312", "AB314")
 
 
 class Adopted(NamedTuple):
@@ -48,6 +53,8 @@ class _Adoption:
         # The virtual hosts that become sites, each with the one that redirects to it.
         self._taken: list[list[Mapping[str, Any]]] = []
         self._sites: list[Data] = []
+        # What became of the route cookies of each.
+        self._cookies: list[Cookies] = []
 
     def result(self) -> Adopted:
         """Return what was made of it."""
@@ -56,10 +63,13 @@ class _Adoption:
                 self._site(vhost)
         self._tell_of_others()
         taken = [vhost for vhosts in self._taken for vhost in vhosts]
-        replaced = replaced_files(self._info, taken, self._alone(), self._note)
+        replaced = replaced_files(
+            self._info, taken, self._alone(), self._lines_of_cookies(), self._note
+        )
         sites = [self._listening.bound(site, replaced) for site in self._sites]
         self._notes += order_notes(self._info, self._taken, replaced)
         self._tell_of_problems(sites)
+        self._tell_of_findings(taken)
         self._tell_of_neighbours(sites)
         variables: Data = {
             "load_balancer_sites": sites,
@@ -105,6 +115,12 @@ class _Adoption:
                     )
         return found
 
+    def _lines_of_cookies(self) -> list[Directive]:
+        """Return the lines of route cookies that are options wherever they hold."""
+        kept = [line for cookies in self._cookies for line in cookies.kept]
+        lines = [line for cookies in self._cookies for line in cookies.lines]
+        return [line for line in lines if not is_among(line, kept)]
+
     def _others(self) -> list[Mapping[str, Any]]:
         """Return the virtual hosts that stay."""
         taken = [vhost for vhosts in self._taken for vhost in vhosts]
@@ -131,6 +147,20 @@ class _Adoption:
                 if problem.startswith(prefix):
                     text = problem[len(prefix) :]
                     self._note(vhost, f"the role refuses this as it is: {text}")
+
+    def _tell_of_findings(self, taken: Sequence[Mapping[str, Any]]) -> None:
+        """Tell of what has not the effect it says, which the role does not write."""
+        said = [each for vhost in taken for each in walk(vhost["directives"])]
+        balancers = self._used().values()
+        said += [each for balancer in balancers for each in [balancer, *balancer["members"]]]
+        places = {(each["file"], each["line"]) for each in said}
+        for each in self._info["problems"]:
+            stays = is_ineffective(each["code"]) and each["code"] not in _MENDED
+            if stays and (each["file"], each["line"]) in places:
+                self._note(
+                    each,
+                    f"the role refuses this as it is: {each['code']} {each['message']} {each['fix']}",
+                )
 
     def _tell_of_neighbours(self, sites: list[Data]) -> None:
         """Tell of virtual hosts for all addresses that are not asked any more where a site has some of its own."""
@@ -164,6 +194,7 @@ class _Adoption:
         self._taken.append([vhost, redirect] if redirect is not None else [vhost])
         name = self._name(site.server_name)
         self._sites.append(site.described(name, self._of(vhost), redirect))
+        self._cookies.append(site.cookies)
 
     def _name(self, server_name: str) -> str:
         stem = re.sub(r"[^a-z0-9.-]", "-", server_name.lower()).strip(".-") or "site"

@@ -12,6 +12,9 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...module_utils._balancer.cookie import header
+from ...module_utils._httpd.lexer import logical_lines, statement
+
 #: What an omitted option means; roles/load_balancer/meta/argument_specs.yml says the same.
 SITE: dict[str, Any] = {
     "server_aliases": [],
@@ -125,7 +128,11 @@ class Site(NamedTuple):
     @property
     def issues_cookies(self) -> bool:
         """Whether *extra* has a route cookie, which is then not ours to change."""
-        return "BALANCER_WORKER_ROUTE" in self.extra.upper()
+        statements = (statement(line.raw) for line in logical_lines(self.extra))
+        return any(
+            each.name.lower() == "header" and header([word.text for word in each.words])
+            for each in statements
+        )
 
     @property
     def names(self) -> list[str]:

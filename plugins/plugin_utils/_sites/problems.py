@@ -61,7 +61,8 @@ def problems(sites: Sequence[Site], manager: Manager | None = None) -> list[str]
     wrong = list(_of_manager(manager)) if manager else []
     found = [f"site {site.name}: {problem}" for site in sites for problem in _of_one(site)]
     several = [*_of_several(sites), *(_beside_manager(sites, manager) if manager else [])]
-    return wrong + found + [f"site {name}: {problem}" for name, problem in several]
+    found += [f"site {name}: {problem}" for name, problem in several]
+    return list(map(masked, wrong + found))
 
 
 def _of_name(server_name: str) -> Iterator[str]:
@@ -254,7 +255,7 @@ def _declaration(balancer: Mapping[str, Any]) -> Iterator[str]:
     for member in balancer["members"]:
         if sticky and not member.get("route"):
             yield (
-                f"balancer {name}: member {masked(str(member['url']))} has no route, so no session could stay there; a"
+                f"balancer {name}: member {member['url']} has no route, so no session could stay there; a"
                 " servlet container has to know that word too (Tomcat: jvmRoute)"
             )
 

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import http.client
+import http.server
 import json
 import subprocess
+import threading
 
 import pytest
 
@@ -223,7 +226,7 @@ def test_balancers_outside_of_virtual_hosts_go_where_they_are_used_and_that_is_s
     assert host.routed() == ways
     said = " ".join(found["notes"])
     assert "balancer://shop stands outside of the virtual host that uses it" in said
-    assert "/ has no ProxyPassReverse" in said
+    assert "it has no ProxyPassReverse / balancer://shop/" in said
 
 
 def test_a_site_with_tls_takes_the_virtual_host_that_redirects_to_it_along(host, certificate):
@@ -591,3 +594,173 @@ def test_who_is_drained_in_the_running_httpd_alone_stays_so_or_that_is_said(host
     assert result["changed"] is True, result
     assert status == [None, ["drained"] if recorded else None], result
     assert ("may get requests again" in str(result.get("warnings"))) is not recorded
+
+
+ROUTE = "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax"
+CHANGED = "env=BALANCER_ROUTE_CHANGED"
+
+
+def a_cookie(around="", inside="", more="", parameters="stickysession=ROUTEID"):
+    """Return the text of a site with the balancers shop, which has lines *inside* its section, and api."""
+    return f"""\
+<VirtualHost *:{{port}}>
+    ServerName shop.example.com
+    {around}
+    <Proxy "balancer://shop/">
+        BalancerMember {{node}} route=n1
+        ProxySet {parameters}
+        {inside}
+    </Proxy>
+    <Proxy balancer://api>
+        BalancerMember {{node}} route=n2
+        ProxySet {parameters.replace("ROUTEID", "APIROUTE")}
+    </Proxy>
+    {more}
+    ProxyPass /api balancer://api/api
+    ProxyPassReverse /api balancer://api/api
+    ProxyPass / balancer://shop/
+    ProxyPassReverse / balancer://shop/
+</VirtualHost>
+"""
+
+
+ADDED = f'Header add Set-Cookie "{ROUTE}" {CHANGED}'
+OF_API = ADDED.replace("ROUTEID", "APIROUTE").replace("; SameSite=Lax", "")
+COOKIES = {
+    "just as the option says": a_cookie(inside=ADDED),
+    "for both balancers": a_cookie(around=ADDED).replace("APIROUTE", "ROUTEID").replace("n2", "n1"),
+    "another header shows the route": a_cookie(
+        inside=f'{ADDED}\nHeader set X-Served-By "%{{BALANCER_WORKER_ROUTE}}e"'
+    ),
+    "around the balancers another header shows the route": a_cookie(
+        around='Header set X-Served-By "%{BALANCER_WORKER_ROUTE}e"', inside=ADDED
+    ),
+    "a second cookie": a_cookie(around=f"{ADDED}\n{OF_API}"),
+    "a second cookie of the other one": a_cookie(inside=ADDED, more=OF_API),
+    "changed afterwards": a_cookie(
+        around=f'{ADDED}\nHeader edit Set-Cookie "^(.*)$" "$1; Secure"',
+        parameters="stickysession=ROUTEID growth=2",
+    ),
+    "changed in a section": a_cookie(
+        around=ADDED, more='<Proxy "*">\nHeader edit Set-Cookie Lax Strict\n</Proxy>'
+    ),
+    "an attribute without option": a_cookie(inside=ADDED.replace("=Lax", "=Lax; Partitioned")),
+    "an end": a_cookie(inside=ADDED.replace("=Lax", "=Lax; expires=Thu, 01 Jan 2099 00:00:00 GMT")),
+    "no path": a_cookie(inside=ADDED.replace("Path=/; ", "")),
+    "with each answer": a_cookie(inside=ADDED.replace(CHANGED, "")),
+    "twice": a_cookie(inside=f"{ADDED}\n{ADDED.replace('Path=/', 'Path=/x')}"),
+    "another separator": a_cookie(
+        inside=ADDED.replace("=.%", "=!%"), parameters="stickysession=ROUTEID stickysessionsep=!"
+    ),
+    "only below a path": a_cookie(
+        more=f'<Proxy "balancer://shop/sub/">\n{ADDED}\n</Proxy>',
+    ),
+    "only under a condition": a_cookie(more=f"<If \"%{{REQUEST_URI}} != '/sub'\">\n{ADDED}\n</If>"),
+}
+
+
+def cookies_and_route(port):
+    """Return what the answers for some paths say of cookies and routes."""
+    found = []
+    for path in ("/", "/sub/x", "/api/x"):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", path, headers={"Host": "shop.example.com"})
+        answer = connection.getresponse()
+        headers = answer.headers.get_all("Set-Cookie", []), answer.headers.get("X-Served-By")
+        found.append((answer.status, *headers))
+        connection.close()
+    return found
+
+
+@pytest.mark.parametrize("text", COOKIES.values(), ids=COOKIES)
+def test_clients_get_the_cookies_and_headers_they_got(host, backend, text):
+    node, port = backend("n1"), host.httpd.port
+    for name, value in (("port", str(port)), ("node", node)):
+        text = text.replace(f"{{{name}}}", value)
+    host.httpd.write("conf/site.conf", text)
+
+    host.httpd.start()
+    before = cookies_and_route(port)
+    found, *dummy = host.adopt()
+    host.httpd.reload()
+    assert found["notes"] == []
+    assert cookies_and_route(port) == before and any("ROUTEID" in str(each) for each in before)
+
+
+REFUSED = {
+    "AB319": a_cookie(inside=ADDED.replace("=.%", "=!%")),
+    "AB322": a_cookie(inside=ADDED.replace("add", "set")),
+    "AB323": a_cookie(inside=ADDED.replace("add", "always add")),
+    "AB324": a_cookie(around=ADDED).replace("APIROUTE", "ROUTEID"),
+}
+
+
+@pytest.mark.parametrize(("code", "text"), REFUSED.items(), ids=REFUSED)
+def test_a_cookie_by_which_sessions_get_lost_is_told_of_and_stays_as_it_is(host, code, text):
+    text = text.replace("{port}", str(free_port())).replace("{node}", "http://10.0.0.11")
+    host.httpd.write("conf/site.conf", text)
+    (note,) = adopted(host.info(directives=True))["notes"]
+    assert f": the role refuses this as it is: {code} " in note and "site.conf:" in note
+
+
+class Redirecting(http.server.BaseHTTPRequestHandler):
+    """A backend that sends clients on, by its own address, with a cookie of its own path."""
+
+    def do_GET(self):
+        address = "{}:{}".format(*self.server.server_address)
+        self.send_response(302)
+        self.send_header("Location", f"http://{address}/v2/login")
+        self.send_header("Set-Cookie", "app=1; Path=/v2")
+        self.end_headers()
+
+    def log_message(self, *dummy):
+        """Say nothing."""
+
+
+@pytest.fixture()
+def redirecting():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield "http://{}:{}".format(*server.server_address)
+        server.shutdown()
+        thread.join()
+
+
+REVERSAL = "ProxyPassReverse /api balancer://api/v2"
+COOKIE_PATH = "ProxyPassReverseCookiePath /v2 /api"
+REVERSALS = {
+    "both": ([REVERSAL, COOKIE_PATH], []),
+    "no cookies": ([REVERSAL], [COOKIE_PATH]),
+    "no redirects": ([COOKIE_PATH], [REVERSAL]),
+    "another address": (
+        ["ProxyPassReverse /api http://app.internal/v2"],
+        [REVERSAL, COOKIE_PATH],
+    ),
+    "in a section": (
+        ["<Location /api>", "ProxyPassReverse balancer://api/v2", COOKIE_PATH, "</Location>"],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "added"), REVERSALS.values(), ids=REVERSALS)
+def test_redirects_and_cookies_come_back_as_they_did_unless_that_is_said(
+    host, redirecting, lines, added
+):
+    start = [f"<VirtualHost *:{host.httpd.port}>", "ServerName shop.example.com"]
+    members = ["<Proxy balancer://api>", f"BalancerMember {redirecting}", "</Proxy>"]
+    text = [*start, *members, "ProxyPass /api balancer://api/v2", *lines, "</VirtualHost>", ""]
+    host.httpd.write("conf/site.conf", "\n".join(text))
+
+    def seen():
+        headers = host.httpd.get("/api/x").headers
+        return headers["Location"].endswith("/api/login"), headers["Set-Cookie"]
+
+    host.httpd.start()
+    before = seen()
+    found, *dummy = host.adopt()
+    host.httpd.reload()
+    assert len(found["notes"]) == len(added)
+    assert [each for each in added if f"it has no {each}, " not in "".join(found["notes"])] == []
+    assert seen() == (True, "app=1; Path=/api") and (seen() == before) is (not added)

@@ -18,6 +18,7 @@ INFO = {
     "server_root": "/etc/httpd",
     "shared": [],
     "inactive": [],
+    "problems": [],
 }
 
 

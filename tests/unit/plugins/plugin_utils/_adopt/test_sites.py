@@ -38,7 +38,7 @@ def balancer(**options):
         "file": FILE,
         "line": 3,
         "parameters": {},
-        "sticky_cookie": None,
+        "references": [],
         "members": [{"url": "http://n1", "config": {}, "file": FILE, "line": 4}],
         **options,
     }
@@ -53,6 +53,7 @@ NOTHING = {
     "server_root": "/etc/httpd",
     "shared": [],
     "inactive": [],
+    "problems": [],
 }
 
 
@@ -369,15 +370,29 @@ def test_a_file_of_the_distribution_is_not_replaced():
 @pytest.mark.parametrize(
     ("reverse", "told"),
     [
-        (directive("ProxyPassReverse", "/ http://10.0.0.1/"), False),
+        (directive("ProxyPassReverse", "/ balancer://SHOP/"), False),
         (directive("Location", "/", 9, directive("ProxyPassReverse", "balancer://shop/")), False),
+        (directive("ProxyPassReverse", "/ http://10.0.0.1/"), True),
         (directive("ProxyPassReverse", "/x/ balancer://shop/x/"), True),
     ],
 )
-def test_a_path_without_any_proxypassreverse_is_told_of(reverse, told):
+def test_a_reversal_that_the_role_adds_is_told_of(reverse, told):
     notes = adopted(vhost(FORWARD, reverse)).notes
-    assert [note for note in notes if "/ has no ProxyPassReverse" in note] == notes
+    assert [
+        each for each in notes if "it has no ProxyPassReverse / balancer://shop/" in each
+    ] == notes
     assert len(notes) == told
+
+
+def test_a_reversal_of_cookies_that_the_role_adds_is_told_of():
+    lines = [directive("ProxyPass", "/A balancer://shop/V2")]
+    lines += [directive("ProxyPassReverse", "/A balancer://shop/V2")]
+    (note,) = adopted(vhost(*lines)).notes
+    assert "it has no ProxyPassReverseCookiePath /V2 /A," in note
+    assert "write the ProxyPass lines into extra" in note
+    lines += [directive("ProxyPassReverseCookiePath", "/V2 /A")]
+    found = adopted(vhost(*lines))
+    assert found.notes == [] and "extra" not in found.variables["load_balancer_sites"][0]
 
 
 def test_a_neighbour_that_is_not_asked_any_more_is_told_of():
@@ -430,3 +445,30 @@ def test_a_balancer_that_another_virtual_host_uses_too_stays_and_that_is_said():
         "static.example.com is not taken over and uses balancer://shop too" in n
         for n in found.notes
     )
+
+
+def test_a_route_cookie_of_the_main_server_that_stays_is_told_of():
+    added = 'add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e" env=BALANCER_ROUTE_CHANGED'
+    line = {**directive("Header", added, 7), "file": MAIN}
+    sticky = balancer(parameters={"stickysession": "R"})
+    sticky["members"][0]["config"]["route"] = "a"
+    found = adopted(vhost(FORWARD, REVERSE), balancers=[sticky], outside=[line])
+    (note,) = found.notes
+    assert note.startswith(f"{MAIN}:7: it issues a route cookie in all virtual hosts")
+
+
+def test_a_line_outside_goes_only_where_it_is_an_option_of_all_that_it_holds_for():
+    added = 'add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e; Path=/; SameSite=Lax" env=BALANCER_ROUTE_CHANGED'
+    pools = "/etc/httpd/conf.d/pools.conf"
+    inside = directive("BalancerMember", "http://n1"), directive("Header", added)
+    section = {**directive("Proxy", "balancer://shop", 1, *inside), "file": pools}
+    edit = directive("Header", "edit Set-Cookie Lax Strict")
+    for more, replaced in (((), [FILE, pools]), ((edit,), [FILE])):
+        found = adopted(
+            vhost(FORWARD, REVERSE, inherited={"shop": {"stickysession": "R"}}),
+            vhost(*more, FORWARD, REVERSE, line=20, inherited={"shop": {"stickysession": "R"}}),
+            balancers=[balancer(vhost="_main", parameters={"stickysession": "R"}, file=pools)],
+            outside=[section],
+            files=[MAIN, pools, FILE],
+        )
+        assert found.variables["load_balancer_replaces"] == replaced

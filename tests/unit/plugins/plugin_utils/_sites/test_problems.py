@@ -254,3 +254,41 @@ def test_a_cookie_of_httpd_is_not_issued_twice():
     assert "extra: it issues a route cookie, as does the balancer app" in " ".join(
         found(site(extra=extra, balancers=[{**app, "application": "php"}]))
     )
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        'Header set X-Served-By "%{BALANCER_WORKER_ROUTE}e"',
+        'LogFormat "%h %{BALANCER_WORKER_ROUTE}e" mine',
+        '# Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e"',
+    ],
+)
+def test_a_route_that_is_shown_is_no_cookie(extra):
+    app = {"name": "app", "application": "php", "members": [{"url": "http://n1", "route": "n1"}]}
+    assert found(site(extra=extra, balancers=[app])) == []
+
+
+HIDDEN_URL = "http://u:hunter2@n1"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"members": [{"url": HIDDEN_URL}, {"url": HIDDEN_URL}]},
+        {"members": [{"url": HIDDEN_URL, "route": "a"}, {"url": "http://n2", "route": "a"}]},
+        {"members": [{"url": HIDDEN_URL, "nosuch": 1}]},
+        {"members": [{"url": HIDDEN_URL}], "application": "php"},
+        {"members": [{"url": "http//u:hunter2@n1"}]},
+        {"members": [{"url": "http://u:my hunter2@n1"}]},
+        {"members": [{"url": "http://u:my/hunter2@n1"}]},
+        {"members": [{"url": "http://n1", "hcuri": "/up?token=hunter2" + "x" * 90}]},
+        {
+            "members": [{"url": "http://n1"}],
+            "health_check": {"uri": "/up?token=hunter2" + "x" * 90},
+        },
+    ],
+)
+def test_what_is_wrong_with_a_balancer_is_said_without_its_secrets(options):
+    (said,) = found(site(balancers=[{"name": "app", **options}]))
+    assert "hunter2" not in said and "********" in said
