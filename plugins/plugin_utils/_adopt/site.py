@@ -38,6 +38,10 @@ _BYTES = re.compile(r"\\x[89a-f][0-9a-f]")
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
 
 
+def _without_slashes(*paths: str) -> tuple[str, ...]:
+    return tuple(path.rstrip("/") for path in paths)
+
+
 class Server:
     """The main server, of which virtual hosts inherit: its *directives*, and the *root* of relative paths."""
 
@@ -253,7 +257,9 @@ class Site:
             if "balancer" in each
         }
         cookies = {
-            (each["backend_path"], each["path"]) for each in forwards if "backend_path" in each
+            _without_slashes(each["backend_path"], each["path"])
+            for each in forwards
+            if "backend_path" in each
         }
         for index, each in enumerate(self.directives):
             pair = tuple(words_of(each))
@@ -261,7 +267,7 @@ class Site:
             if name == "proxypassreverse" and (pair[0], pair[1].lower()) in written:
                 self._said.add(index)
                 written.discard((pair[0], pair[1].lower()))
-            if name == "proxypassreversecookiepath" and pair in cookies:
+            if name == "proxypassreversecookiepath" and _without_slashes(*pair) in cookies:
                 self._said.add(index)
         reversed_paths = set(self._reversed(self.directives))
         for path in sorted({path for path, dummy in written} - reversed_paths):

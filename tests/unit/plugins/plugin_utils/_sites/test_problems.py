@@ -90,7 +90,11 @@ def test_a_site_with_everything_has_no_problems():
         ),
         (
             {"proxy_pass": [{"path": "/a/", "balancer": "app", "backend_path": "/b"}]},
-            "proxy_pass: /a/ and /b must both end in '/', or neither",
+            "proxy_pass: /a/ and /b must both end in '/', or neither; write /a/ and /b/",
+        ),
+        (
+            {"proxy_pass": [{"path": "/", "balancer": "app", "backend_path": "/b"}]},
+            "proxy_pass: / and /b must both end in '/', or neither; write / and /b/",
         ),
         (
             {"proxy_pass": [{"path": "/", "balancer": "ap"}]},
