@@ -12,6 +12,10 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...module_utils._balancer.cookie import header
+from ...module_utils._httpd.document import Document
+from ...module_utils._httpd.errors import HttpdError
+
 #: What an omitted option means; roles/load_balancer/meta/argument_specs.yml says the same.
 SITE: dict[str, Any] = {
     "server_aliases": [],
@@ -125,7 +129,12 @@ class Site(NamedTuple):
     @property
     def issues_cookies(self) -> bool:
         """Whether *extra* has a route cookie, which is then not ours to change."""
-        return "BALANCER_WORKER_ROUTE" in self.extra.upper()
+        try:
+            headers = Document.parse(self.extra, "extra").named("Header")
+        except HttpdError:
+            # That is a problem of its own.
+            return False
+        return any(header([word.text for word in found.words]) for dummy, found in headers)
 
     @property
     def names(self) -> list[str]:

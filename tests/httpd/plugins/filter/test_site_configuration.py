@@ -773,6 +773,17 @@ def test_a_cookie_that_a_site_issues_itself_stays(setup, backend):
     assert line in (setup.httpd.root / "sites" / "shop.conf").read_text()
 
 
+def test_a_site_that_logs_the_route_has_the_cookie_of_its_balancer(bring_up, backend):
+    port = free_port()
+    members = [{"url": backend("n1"), "route": "n1"}]
+    app = [{"name": "app", "application": "generic", "members": members}]
+    extra = 'CustomLog logs/routes.log "route=%{BALANCER_WORKER_ROUTE}e"'
+    httpd = bring_up(site(f"127.0.0.1:{port}", balancers=app, extra=extra))
+    assert cookies_of(port)[0][1:] == ["ROUTEID_APP=.n1; Path=/; HttpOnly; SameSite=Lax"]
+    log = httpd.root / "logs" / "routes.log"
+    assert wait_for(log.read_text, "a line in the log") == "route=n1\n"
+
+
 @pytest.mark.parametrize("encrypted", [True, False])
 def test_a_site_has_a_session_of_httpd_itself(bring_up, backend, tmp_path, encrypted):
     port = free_port()

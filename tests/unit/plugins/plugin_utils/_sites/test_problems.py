@@ -255,6 +255,22 @@ def test_a_cookie_of_httpd_is_not_issued_twice():
     extra = 'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e" env=BALANCER_ROUTE_CHANGED'
     app = {"name": "app", "members": [{"url": "http://n1", "route": "n1"}]}
     assert found(site(extra=extra, balancers=[app])) == []
-    assert "extra: it issues a route cookie, as does the balancer app" in " ".join(
-        found(site(extra=extra, balancers=[{**app, "application": "php"}]))
-    )
+    for spelled in (extra, f'<If "true">\n    header always set set-cookie{extra[21:]}\n</If>'):
+        assert "extra: it issues a route cookie, as does the balancer app" in " ".join(
+            found(site(extra=spelled, balancers=[{**app, "application": "php"}]))
+        )
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        'CustomLog /var/log/x.log "%h %{BALANCER_WORKER_ROUTE}e"',
+        "RequestHeader set X-Route %{BALANCER_WORKER_ROUTE}e",
+        "Header set X-Route %{BALANCER_WORKER_ROUTE}e",
+        "# Header add Set-Cookie R=.%{BALANCER_WORKER_ROUTE}e",
+        'Header edit Set-Cookie "^R=(.*)" "R=$1; Secure"',
+    ],
+)
+def test_whoever_mentions_the_route_issues_no_cookie(extra):
+    app = {"name": "app", "members": [{"url": "http://n1", "route": "n1"}], "application": "php"}
+    assert found(site(extra=extra, balancers=[app])) == []
