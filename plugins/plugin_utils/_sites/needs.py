@@ -23,6 +23,9 @@ _MADE_BY = (
     "# Made by the role webtier.apache_balancer.load_balancer; changes to this file are lost.\n"
 )
 
+# How a file of a balancer begins, as module_utils/_balancer/author.py writes it: there is no line that says who did.
+_BALANCER_FILE = r'\A(?:ProxyHCExpr .*\n)?<Proxy "balancer://[A-Za-z0-9_.-]+">\n'
+
 # a2enmod proxy_balancer leaves the method out; nothing leaves the shared memory to chance.
 _BALANCER_MODULES = ("proxy", "proxy_balancer", "slotmem_shm")
 SCHEME_MODULES = {
@@ -63,7 +66,7 @@ def purge(folder: str) -> list[dict[str, Any]]:
     Whatever else lies there was made by somebody else."""
     return [
         {"folder": folder, "contains": f"^{re.escape(_MADE_BY.partition(';')[0])}"},
-        {"folder": folder, "patterns": ["*+*.conf"], "contains": "^<Proxy "},
+        {"folder": folder, "patterns": ["*+*.conf"], "contains": _BALANCER_FILE},
     ]
 
 

@@ -102,7 +102,7 @@ class Setup:
         text = self.httpd.base(*first, *rest) + more
         if self.httpd.config_file.read_text() != text:
             self.httpd.write("httpd.conf", text)
-        changes = {key: declared[key] for key in ("files", "balancers")}
+        changes = {key: declared[key] for key in ("files", "balancers", "purge")}
         result = module_for(self.httpd, "configuration")(**changes, **options)
         assert result.get("failed") is not True, result
         again = module_for(self.httpd, "configuration")(**changes)

@@ -773,6 +773,37 @@ def test_a_cookie_that_a_site_issues_itself_stays(setup, backend):
     assert line in (setup.httpd.root / "sites" / "shop.conf").read_text()
 
 
+BY_HAND = {
+    "office.conf": "# Made by hand\n",
+    "acl+office.conf": '# Made by hand\n<Proxy "*">\n    Require ip 192.0.2.0/24\n</Proxy>\n',
+    "first+office.conf": '<Proxy "*">\n    Require all granted\n</Proxy>\n',
+    "app+by-hand.conf": (
+        "# Made by hand\n"
+        '<Proxy "balancer://by-hand">\n'
+        '    BalancerMember "http://192.0.2.1"\n'
+        "</Proxy>\n"
+    ),
+}
+
+
+def test_what_the_role_has_written_goes_with_its_site_and_nothing_else_does(setup, backend):
+    folder = setup.httpd.root / "sites"
+    members = [{"url": backend("n1"), "route": "n1"}]
+    more = {"application": "php", "health_check": {"uri": "/up", "expect_status": ["200"]}}
+    apps = [{"name": "plain", "members": members}, {"name": "rich", "members": members, **more}]
+    forwards = [{"path": f"/{name}/", "balancer": name} for name in ("plain", "rich")]
+    setup.declare(site(free_port(), balancers=apps, proxy_pass=forwards))
+    ours = {path.name for path in folder.iterdir()}
+    assert {"shop.conf", "shop+plain.conf", "shop+rich.conf"} <= ours
+    for name, text in BY_HAND.items():
+        (folder / name).write_text(text)
+    other = {"name": "zoo", "balancers": app("http://127.0.0.1:1")}
+    setup.declare({**site(free_port()), **other}, other_modules=("headers", "proxy_hcheck"))
+    left = {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+    assert {"zoo.conf", "zoo+app.conf"} == left.keys() - BY_HAND.keys()
+    assert {name: left.get(name) for name in BY_HAND} == BY_HAND
+
+
 def test_a_site_that_logs_the_route_has_the_cookie_of_its_balancer(bring_up, backend):
     port = free_port()
     members = [{"url": backend("n1"), "route": "n1"}]
