@@ -41,6 +41,8 @@ def route(host: str) -> str:
     It depends on nothing else, so that a session stays valid whatever is added to the inventory.
     """
     word = _ILLEGAL.sub("_", host)
+    if not word:
+        raise ValueError("it is empty")
     if len(word) <= LONGEST_ROUTE:
         return word
     digest = hashlib.sha256(host.encode()).hexdigest()[:8]
