@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..plugin_utils._refusal import refusing
 from ..plugin_utils._sites.inventory import Inventory, InventoryError, with_members
 
 
@@ -19,10 +20,13 @@ def members_from_groups(
     hostvars: Mapping[str, Mapping[str, Any]],
 ) -> list[Mapping[str, Any]]:
     """Return *sites* with the members that their balancers have from groups of the inventory."""
-    try:
-        return with_members(sites, Inventory(groups, hostvars))
-    except InventoryError as problem:
-        raise AnsibleFilterError(str(problem)) from problem
+    # What hosts have in their variables is nobody's business.
+    given = {"sites": sites, "groups": groups, "hostvars": type(hostvars).__name__}
+    with refusing("members_from_groups", given, "are no sites, groups and hostvars"):
+        try:
+            return with_members(sites, Inventory(groups, hostvars))
+        except InventoryError as problem:
+            raise AnsibleFilterError(str(problem)) from problem
 
 
 class FilterModule:

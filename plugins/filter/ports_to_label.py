@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..plugin_utils._refusal import refusing
 from ..plugin_utils._sites.ports import to_label
 
 
@@ -19,6 +20,10 @@ class FilterModule:
         return {"ports_to_label": ports_to_label}
 
 
-def ports_to_label(ports: Iterable[int], labels: str) -> list[dict[str, Any]]:
+def ports_to_label(ports: Iterable[Any], labels: str) -> list[dict[str, Any]]:
     """Return the ports that SELinux would keep httpd from listening on; see :func:`to_label`."""
-    return to_label(ports, labels)
+    given = {"ports": ports, "labels": labels}
+    with refusing("ports_to_label", given, "are no list of ports and the text that lists labels"):
+        if isinstance(ports, str):
+            raise TypeError("ports is a text")
+        return to_label([int(port) for port in ports], labels)

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..plugin_utils._sites.inventory import route
+from ..plugin_utils._refusal import refusing
+from ..plugin_utils._sites import inventory
+
+
+def route(host: str) -> str:
+    """Return the route of the member on *host*; see :func:`inventory.route`."""
+    with refusing("route", host, "is no name of a host"):
+        return inventory.route(host)
 
 
 class FilterModule:

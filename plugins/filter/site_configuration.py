@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..plugin_utils._refusal import refusing
 from ..plugin_utils._sites import needs, ports
 from ..plugin_utils._sites.host import host_modules, read_host
 from ..plugin_utils._sites.model import Manager, Site, read_all
@@ -32,37 +33,47 @@ def site_configuration(
 ) -> dict[str, list[Any]]:
     """Return ``modules``, ``files``, ``balancers`` and ``purge`` as the module ``configuration`` takes them, and the
     ``ports`` that httpd listens on for the sites."""
-    manager = Manager(manager_address, manager_port) if manager_address else None
-    found = all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
-    if found:
-        raise AnsibleFilterError("; ".join(found))
-    read_sites = read_all(sites, member_defaults or {}, manager)
-    host = read_host(httpd or {})
-    balancers = [
-        {
-            **balancer,
-            "path": needs.balancer_file(folder, site, balancer),
-            "mode": "0640",
-            **_manager(site),
-        }
-        for site in read_sites
-        for balancer in site.balancers
-    ]
-    main = needs.main_text(read_sites, folder, server_name, existing_listen, log_folder, host)
-    texts = {main_file: main}
-    for site in read_sites:
-        text = needs.site_text(site, folder, log_folder, host.tls_profile)
-        texts[needs.site_file(folder, site)] = text
-    return {
-        "modules": [
-            *({"name": name} for name in sorted({*needs.modules(read_sites), *modules})),
-            *host_modules(host),
-        ],
-        "files": [{"path": path, "content": text, "mode": "0644"} for path, text in texts.items()],
-        "balancers": balancers,
-        "purge": needs.purge(folder),
-        "ports": ports.listened(read_sites),
+    given = {
+        "sites": sites,
+        "member_defaults": member_defaults,
+        "existing_listen": existing_listen,
+        "modules": modules,
+        "httpd": httpd,
     }
+    with refusing("site_configuration", given, "are no variables of the role load_balancer"):
+        manager = Manager(manager_address, manager_port) if manager_address else None
+        found = all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
+        if found:
+            raise AnsibleFilterError("; ".join(found))
+        read_sites = read_all(sites, member_defaults or {}, manager)
+        host = read_host(httpd or {})
+        balancers = [
+            {
+                **balancer,
+                "path": needs.balancer_file(folder, site, balancer),
+                "mode": "0640",
+                **_manager(site),
+            }
+            for site in read_sites
+            for balancer in site.balancers
+        ]
+        main = needs.main_text(read_sites, folder, server_name, existing_listen, log_folder, host)
+        texts = {main_file: main}
+        for site in read_sites:
+            text = needs.site_text(site, folder, log_folder, host.tls_profile)
+            texts[needs.site_file(folder, site)] = text
+        return {
+            "modules": [
+                *({"name": name} for name in sorted({*needs.modules(read_sites), *modules})),
+                *host_modules(host),
+            ],
+            "files": [
+                {"path": path, "content": text, "mode": "0644"} for path, text in texts.items()
+            ],
+            "balancers": balancers,
+            "purge": needs.purge(folder),
+            "ports": ports.listened(read_sites),
+        }
 
 
 def _manager(site: Site) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..plugin_utils._refusal import refusing
 from ..plugin_utils._sites.model import Manager
 from ..plugin_utils._sites.problems import all_problems
 
@@ -23,7 +24,9 @@ def site_problems(
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with *sites*, or with *httpd* itself."""
     manager = Manager(manager_address, manager_port) if manager_address else None
-    return all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
+    given = {"sites": sites, "member_defaults": member_defaults, "httpd": httpd}
+    with refusing("site_problems", given, "are no variables of the role load_balancer"):
+        return all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
 
 
 class FilterModule:

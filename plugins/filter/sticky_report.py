@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..plugin_utils._refusal import refusing
 from ..plugin_utils._report.report import plain, report
 from ..plugin_utils._report.verdict import verdict
 
@@ -23,25 +24,29 @@ def sticky_report(
     time: str = "",
 ) -> dict[str, Any]:
     """Return the verdict on *result* and the page that shows it."""
-    known = balancers or {}
-    judged = verdict(result, known, expect)
-    page = report(
-        result,
-        known,
-        judged,
-        url=url,
-        server_name=server_name,
-        origin=origin,
-        time=time,
-        expect=expect,
-    )
-    return {
-        "url": plain(url).geturl(),
-        "headline": judged.headline,
-        "problems": judged.problems,
-        "remarks": judged.remarks,
-        "page": page,
-    }
+    given = {"result": result, "url": url, "balancers": balancers, "expect": expect}
+    with refusing("sticky_report", given, "are not what sticky_check and balancer_info return"):
+        if expect not in ("same", "moved"):
+            raise ValueError("expect is same or moved")
+        known = balancers or {}
+        judged = verdict(result, known, expect)
+        page = report(
+            result,
+            known,
+            judged,
+            url=url,
+            server_name=server_name,
+            origin=origin,
+            time=time,
+            expect=expect,
+        )
+        return {
+            "url": plain(url).geturl(),
+            "headline": judged.headline,
+            "problems": judged.problems,
+            "remarks": judged.remarks,
+            "page": page,
+        }
 
 
 class FilterModule:

@@ -274,7 +274,7 @@ class Site:
                 target = f"balancer://{each['balancer']}{backend_path}"
                 written.append(("ProxyPassReverse", path, target))
                 if backend_path != path:
-                    written.append(("ProxyPassReverseCookiePath", backend_path, path))
+                    written.append(_cookie_path(backend_path, path))
         for index, each in enumerate(self.directives):
             if "directives" not in each and set(_reversals(each)) & set(written):
                 self._said.add(index)
@@ -283,8 +283,8 @@ class Site:
             if reversal not in there:
                 self._note(
                     self._vhost,
-                    f"it has no {' '.join(reversal)}, which the role writes so that redirects and cookies of backends"
-                    " lead back; if that is not meant, write the ProxyPass lines into extra, and proxy_pass: []",
+                    f"it has no {' '.join(reversal)}, and the role lets redirects and cookies of backends lead back"
+                    " as with one; if that is not meant, write the ProxyPass lines into extra, and proxy_pass: []",
                 )
 
     # Balancers
@@ -353,6 +353,11 @@ class Site:
                 )
 
 
+def _cookie_path(theirs: str, ours: str) -> _Reversal:
+    # The role writes what does for both spellings.
+    return "ProxyPassReverseCookiePath", theirs.rstrip("/") or "/", ours.rstrip("/") or "/"
+
+
 def _reversals(directive: Directive, path: str = "") -> Iterator[_Reversal]:
     """Give what *directive*, in a section for *path*, says of answers of the backends."""
     name, words = directive["name"].lower(), words_of(directive)
@@ -364,4 +369,4 @@ def _reversals(directive: Directive, path: str = "") -> Iterator[_Reversal]:
         to = TO_BALANCER.fullmatch(target)
         yield "ProxyPassReverse", path, f"balancer://{to[1].lower()}{to[2] or ''}" if to else target
     elif name == "proxypassreversecookiepath":
-        yield "ProxyPassReverseCookiePath", words[0], words[1]
+        yield _cookie_path(*words[:2])

@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...module_utils._httpd.secrets import masked
+
 #: The host variable with the parameters of a host as a member, everywhere.
 HOST_VARIABLE = "load_balancer_member"
 #: Host variables with the address of a host, the first one that it has; without any, it is its name.
@@ -41,6 +43,8 @@ def route(host: str) -> str:
     It depends on nothing else, so that a session stays valid whatever is added to the inventory.
     """
     word = _ILLEGAL.sub("_", host)
+    if not word:
+        raise ValueError("it is empty")
     if len(word) <= LONGEST_ROUTE:
         return word
     digest = hashlib.sha256(host.encode()).hexdigest()[:8]
@@ -87,6 +91,12 @@ def _member(
     own = variables.get(HOST_VARIABLE) or {}
     if not isinstance(own, Mapping):
         raise InventoryError(f"{where}: {HOST_VARIABLE} of {host} is no dictionary")
+    if "url" in own:
+        raise InventoryError(
+            f"{where}: {HOST_VARIABLE} of {host} has a url, {masked(str(own['url']))}, which is made of the address of"
+            " the host and of scheme, port and path; let the variable that address names say another address, or"
+            " name the member in members"
+        )
     address = _address(host, variables, source.get("address"), where)
     port = own.get("port", source.get("port"))
     url = f"{source.get('scheme') or 'http'}://{address}"

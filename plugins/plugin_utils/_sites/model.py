@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...module_utils._balancer.cookie import header
-from ...module_utils._httpd.lexer import logical_lines, statement
+from ...module_utils._httpd.document import Document
+from ...module_utils._httpd.errors import HttpdError
 
 #: What an omitted option means; roles/load_balancer/meta/argument_specs.yml says the same.
 SITE: dict[str, Any] = {
@@ -128,11 +129,12 @@ class Site(NamedTuple):
     @property
     def issues_cookies(self) -> bool:
         """Whether *extra* has a route cookie, which is then not ours to change."""
-        statements = (statement(line.raw) for line in logical_lines(self.extra))
-        return any(
-            each.name.lower() == "header" and header([word.text for word in each.words])
-            for each in statements
-        )
+        try:
+            headers = Document.parse(self.extra, "extra").named("Header")
+        except HttpdError:
+            # That is a problem of its own.
+            return False
+        return any(header([word.text for word in found.words]) for dummy, found in headers)
 
     @property
     def names(self) -> list[str]:

@@ -17,10 +17,14 @@ from ...module_utils._balancer.parameters import MEMBER
 from ...module_utils._httpd.lexer import quoted
 from .host import TLS_PROFILES, Host, host_text
 from .model import EVERYBODY, Forward, Site, addresses
+from .reverse import translations
 
 _MADE_BY = (
     "# Made by the role webtier.apache_balancer.load_balancer; changes to this file are lost.\n"
 )
+
+# How a file of a balancer begins, as module_utils/_balancer/author.py writes it: there is no line that says who did.
+_BALANCER_FILE = r'\A(?:ProxyHCExpr .*\n)?<Proxy "balancer://[A-Za-z0-9_.-]+">\n'
 
 # a2enmod proxy_balancer leaves the method out; nothing leaves the shared memory to chance.
 _BALANCER_MODULES = ("proxy", "proxy_balancer", "slotmem_shm")
@@ -62,7 +66,7 @@ def purge(folder: str) -> list[dict[str, Any]]:
     Whatever else lies there was made by somebody else."""
     return [
         {"folder": folder, "contains": f"^{re.escape(_MADE_BY.partition(';')[0])}"},
-        {"folder": folder, "patterns": ["*+*.conf"], "contains": "^<Proxy "},
+        {"folder": folder, "patterns": ["*+*.conf"], "contains": _BALANCER_FILE},
     ]
 
 
@@ -231,7 +235,7 @@ def _virtual_host(site: Site, folder: str, log_folder: str, tls_profile: str) ->
     for balancer in site.balancers:
         lines.append(_line("Include", _in_quotes(balancer_file(folder, site, balancer))))
     for forward in site.proxy_pass:
-        lines += _forward(forward)
+        lines += _forward(site, forward)
     return _section(site, [*site.served_on, *_managers([site])], lines)
 
 
@@ -356,18 +360,19 @@ def _error_pages(site: Site) -> list[str]:
     return [*lines, "\n"]
 
 
-def _forward(forward: Forward) -> list[str]:
-    path, backend_path = _in_quotes(forward.path), _in_quotes(forward.backend_path)
+def _forward(site: Site, forward: Forward) -> list[str]:
+    path = _in_quotes(forward.path)
     if not forward.balancer:
         return [_line("ProxyPass", path, '"!"')]
     target = _in_quotes(f"balancer://{forward.balancer}{forward.backend_path}")
-    lines = [
+    return [
         _line("ProxyPass", path, target),
         _line("ProxyPassReverse", _reversed(forward), target),
+        *(
+            _line("Header", action, name, *map(_in_quotes, rest))
+            for action, name, *rest in translations(site, forward)
+        ),
     ]
-    if backend_path != path:
-        lines.append(_line("ProxyPassReverseCookiePath", backend_path, path))
-    return lines
 
 
 def _reversed(forward: Forward) -> str:

@@ -275,8 +275,10 @@ def _forwards(site: Site) -> Iterator[str]:
                     " digits and -._~!$&()*+,;=:@/ in it"
                 )
         if forward.path.endswith("/") != forward.backend_path.endswith("/"):
-            ends = f"{forward.path} and {forward.backend_path}"
-            yield f"proxy_pass: {ends} must both end in '/', or neither"
+            paths_given = (forward.path, forward.backend_path)
+            slashed = " and ".join(path.rstrip("/") + "/" for path in paths_given)
+            ends = " and ".join(paths_given)
+            yield f"proxy_pass: {ends} must both end in '/', or neither; write {slashed}"
         if forward.balancer and forward.balancer.lower() not in names:
             yield f"proxy_pass: {forward.path} goes to {forward.balancer}, which is not in balancers"
         if forward.path in paths:

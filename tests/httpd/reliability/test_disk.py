@@ -85,6 +85,10 @@ def fails(site: SeveralFiles, error: str, call: Call, lasting: bool) -> None:
         assert str(site.root) in result["msg"]
     result = site.run(site.change)
     assert site.picture() == site.new
+    if site.remains():
+        # A folder that could not be removed goes with the next run that writes.
+        site.httpd.write("conf/gone.conf", "# gone\n")
+        site.run(site.change)
     assert site.remains() == set()
 
 

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -29,16 +30,20 @@ MANAGER = "127.0.0.2"
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with the path it was asked for and the host names it was told; at /headers with all it was told."""
+    """Answers with the path it was asked for and the host names it was told; at /headers with all it was told. *to* in
+    the query is where it redirects to, each *path* that of a cookie."""
 
     def do_GET(self):
         told = [self.headers.get(name, "-") for name in ("Host", "X-Forwarded-Proto")]
         body = " ".join([self.server.name, self.path, *told]).encode()
         if self.path == "/headers":
             body = json.dumps({key.lower(): value for key, value in self.headers.items()}).encode()
+        query = parse_qs(urlsplit(self.path).query)
+        there = f"http://127.0.0.1:{self.server.server_port}/b/there"
         self.send_response(302 if "moved" in self.path else 200)
-        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/b/there")
-        self.send_header("Set-Cookie", "SID=1; Path=/b/")
+        self.send_header("Location", query.get("to", [there])[0])
+        for path in query.get("path", ["/b/"]):
+            self.send_header("Set-Cookie", f"SID=1; Path={path}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -103,7 +108,7 @@ class Setup:
         text = self.httpd.base(*first, *rest) + more
         if self.httpd.config_file.read_text() != text:
             self.httpd.write("httpd.conf", text)
-        changes = {key: declared[key] for key in ("files", "balancers")}
+        changes = {key: declared[key] for key in ("files", "balancers", "purge")}
         result = module_for(self.httpd, "configuration")(**changes, **options)
         assert result.get("failed") is not True, result
         again = module_for(self.httpd, "configuration")(**changes)

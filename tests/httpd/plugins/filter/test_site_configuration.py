@@ -15,6 +15,7 @@ import tempfile
 import warnings
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -73,8 +74,158 @@ def test_a_backend_whose_root_is_a_path_of_the_site_redirects_below_that(bring_u
     assert httpd.get("/reports/x", host).body.startswith("n1 /x ")
     moved = httpd.get("/reports/moved", host)
     assert moved.headers["Location"] == "http://shop.example.com/reports/b/there"
-    # httpd gives a cookie the whole path of the site, whatever follows in that of the backend.
-    assert moved.headers["Set-Cookie"] == "SID=1; Path=/reports/"
+    assert moved.headers["Set-Cookie"] == "SID=1; Path=/reports/b/"
+
+
+@pytest.fixture()
+def way_back(bring_up, backend, certificate):
+    """Start a site with the given forwards and a backend for each of their balancers; return what asks for a path, and
+    tells where a redirect and the path of a cookie lead then."""
+
+    def start(*forwards, tls=False, below="", aliases=(), **options):
+        port = free_port()
+        names = dict.fromkeys(each["balancer"] for each in forwards if "balancer" in each)
+        members = {name: [{"url": backend(name) + below, "route": name}] for name in names}
+        address = f"127.0.0.1:{port}"
+        spoken = {"certificate": certificate, "listen": [address], "redirect": False}
+        httpd = bring_up(
+            site(
+                f"127.0.0.1:{free_port()}" if tls else address,
+                balancers=[
+                    {"name": name, "members": members[name], **options.pop(name, {})}
+                    for name in names
+                ],
+                proxy_pass=forwards,
+                server_aliases=aliases,
+                **({"tls": spoken} if tls else {}),
+                **options,
+            )
+        )
+        httpd.port = port
+
+        def ask(path, to="/", cookie="/", host="shop.example.com"):
+            url = f"{path}moved?{urlencode({'to': to, 'path': cookie})}"
+            request = f"GET {url} HTTP/1.0\r\nHost: {host}\r\n\r\n"
+            answer = (said_by_tls if tls else said)(request, "127.0.0.1", port)
+            (location,) = re.findall(r"(?m)^Location: (.*?)\r$", answer)
+            paths = re.findall(r"(?m)^Set-Cookie: .*Path=([^;\r]*)", answer)
+            return location, *paths
+
+        return ask
+
+    return start
+
+
+def said_by_tls(request, address, port):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with context.wrap_socket(socket.create_connection((address, port), timeout=20)) as connection:
+        connection.sendall(request.encode())
+        return b"".join(iter(partial(connection.recv, 65536), b"")).decode()
+
+
+# path, backend_path, what the backend says, what the client is told
+WAYS_BACK = [
+    ("/", "/app/", "/app/login?x=/app/", "/login?x=/app/"),
+    ("/", "/app/", "/app/", "/"),
+    ("/", "/app/", "/app", "/"),
+    ("/", "/app/", "/app;jsessionid=1.n1", "/;jsessionid=1.n1"),
+    ("/", "/app/", "/app?a=1", "/?a=1"),
+    ("/", "/app/", "/apple", "/apple"),
+    ("/", "/app/", "login", "login"),
+    ("/shop/", "/app/", "/app/x", "/shop/x"),
+    ("/shop/", "/app/", "/app", "/shop/"),
+    ("/shop", "/app", "/app", "/shop"),
+    ("/shop", "/app", "/app/x", "/shop/x"),
+    ("/shop", "/app", "/apple", "/apple"),
+    ("/shop/", "/", "/x", "/shop/x"),
+    ("/shop/", "/", "/", "/shop/"),
+    ("/shop/", "/", "?page=2", "?page=2"),
+    # An application that knows the path of the site.
+    ("/shop/", "/", "/shop/x", "/shop/x"),
+    ("/shop/", "/", "/shopping", "/shop/shopping"),
+    ("/a$1&b/", "/c(.*)/", "/c(.*)/x", "/a$1&b/x"),
+]
+
+
+@pytest.mark.parametrize(("path", "backend_path", "to", "told"), WAYS_BACK)
+@pytest.mark.parametrize("preserve_host", [True, False])
+def test_a_redirect_leads_to_the_path_of_the_site(
+    way_back, path, backend_path, to, told, preserve_host
+):
+    ask = way_back(
+        {"path": path, "balancer": "app", "backend_path": backend_path},
+        preserve_host=preserve_host,
+        aliases=["*.example.org", "127.0.0.1"],
+    )
+    here = path.rstrip("/") + "/"
+    assert ask(here, to)[0] == told
+    if not to.startswith("/"):
+        return
+    for scheme, name in (
+        ("http", "shop.example.com"),
+        ("https", "SHOP.example.com"),
+        ("http", "x.y.example.org:8080"),
+        ("https", "127.0.0.1:8443"),
+    ):
+        assert ask(here, f"{scheme}://{name}{to}")[0] == f"{scheme}://{name}{told}"
+    for other in ("http://sso.example.com", "https://shop.example.com.example.net", "//a.example"):
+        assert ask(here, other + to)[0] == other + to
+
+
+def test_a_redirect_of_a_site_with_tls_leads_to_its_path_whatever_the_backend_speaks(way_back):
+    ask = way_back({"path": "/", "balancer": "app", "backend_path": "/app/"}, tls=True)
+    for scheme in ("http", "https"):
+        told = ask("/", f"{scheme}://shop.example.com/app/login")[0]
+        assert told == f"{scheme}://shop.example.com/login"
+
+
+@pytest.mark.parametrize(
+    ("path", "backend_path", "said_path", "told"),
+    [
+        ("/", "/app/", "/app", "/"),
+        ("/", "/app/", "/app/", "/"),
+        ("/", "/app/", "/app/x", "/x"),
+        ("/", "/app/", "/apple", "/apple"),
+        ("/shop/", "/app/", "/app", "/shop/"),
+        ("/shop/", "/app/", "/app/x", "/shop/x"),
+        ("/shop", "/app", "/app", "/shop"),
+        ("/shop", "/app", "/app/x", "/shop/x"),
+        ("/shop/", "/", "/", "/shop/"),
+        ("/shop/", "/", "/x", "/shop/x"),
+        ("/shop/", "/", "/shop", "/shop"),
+    ],
+)
+def test_a_cookie_is_for_the_path_of_the_site(way_back, path, backend_path, said_path, told):
+    ask = way_back({"path": path, "balancer": "app", "backend_path": backend_path})
+    here = path.rstrip("/") + "/"
+    assert ask(here, cookie=said_path)[1:] == (told,)
+
+
+def test_the_path_of_a_member_is_one_that_clients_do_not_see(way_back):
+    ask = way_back({"path": "/", "balancer": "app"}, below="/app")
+    assert ask("/", "/app/login", "/app") == ("/login", "/")
+    assert ask("/", "/login", "/") == ("/login", "/")
+
+
+def test_what_the_backend_of_one_path_says_is_not_taken_for_another(way_back):
+    ask = way_back(
+        {"path": "/", "balancer": "app"},
+        {"path": "/reports/", "balancer": "reports", "backend_path": "/"},
+        {"path": "/reports/old", "balancer": "old", "backend_path": "/new"},
+    )
+    assert ask("/", "/login", "/") == ("/login", "/")
+    assert ask("/reports/", "/login", "/") == ("/reports/login", "/reports/")
+    assert ask("/reports/older", "/login", "/") == ("/reports/login", "/reports/")
+    assert ask("/reports/old/", "/new/login", "/new") == ("/reports/old/login", "/reports/old")
+    assert ask("/reports/old/", "/login", "/") == ("/login", "/")
+
+
+def test_the_cookie_of_httpd_keeps_its_path(way_back):
+    ask = way_back(
+        {"path": "/reports/", "balancer": "app", "backend_path": "/"}, app={"application": "php"}
+    )
+    assert sorted(ask("/reports/", cookie="/x")[1:]) == ["/", "/reports/x"]
 
 
 def test_sites_are_told_apart_by_name_and_the_first_one_takes_the_rest(bring_up, backend):
@@ -705,6 +856,48 @@ def test_a_cookie_that_a_site_issues_itself_stays(setup, backend):
     line = 'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e; Path=/" env=BALANCER_ROUTE_CHANGED'
     setup.declare(site(free_port(), balancers=app, extra=line), other_modules=("headers",))
     assert line in (setup.httpd.root / "sites" / "shop.conf").read_text()
+
+
+BY_HAND = {
+    "office.conf": "# Made by hand\n",
+    "acl+office.conf": '# Made by hand\n<Proxy "*">\n    Require ip 192.0.2.0/24\n</Proxy>\n',
+    "first+office.conf": '<Proxy "*">\n    Require all granted\n</Proxy>\n',
+    "app+by-hand.conf": (
+        "# Made by hand\n"
+        '<Proxy "balancer://by-hand">\n'
+        '    BalancerMember "http://192.0.2.1"\n'
+        "</Proxy>\n"
+    ),
+}
+
+
+def test_what_the_role_has_written_goes_with_its_site_and_nothing_else_does(setup, backend):
+    folder = setup.httpd.root / "sites"
+    members = [{"url": backend("n1"), "route": "n1"}]
+    more = {"application": "php", "health_check": {"uri": "/up", "expect_status": ["200"]}}
+    apps = [{"name": "plain", "members": members}, {"name": "rich", "members": members, **more}]
+    forwards = [{"path": f"/{name}/", "balancer": name} for name in ("plain", "rich")]
+    setup.declare(site(free_port(), balancers=apps, proxy_pass=forwards))
+    ours = {path.name for path in folder.iterdir()}
+    assert {"shop.conf", "shop+plain.conf", "shop+rich.conf"} <= ours
+    for name, text in BY_HAND.items():
+        (folder / name).write_text(text)
+    other = {"name": "zoo", "balancers": app("http://127.0.0.1:1")}
+    setup.declare({**site(free_port()), **other}, other_modules=("headers", "proxy_hcheck"))
+    left = {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+    assert {"zoo.conf", "zoo+app.conf"} == left.keys() - BY_HAND.keys()
+    assert {name: left.get(name) for name in BY_HAND} == BY_HAND
+
+
+def test_a_site_that_logs_the_route_has_the_cookie_of_its_balancer(bring_up, backend):
+    port = free_port()
+    members = [{"url": backend("n1"), "route": "n1"}]
+    app = [{"name": "app", "application": "generic", "members": members}]
+    extra = 'CustomLog logs/routes.log "route=%{BALANCER_WORKER_ROUTE}e"'
+    httpd = bring_up(site(f"127.0.0.1:{port}", balancers=app, extra=extra))
+    assert cookies_of(port)[0][1:] == ["ROUTEID_APP=.n1; Path=/; HttpOnly; SameSite=Lax"]
+    log = httpd.root / "logs" / "routes.log"
+    assert wait_for(log.read_text, "a line in the log") == "route=n1\n"
 
 
 @pytest.mark.parametrize("encrypted", [True, False])

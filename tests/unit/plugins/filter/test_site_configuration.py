@@ -69,6 +69,7 @@ def test_files_of_sites_and_balancers_are_known_by_what_stands_in_them():
     assert re.match(made["contains"], texts["/etc/lb/shop.conf"])
     assert not re.search(made["contains"], "# Made by hand")
     assert fnmatch.fnmatch("shop+app.conf", balancers["patterns"][0])
+    assert not re.search(balancers["contains"], '<Proxy "*">\n</Proxy>\n', re.MULTILINE)
     assert set(made) | set(balancers) == set(configuration_options()["purge"]["options"])
 
 

@@ -63,6 +63,15 @@ def test_a_host_says_itself_what_is_special_about_it():
         members({"n1": {"load_balancer_member": "blue"}})
 
 
+def test_a_host_does_not_say_its_url_which_is_made_of_its_address():
+    own = {"url": "http://me:S3CRET@elsewhere:81"}
+    with pytest.raises(InventoryError) as caught:
+        members({"n1": {"load_balancer_member": own}}, port=80)
+    said = str(caught.value)
+    assert "load_balancer_member of n1 has a url, http://" in said and "@elsewhere:81" in said
+    assert "S3CRET" not in said
+
+
 def test_a_group_that_is_not_there_or_empty_is_an_error():
     with pytest.raises(
         InventoryError, match="site shop: balancer app: members_from: .* no group 'x'"

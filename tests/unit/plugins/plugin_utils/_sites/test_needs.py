@@ -280,7 +280,14 @@ def test_a_site_with_tls_is_two_virtual_hosts():
         '    Include "/etc/httpd/lb/shop+app.conf"\n'
         '    ProxyPass "/my-app/" "balancer://app/app/"\n'
         '    ProxyPassReverse "/my-app/" "balancer://app/app/"\n'
-        '    ProxyPassReverseCookiePath "/app/" "/my-app/"\n'
+        r'    Header edit Location "^((?i:(?:https?:)?//(?:'
+        r"shop\.example\.com|www\.example\.com|[^/:]*\.example\.org"
+        r')(?::[0-9]+)?)?)/app(?:/|(?=[/?#;\s]|$))" "$1/my-app/" '
+        r'"expr=%{REQUEST_URI} =~ m#^/my\-app/#"'
+        "\n"
+        r'    Header edit Set-Cookie "(;\s*(?i:path)=)/app(?:/|(?=[/?#;\s]|$))" "$1/my-app/" '
+        r'"expr=%{REQUEST_URI} =~ m#^/my\-app/#"'
+        "\n"
         '    ProxyPass "/static" "!"\n'
         '    ProxyPass "/" "balancer://app/"\n'
         '    ProxyPassReverse "/" "balancer://app/"\n'

@@ -90,7 +90,11 @@ def test_a_site_with_everything_has_no_problems():
         ),
         (
             {"proxy_pass": [{"path": "/a/", "balancer": "app", "backend_path": "/b"}]},
-            "proxy_pass: /a/ and /b must both end in '/', or neither",
+            "proxy_pass: /a/ and /b must both end in '/', or neither; write /a/ and /b/",
+        ),
+        (
+            {"proxy_pass": [{"path": "/", "balancer": "app", "backend_path": "/b"}]},
+            "proxy_pass: / and /b must both end in '/', or neither; write / and /b/",
         ),
         (
             {"proxy_pass": [{"path": "/", "balancer": "ap"}]},
@@ -251,21 +255,25 @@ def test_a_cookie_of_httpd_is_not_issued_twice():
     extra = 'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e" env=BALANCER_ROUTE_CHANGED'
     app = {"name": "app", "members": [{"url": "http://n1", "route": "n1"}]}
     assert found(site(extra=extra, balancers=[app])) == []
-    assert "extra: it issues a route cookie, as does the balancer app" in " ".join(
-        found(site(extra=extra, balancers=[{**app, "application": "php"}]))
-    )
+    for spelled in (extra, f'<If "true">\n    header always set set-cookie{extra[21:]}\n</If>'):
+        assert "extra: it issues a route cookie, as does the balancer app" in " ".join(
+            found(site(extra=spelled, balancers=[{**app, "application": "php"}]))
+        )
 
 
 @pytest.mark.parametrize(
     "extra",
     [
-        'Header set X-Served-By "%{BALANCER_WORKER_ROUTE}e"',
+        'CustomLog /var/log/x.log "%h %{BALANCER_WORKER_ROUTE}e"',
         'LogFormat "%h %{BALANCER_WORKER_ROUTE}e" mine',
-        '# Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e"',
+        "RequestHeader set X-Route %{BALANCER_WORKER_ROUTE}e",
+        "Header set X-Route %{BALANCER_WORKER_ROUTE}e",
+        "# Header add Set-Cookie R=.%{BALANCER_WORKER_ROUTE}e",
+        'Header edit Set-Cookie "^R=(.*)" "R=$1; Secure"',
     ],
 )
-def test_a_route_that_is_shown_is_no_cookie(extra):
-    app = {"name": "app", "application": "php", "members": [{"url": "http://n1", "route": "n1"}]}
+def test_whoever_mentions_the_route_issues_no_cookie(extra):
+    app = {"name": "app", "members": [{"url": "http://n1", "route": "n1"}], "application": "php"}
     assert found(site(extra=extra, balancers=[app])) == []
 
 
