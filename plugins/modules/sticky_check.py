@@ -105,12 +105,13 @@ options:
       - Absolute path of a file on the host that runs this, in which the sessions are kept for a later task. Where it
         exists, they are resumed, the first O(clients) of them; further clients begin new ones.
       - It is written with mode V(0600), since sessions are secrets. A symbolic link, a file of another user, and
-        sessions with another host (that of O(url), or O(server_name)) are refused.
+        sessions with another host (that of O(url), or O(server_name)) or another port are refused.
     type: path
   expect:
     description:
       - Whether resumed sessions are to be answered by the node that answered last (V(same)), or each by another one,
-        where they have to stay from then on (V(moved)). V(moved) needs a O(session_file) that exists.
+        where they have to stay from then on (V(moved)). V(moved) needs a O(session_file) that exists, and O(served_by)
+        where nodes take over the cookie of an application as it is.
     type: str
     choices: [same, moved]
     default: same

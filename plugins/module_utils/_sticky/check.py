@@ -9,6 +9,7 @@ Private to this collection.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import time
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
@@ -18,7 +19,7 @@ from . import session_file
 from .cookies import Origin, default_path
 from .diagnosis import Balancing, Case, Finding, Other, balancing, diagnose
 from .driver import Client, Driver, StickyError, Target
-from .visits import MOVED, Evidence, Session, Violation
+from .visits import MOVED, STAYED, Evidence, Session, Violation
 
 if TYPE_CHECKING:
     import ssl
@@ -53,7 +54,8 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     """
     plan = make_plan(params)
     path = params["session_file"]
-    kept = session_file.read(path, plan.case.origin.host, plan.told_by) if path else []
+    site = f"{plan.case.origin.host}:{plan.target.address[1]}"
+    kept = session_file.read(path, site, plan.told_by) if path else []
     if params["expect"] == MOVED and not kept:
         raise StickyError(
             "expect: moved needs a session_file with the sessions of an earlier check"
@@ -98,7 +100,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
             for client in clients
         ]
         sessions += kept[plan.clients :]
-        session_file.write(path, plan.case.origin.host, plan.told_by, sessions)
+        session_file.write(path, site, plan.told_by, sessions)
     return _result(params, plan, evidence, live, seconds)
 
 
@@ -142,11 +144,15 @@ def _result(
 def _message(findings: list[Finding], violations: list[Violation], asked: bool) -> str:
     lines = list(map(str, findings))
     if violations:
-        stayed = sum(not each.moved for each in violations)
-        told = [f"{stayed} sessions did not move"] if stayed else []
-        if stayed < len(violations):
+        stayed = [each.reason for each in violations if not each.moved]
+        untold = len(stayed) - stayed.count(STAYED)
+        told = [f"{len(stayed) - untold} sessions did not move"] if len(stayed) > untold else []
+        told += [f"{untold} sessions are not known to have moved"] if untold else []
+        if len(stayed) < len(violations):
             moved = {each.client for each in violations if each.moved}
-            told.append(f"{len(moved)} sessions moved, {len(violations) - stayed} times in all")
+            told.append(
+                f"{len(moved)} sessions moved, {len(violations) - len(stayed)} times in all"
+            )
         lines.append("; ".join(told) + ", for one:")
         lines += [
             f"client {each.client}, request {each.request}: from {each.before} to {each.after}, {each.reason}"
@@ -243,6 +249,10 @@ def make_plan(params: Mapping[str, Any]) -> Plan:
     for option, least in (("clients", 1), ("requests", 1), ("interval", 0)):
         if params[option] < least:
             raise StickyError(f"{option}: {params[option]} is less than {least}")
+    if not math.isfinite(params["interval"]):
+        raise StickyError(
+            f"interval: {params['interval']} is not possible; write a number of seconds"
+        )
     concurrency = params["concurrency"]
     if concurrency is None:
         concurrency = min(params["clients"], 50)
@@ -252,8 +262,10 @@ def make_plan(params: Mapping[str, Any]) -> Plan:
         raise StickyError(
             f"timeout: {params['timeout']:g} is not possible; write up to 3600 seconds"
         )
-    if params["max_imbalance"] is not None and params["max_imbalance"] < 1:
-        raise StickyError(f"max_imbalance: {params['max_imbalance']:g} is less than 1")
+    limit = params["max_imbalance"]
+    if limit is not None and not limit >= 1:
+        wrong = "is less than 1" if limit < 1 else "is not possible; write 1 or more"
+        raise StickyError(f"max_imbalance: {limit:g} {wrong}")
     separator = params["separator"]
     if separator.lower() != "off" and not re.fullmatch(r"[!-~]", separator):
         raise StickyError(f"separator: {separator!r} is not possible; write one character, or Off")

@@ -32,8 +32,8 @@ class Kept(NamedTuple):
 
 
 def read(path: str, host: str, told_by: str) -> list[Kept]:
-    """Return the sessions in *path*; none where there is no file. *host* is whose they have to be, *told_by* says how
-    nodes are told apart.
+    """Return the sessions in *path*; none where there is no file. *host* (with port) is whose they have to be,
+    *told_by* says how nodes are told apart.
 
     Raises :class:`StickyError` where *path* is no plain absolute one, the file is a link, in no folder of ours,
     somebody else's, open to others, none of ours, or of sessions with another host, or whose nodes were told apart in

@@ -23,7 +23,8 @@ _PLAIN = re.compile(
 )
 # httpd takes any character; a cookie ends at some, and identifiers are made of others.
 _SEPARATORS = "!#$%&'()*+-./:<=>?@[]^_`{|}~"
-_STAYED = "it was answered by the same node as before"
+#: Why a session that should have moved has not.
+STAYED = "it was answered by the same node as before"
 _SHOWN_VIOLATIONS, _SHOWN_FAILURES, _SHOWN_COOKIES = 20, 5, 50
 
 Counts = Mapping[str, int]
@@ -410,7 +411,12 @@ class Evidence:
                     self.astray[route] = min(self.astray.get(route, visit.ms), visit.ms)
             awaited = first and resumed and self._expect == MOVED
             if before and (node == before) is awaited:
-                reason = self._why(sent, route) if node != before else _STAYED
+                if node != before:
+                    reason = self._why(sent, route)
+                elif self.named or self.is_bare(self.name) or holds != sent:
+                    reason = STAYED
+                else:
+                    reason = f"{self.name} stayed as it was, which any node may leave; served_by tells them apart"
                 self.violations.append(
                     Violation(session.number, number, before, node, reason, route)
                 )

@@ -1057,6 +1057,21 @@ def test_a_cookie_that_ended_between_two_checks_is_found(site, tmp_path, options
     assert "Max-Age=2" in message(result, "AB406") and "20 times" in message(result, "AB406")
 
 
+def test_a_cookie_that_stays_as_it_was_does_not_tell_whether_a_session_moved(site, tmp_path):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    # All nodes know all sessions, so that none sets the cookie again.
+    b.known = a.known
+    site.start(a.member("n1"), "ProxySet stickysession=SID")
+    kept = str(tmp_path / "sessions.json")
+    assert is_well(site.check(session_file=kept, **BY_ROUTE), "AB416")
+    site.httpd.stop()
+    site.start(b.member("n2"), "ProxySet stickysession=SID")
+    result = site.check(session_file=kept, expect="moved", **BY_ROUTE)
+    assert result["violation_count"] == 20 and len(b.paths) >= 200
+    assert "did not move" not in result["msg"] and "served_by" in result["msg"]
+    assert "20 sessions are not known to have moved" in result["msg"]
+
+
 def test_moved_needs_sessions_that_were_answered(site, tmp_path):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
@@ -1134,11 +1149,14 @@ def test_sessions_of_another_host_are_refused(site, tmp_path):
     before, asked = kept.read_text(), len(a.paths)
     refused = site.check(session_file=str(kept))
     assert (
-        f"the sessions in {kept} are those of shop.example.com, now it is localhost"
+        f"the sessions in {kept} are those of shop.example.com:{site.port}, now it is localhost:{site.port}"
         in refused["msg"]
     )
     assert kept.read_text() == before and len(a.paths) == asked
     assert is_well(site.check(session_file=str(kept), server_name="SHOP.example.com"))
+    other = free_port()
+    moved = site.check(session_file=str(kept), url=f"http://SHOP.example.com:{other}/")
+    assert f"now it is shop.example.com:{other}" in moved["msg"]
     kept.write_text(before.replace('"host"', '"other"'))
     refused = site.check(session_file=str(kept), server_name="shop.example.com")
     assert "is no file of sessions" in refused["msg"]
