@@ -350,7 +350,11 @@ class _Doctor:
                 "Let the application write its session into URLs, or let httpd set a cookie, "
                 + route_cookie(self._shown),
             )
-        others = sorted(name for name in seen.carried if name != self._name)
+        others = sorted(
+            f"{name} (the same for all)" if carried.is_constant else name
+            for name, carried in seen.carried.items()
+            if name != self._name
+        )
         what = f"the cookie {self._name}" if self._name else "a cookie"
         if others:
             looked = f"{self._who} looks at {what}, which was never set; " if self._name else ""
