@@ -60,6 +60,7 @@ options:
       - That is enough for a cookie of httpd itself, which is set anew as soon as another node answers. The cookie of an
         application may stay the same while its session moves; RV(remarks) then say that nothing else was seen, unless
         O(manager_url) shows that the balancer looks at it and knows its routes.
+      - Answers without a name, and nodes that share one, are remarks as well (AB419).
     type: dict
     suboptions:
       header:

@@ -158,7 +158,7 @@ def _message(findings: list[Finding], violations: list[Violation], asked: bool) 
             f"client {each.client}, request {each.request}: from {each.before} to {each.after}, {each.reason}"
             for each in violations[:3]
         ]
-        if not findings:
+        if not findings and len(stayed) < len(violations):
             more = (
                 "" if asked else "; with manager_url, the state of the members is looked at as well"
             )

@@ -12,7 +12,6 @@ no such mark, since its sessions have to go elsewhere.
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from .cookies import (
@@ -350,7 +349,11 @@ class _Doctor:
                 "Let the application write its session into URLs, or let httpd set a cookie, "
                 + route_cookie(self._shown),
             )
-        others = sorted(name for name in seen.carried if name != self._name)
+        others = sorted(
+            f"{name} (the same for all)" if carried.is_constant else name
+            for name, carried in seen.carried.items()
+            if name != self._name
+        )
         what = f"the cookie {self._name}" if self._name else "a cookie"
         if others:
             looked = f"{self._who} looks at {what}, which was never set; " if self._name else ""
@@ -475,7 +478,7 @@ class _Doctor:
                 f"{self._name}={seen.separator} was set without a route"
                 + (f" by {_list(nodes)}" if nodes else "")
                 + ": a member has none, and no session stays there.",
-                f"Give it one: BalancerMember URL route={next(self._free())}",
+                f"Give it one: BalancerMember URL route={self._free()[0]}",
             )
         elif not lasts:
             unrouted = {
@@ -642,14 +645,15 @@ class _Doctor:
 
     def _own_routes(self, route: str, names: Iterable[str]) -> str:
         """Return a proposal: the first of *names* keeps *route*, the others get what is free."""
-        return ", ".join(
-            f"{name} route={own}"
-            for name, own in zip(sorted(names), itertools.chain([route], self._free()))
-        )
+        ordered = sorted(names)
+        own = [route, *self._free(len(ordered) - 1)]
+        return ", ".join(f"{name} route={word}" for name, word in zip(ordered, own))
 
-    def _free(self) -> Iterator[str]:
+    def _free(self, count: int = 1) -> list[str]:
+        """Return the first *count* routes that nobody has."""
         taken = {*self._configured, *self._routes}
-        return (f"n{number}" for number in itertools.count(1) if f"n{number}" not in taken)
+        words = [f"n{number}" for number in range(1, len(taken) + count + 1)]
+        return [word for word in words if word not in taken][:count]
 
     def _double(self, route: str, issued: Sequence[str], landed: Counts) -> Finding:
         members = self._balancer.members if self._balancer else ()
@@ -690,7 +694,7 @@ class _Doctor:
             yield Finding(
                 "AB411",
                 f"balancer://{balancer.name} is sticky, but {_list(without)} has no route: no session stays there.",
-                f"Give it one: BalancerMember {without[0]} route={next(self._free())}",
+                f"Give it one: BalancerMember {without[0]} route={self._free()[0]}",
             )
         for route in sorted(balancer.routes):
             urls = [m.url for m in balancer.members if m.route == route and m.accepts_new]

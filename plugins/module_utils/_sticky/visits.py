@@ -128,7 +128,7 @@ class Carried:
         of them and it is short or made of words. Anything else may be a secret."""
         if text is None or text in known:
             return text is not None
-        if self._is_constant:
+        if self.is_constant:
             return False
         word = text[:-1] if text.endswith('"') else text
         if text in self._dotted:
@@ -141,7 +141,7 @@ class Carried:
         return few and bool(_PLAIN.fullmatch(word))
 
     @property
-    def _is_constant(self) -> bool:
+    def is_constant(self) -> bool:
         """Whether several sessions have the one value there is, with more in it than a route: it tells nothing."""
         return self._is_common and len(self._values) == 1
 
@@ -463,9 +463,9 @@ class Evidence:
         return name in self.carried and self.carried[name].is_bare(self._likely)
 
     def _why(self, sent: str | None, route: str | None) -> str:
-        name = self.name or "a cookie with a route"
+        name = self.name
         if sent is None:
-            return f"the request carried no {name}"
+            return f"the request carried no {name or 'cookie with a route'}"
         if route is None or not (self.is_route(route) or not route):
             return f"{name} carried no route"
         return f"{name} carried the route {route}" if route else f"{name} carried an empty route"
