@@ -13,6 +13,7 @@ service.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -38,7 +39,7 @@ from ._process import Parent
 from ._transaction import Transaction
 
 if TYPE_CHECKING:
-    from ._live import Access, Running
+    from ._live import Access, Managers, Missed, Running
     from ._manager.page import LiveBalancer
 
 _SYSTEMD = "/run/systemd/system"
@@ -182,11 +183,12 @@ def _keep_out(
 
     Raises :class:`ReloadFailed` where a virtual host would have no member left for new sessions.
     """
-    from ._live import Managers, reach, reach_loaded
+    from ._live import Managers, reach
 
     configuration = codec.read(view.root)
     managers = Managers()
     memory = Memory(instance)
+    recorded = functools.lru_cache(maxsize=None)(lambda: _recorded(instance))
     warnings: list[str] = []
     # By the virtual hosts that have a balancer from the same lines: what keeps which URL out.
     found: dict[tuple[str, tuple[str, ...]], dict[str, frozenset[str]]] = {}
@@ -194,11 +196,10 @@ def _keep_out(
     for balancer in configuration.balancers:
         if balancer.vhost.persist:
             continue
-        running, missed = reach(managers, access, configuration, [balancer])
-        if not running and _differs(memory, balancer):
-            before = _before(instance, balancer)
-            if before is not None:
-                running, missed = reach_loaded(managers, access, *before)
+        if _differs(memory, balancer):
+            running, missed = _reach_recorded(managers, access, configuration, balancer, recorded())
+        else:
+            running, missed = reach(managers, access, configuration, [balancer])
         lost = "what only the running httpd keeps out may get requests again"
         warnings += [f"balancer://{m.balancer} of {m.vhost}: {lost}: {m.reason}" for m in missed]
         key = (balancer.name, _sharing(configuration, balancer))
@@ -235,23 +236,43 @@ def _differs(memory: Memory, balancer: Balancer) -> bool:
     return memory.state(files).reload_required
 
 
-def _before(instance: Instance, balancer: Balancer) -> tuple[Configuration, list[Balancer]] | None:
-    """Return what httpd has loaded, as far as there is a record, and what *balancer* is there: nothing if it is new."""
+def _recorded(instance: Instance) -> Configuration | None:
+    """Return what httpd has loaded, as far as there is a record."""
     from ._preflight import candidate_view
 
     try:
         loaded = Transaction(state_folder(instance)).proven()
-        if loaded is None:
-            return None
-        configuration = codec.read(candidate_view(instance, loaded).root)
+        return None if loaded is None else codec.read(candidate_view(instance, loaded).root)
     except (InstanceError, FileProblem):
         return None
-    return configuration, [
+
+
+def _reach_recorded(
+    managers: Managers,
+    access: Access,
+    configuration: Configuration,
+    balancer: Balancer,
+    recorded: Configuration | None,
+) -> tuple[list[Running], list[Missed]]:
+    """Return *balancer* of *configuration*, which httpd has not loaded, where it runs by what is *recorded*, and where
+    it was not reached.
+
+    A name that the running httpd does not know leads to its first virtual host, which may have a balancer of this name.
+    """
+    from ._live import reach, reach_loaded
+
+    known = recorded.balancers if recorded else []
+    namesakes = [other for other in known if other.name == balancer.name]
+    if recorded is None or not namesakes:
+        running, missed = reach(managers, access, configuration, [balancer])
+        # What is not on record may not run at all yet.
+        return running, [] if recorded else missed
+    same = [
         other
-        for other in configuration.balancers
-        if other.name == balancer.name
-        and (set(other.files) & set(balancer.files) or other.vhost.host == balancer.vhost.host)
+        for other in namesakes
+        if set(other.files) & set(balancer.files) or other.vhost.host == balancer.vhost.host
     ]
+    return reach_loaded(managers, access, recorded, same)
 
 
 def _spread(sharing: Sequence[tuple[Balancer, Running]], out: Mapping[str, object]) -> list[str]:

@@ -401,6 +401,25 @@ class TestAGracefulReload:
         assert status(app, N2) == (["disabled"], ["disabled"])
         assert app.info()["drift"] == []
 
+    def test_looks_at_a_virtual_host_by_the_name_that_is_loaded(self, proxy: Proxy):
+        # httpd shows its first virtual host to who asks for a name that it does not know.
+        one, two = (proxy.httpd.write(f"{name}.inc", BODY) for name in ("one", "two"))
+        first = vhost("one.example.com", f"    Include {one}\n")
+        second = vhost("two.example.com", f"    Include {two}\n")
+        proxy.start(first + second)
+        proxy.reload()
+        for name, url in (("one.example.com", N1), ("two.example.com", N2)):
+            alone = {"target": "runtime", "manager_server_name": name}
+            proxy.run("balancer_member", url=url, state="drained", **alone)
+        proxy.site.write_text(first + second.replace("two.example", "new.example"))
+        result = proxy.run("graceful_reload")
+        assert [c["member"] for c in result["changes"]] == [N1, N2]
+        drained = [
+            [m["url"] for m in balancer["members"] if m["config"].get("status")]
+            for balancer in proxy.run("balancer_info")["balancers"]
+        ]
+        assert drained == [[N1], [N2]]
+
     def test_says_what_it_could_not_look_at(self, proxy: Proxy):
         proxy.start(vhost("one.example.com", BODY) + vhost("two.example.com", BODY, manager=""))
         result = proxy.run("graceful_reload", only_if_needed=False)

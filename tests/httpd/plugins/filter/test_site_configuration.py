@@ -765,15 +765,20 @@ def drained(setup, backend):
     setup.declare(declared)
     setup.httpd.start()
     reloaded(setup)
+    drain(setup, "n2")
+    return declared
+
+
+def drain(setup, route, name="shop.example.com"):
+    """Drain a member in the running httpd of the site *name* alone."""
     result = module_for(setup.httpd, "balancer_member")(
-        route="n2",
+        route=route,
         state="drained",
         target="runtime",
         manager_url=setup.manager_url,
-        manager_server_name="shop.example.com",
+        manager_server_name=name,
     )
     assert result["changed"] is True, result
-    return declared
 
 
 def reloaded(setup):
@@ -818,6 +823,20 @@ class TestAMemberThatOnlyTheRunningHttpdKeepsOut:
 
     def test_when_the_site_gets_another_name(self, setup, drained):
         self.check(setup, {**drained, "name": "store"})
+
+    def test_in_its_own_site_and_not_in_another_one_with_the_same_members(self, setup, drained):
+        # httpd shows the first of its virtual hosts to who asks for a name that it does not know.
+        first = {**drained, "name": "first", "server_name": "first.example.com"}
+        setup.declare(first, drained)
+        reloaded(setup)
+        drain(setup, "n1", "first.example.com")
+        www = {**drained, "server_name": "www.example.com"}
+        new = {**drained, "name": "new", "server_name": "new.example.com"}
+        setup.declare(first, www, new)
+        reloaded(setup)
+        assert states(setup, "first.example.com") == {"n1": True, "n2": False}
+        assert states(setup, "www.example.com") == {"n1": False, "n2": True}
+        assert states(setup, "new.example.com") == {"n1": False, "n2": False}
 
     def test_and_if_it_cannot_be_asked_that_is_said(self, setup, drained):
         setup.manager_port = free_port()
