@@ -472,3 +472,11 @@ def test_a_line_outside_goes_only_where_it_is_an_option_of_all_that_it_holds_for
             files=[MAIN, pools, FILE],
         )
         assert found.variables["load_balancer_replaces"] == replaced
+
+
+def test_a_certificate_without_tls_is_told_of():
+    certificate = directive("SSLCertificateFile", "/etc/ssl/shop.pem", 12)
+    (note,) = adopted(vhost(certificate, FORWARD, REVERSE)).notes
+    assert note.startswith(f"{FILE}:12: it has a certificate, but no SSLEngine On")
+    off = directive("SSLEngine", "Off")
+    assert adopted(vhost(off, certificate, FORWARD, REVERSE)).notes == []
