@@ -273,7 +273,8 @@ class Site:
             "/"
         ):
             return None
-        found = {"path": path, "balancer": to[1].lower()}
+        # As it is spelled: so <Proxy> sections compare it.
+        found = {"path": path, "balancer": to[1]}
         return {**found, "backend_path": backend_path} if backend_path != path else found
 
     def _reverses(self, forwards: Iterable[Mapping[str, Any]]) -> None:
@@ -282,7 +283,7 @@ class Site:
         for each in forwards:
             if "balancer" in each:
                 path, backend_path = each["path"], each.get("backend_path", each["path"])
-                target = f"balancer://{each['balancer']}{backend_path}"
+                target = f"balancer://{each['balancer'].lower()}{backend_path}"
                 written.append(("ProxyPassReverse", path, target))
                 if backend_path != path:
                     written.append(("ProxyPassReverseCookiePath", backend_path, path))

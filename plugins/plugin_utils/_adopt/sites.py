@@ -28,6 +28,8 @@ _DEFAULT_SITE = "/etc/apache2/sites-enabled/000-default.conf"
 
 #: What the role sets right: modules, TLS to backends, lines that httpd drops, balancers outside of the virtual host.
 _MENDED = ("AB201", "AB202", "AB205", "AB301", "AB312", "AB314")
+#: What is wrong with the variables as well, and told of there: routes.
+_DECLARED = ("AB305", "AB306", "AB325")
 
 
 class Adopted(NamedTuple):
@@ -175,7 +177,7 @@ class _Adoption:
         said += [each for balancer in balancers for each in [balancer, *balancer["members"]]]
         places = {(each["file"], each["line"]) for each in said}
         for each in self._info["problems"]:
-            stays = is_ineffective(each["code"]) and each["code"] not in _MENDED
+            stays = is_ineffective(each["code"]) and each["code"] not in _MENDED + _DECLARED
             if stays and (each["file"], each["line"]) in places:
                 self._note(
                     each,

@@ -744,3 +744,18 @@ def test_what_the_role_has_made_is_told_of_and_not_taken_for_its_own_replacement
     assert found["variables"]["load_balancer_replaces"] == [f"{host.root}/conf/blog.conf"]
     (note,) = [each for each in found["notes"] if "the role has made" in each]
     assert note.startswith(f"{host.root}/sites/shop.example.com.conf:")
+
+
+@pytest.mark.parametrize("target", ["balancer://SHOP/", "balancer://shop/"])
+def test_who_may_use_a_balancer_is_as_it_was_however_its_name_is_spelled(host, backend, target):
+    # <Proxy> holds for what ProxyPass spells the same way.
+    start = [f"<VirtualHost *:{host.httpd.port}>", "ServerName shop.example.com"]
+    section = ["<Proxy balancer://SHOP>", f"BalancerMember {backend('n1')}", "Require all denied"]
+    forward = ["</Proxy>", f"ProxyPass / {target}", f"ProxyPassReverse / {target}"]
+    host.httpd.write("conf/site.conf", "\n".join([*start, *section, *forward, "</VirtualHost>\n"]))
+    host.httpd.start()
+    before = host.httpd.get("/").status
+    assert before == (403 if "SHOP" in target else 200)
+    found, *dummy = host.adopt()
+    host.httpd.reload()
+    assert found["notes"] == [] and host.httpd.get("/").status == before

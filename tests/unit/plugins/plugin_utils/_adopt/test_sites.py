@@ -480,3 +480,19 @@ def test_a_certificate_without_tls_is_told_of():
     assert note.startswith(f"{FILE}:12: it has a certificate, but no SSLEngine On")
     off = directive("SSLEngine", "Off")
     assert adopted(vhost(off, certificate, FORWARD, REVERSE)).notes == []
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "told"),
+    [
+        ("AB324", 9, True),
+        ("AB324", 99, False),  # not of a virtual host that is taken over
+        ("AB309", 9, False),  # advice
+        ("AB314", 9, False),  # no more with the role
+        ("AB305", 9, False),  # told of as a problem of the variables
+    ],
+)
+def test_a_finding_is_told_of_where_the_role_would_stop_at_it(code, line, told):
+    problem = {"code": code, "message": "It is so.", "fix": "Mend it.", "file": FILE, "line": line}
+    said = f"{FILE}:{line}: the role refuses this as it is: {code} It is so. Mend it."
+    assert adopted(vhost(FORWARD, REVERSE), problems=[problem]).notes == [said] * told
