@@ -98,6 +98,7 @@ class Site:
     ) -> Data:
         """Return the element. *redirect*: the virtual host that sends clients here."""
         self._tell_of_names()
+        self._tell_of_certificates()
         found: Data = {"name": name, "server_name": self.server_name}
         if self.server_aliases:
             found["server_aliases"] = self.server_aliases
@@ -163,6 +164,16 @@ class Site:
                 "ProxyRequests On makes it an open proxy, by which everybody reaches whatever it does; the role"
                 " switches that off. If it is meant, keep it in a virtual host of its own, and say who may use it",
             )
+
+    def _tell_of_certificates(self) -> None:
+        """Tell of certificates that nothing uses: ``Listen ... https`` switches nothing on."""
+        for each in self.directives:
+            if each["name"].lower() == "sslcertificatefile" and not self._setting("SSLEngine"):
+                self._note(
+                    each,
+                    "it has a certificate, but no SSLEngine On, so httpd speaks plain HTTP here; write it if TLS is"
+                    " meant, then adopt it",
+                )
 
     def _tell_of_cookies(self) -> None:
         """Tell of route cookies that the main server issues; the role lets a balancer issue those that it declares."""
@@ -262,7 +273,8 @@ class Site:
             "/"
         ):
             return None
-        found = {"path": path, "balancer": to[1].lower()}
+        # As it is spelled: so <Proxy> sections compare it.
+        found = {"path": path, "balancer": to[1]}
         return {**found, "backend_path": backend_path} if backend_path != path else found
 
     def _reverses(self, forwards: Iterable[Mapping[str, Any]]) -> None:
@@ -271,7 +283,7 @@ class Site:
         for each in forwards:
             if "balancer" in each:
                 path, backend_path = each["path"], each.get("backend_path", each["path"])
-                target = f"balancer://{each['balancer']}{backend_path}"
+                target = f"balancer://{each['balancer'].lower()}{backend_path}"
                 written.append(("ProxyPassReverse", path, target))
                 if backend_path != path:
                     written.append(_cookie_path(backend_path, path))

@@ -9,11 +9,12 @@ Private to this collection. Pure: plain data in, plain data out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ...module_utils._balancer.lint import is_ineffective
 from .._sites.model import read_all
+from .._sites.needs import MANAGER_NAME
 from .._sites.problems import problems
 from .cookies import Cookies
 from .directives import WRITTEN, Data, Directive, host_of, is_among, walk, words_of
@@ -27,6 +28,8 @@ _DEFAULT_SITE = "/etc/apache2/sites-enabled/000-default.conf"
 
 #: What the role sets right: modules, TLS to backends, lines that httpd drops, balancers outside of the virtual host.
 _MENDED = ("AB201", "AB202", "AB205", "AB301", "AB312", "AB314")
+#: What is wrong with the variables as well, and told of there: routes.
+_DECLARED = ("AB305", "AB306", "AB325")
 
 
 class Adopted(NamedTuple):
@@ -62,14 +65,11 @@ class _Adoption:
             if self._forwards_to_balancers(vhost):
                 self._site(vhost)
         self._tell_of_others()
-        taken = [vhost for vhosts in self._taken for vhost in vhosts]
-        replaced = replaced_files(
-            self._info, taken, self._alone(), self._lines_of_cookies(), self._note
-        )
+        replaced = self._replaced()
         sites = [self._listening.bound(site, replaced) for site in self._sites]
         self._notes += order_notes(self._info, self._taken, replaced)
         self._tell_of_problems(sites)
-        self._tell_of_findings(taken)
+        self._tell_of_findings()
         self._tell_of_neighbours(sites)
         variables: Data = {
             "load_balancer_sites": sites,
@@ -85,6 +85,14 @@ class _Adoption:
             # What its virtual hosts say of TLS is in "extra", and the rest where it was.
             variables["load_balancer_tls_profile"] = "system"
         return Adopted(variables, list(dict.fromkeys(self._notes)))
+
+    def _replaced(self) -> list[str]:
+        """Return the files that the role may remove; its own are none of them."""
+        own = self._made_by_the_role()
+        sites = [vhosts for vhosts in self._taken if not is_among(vhosts[0], own)]
+        taken = [vhost for vhosts in sites for vhost in vhosts]
+        cookies = self._lines_of_cookies()
+        return replaced_files(self._info, taken, self._alone(), cookies, self._note)
 
     def _note(self, where: Mapping[str, Any], text: str) -> None:
         self._notes.append(f"{where['file']}:{where['line']}: {text}")
@@ -121,6 +129,19 @@ class _Adoption:
         lines = [line for cookies in self._cookies for line in cookies.lines]
         return [line for line in lines if not is_among(line, kept)]
 
+    def _made_by_the_role(self) -> list[Mapping[str, Any]]:
+        """Return the virtual hosts that have their balancer-manager where the role has it, and tell of them."""
+        managers = [each for each in self._info["vhosts"] if each["server_name"] == MANAGER_NAME]
+        addresses = {address for manager in managers for address in manager["addresses"]}
+        made = [vhosts[0] for vhosts in self._taken if addresses & set(vhosts[0]["addresses"])]
+        for vhost in made:
+            self._note(
+                vhost,
+                "the role has made this out of variables, which say more than is found here: the manager's address is"
+                " in listen, and what the role does for it in extra. Take the site from there instead of this one",
+            )
+        return made
+
     def _others(self) -> list[Mapping[str, Any]]:
         """Return the virtual hosts that stay."""
         taken = [vhost for vhosts in self._taken for vhost in vhosts]
@@ -148,14 +169,15 @@ class _Adoption:
                     text = problem[len(prefix) :]
                     self._note(vhost, f"the role refuses this as it is: {text}")
 
-    def _tell_of_findings(self, taken: Sequence[Mapping[str, Any]]) -> None:
+    def _tell_of_findings(self) -> None:
         """Tell of what has not the effect it says, which the role does not write."""
+        taken = [vhost for vhosts in self._taken for vhost in vhosts]
         said = [each for vhost in taken for each in walk(vhost["directives"])]
         balancers = self._used().values()
         said += [each for balancer in balancers for each in [balancer, *balancer["members"]]]
         places = {(each["file"], each["line"]) for each in said}
         for each in self._info["problems"]:
-            stays = is_ineffective(each["code"]) and each["code"] not in _MENDED
+            stays = is_ineffective(each["code"]) and each["code"] not in _MENDED + _DECLARED
             if stays and (each["file"], each["line"]) in places:
                 self._note(
                     each,

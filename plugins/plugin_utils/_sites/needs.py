@@ -51,6 +51,8 @@ FORWARDED = (
 )
 #: Below it the error pages of a site are served, and nothing else.
 ERROR_PAGES = "/.load_balancer/error/"
+#: The name of the virtual host at the addresses of balancer-manager that nobody asks for.
+MANAGER_NAME = "balancer-manager.invalid"
 #: Where mod_status answers, at the address of balancer-manager.
 SERVER_STATUS = "/server-status"
 _FROM_LOOPBACK = "Require expr \"%{CONN_REMOTE_ADDR} -ipmatch '127.0.0.0/8'\"\n"
@@ -197,7 +199,7 @@ def _manager_host(sites: Sequence[Site]) -> list[str]:
         _line("ProxyStatus", "On"),
         "\n# The first virtual host here: sites with TLS answer here without it, other names are refused.\n",
         f"<VirtualHost {' '.join(managers)}>\n",
-        "    ServerName balancer-manager.invalid\n",
+        f"    ServerName {MANAGER_NAME}\n",
         *(["    SSLEngine Off\n"] if any(site.tls for site in sites) else []),
         '    <Location "/">\n',
         "        Require all denied\n",

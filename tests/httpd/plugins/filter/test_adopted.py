@@ -54,7 +54,7 @@ class Host:
         assert result.get("failed") is not True, result
         return result
 
-    def adopt(self):
+    def adopt(self, **options):
         """Put the role's files there instead; return what was adopted, the balancers before and after."""
         before = self.info(directives=True)
         found = adopted(before)
@@ -65,6 +65,7 @@ class Host:
             folder=str(self.root / "sites"),
             main_file=str(self.root / "conf" / "load_balancer.conf"),
             existing_listen=found["variables"]["load_balancer_existing_listen"],
+            **options,
         )
         gone = [
             {"path": path, "state": "absent"}
@@ -764,3 +765,29 @@ def test_redirects_and_cookies_come_back_as_they_did_unless_that_is_said(
     assert len(found["notes"]) == len(added)
     assert [each for each in added if f"it has no {each}, " not in "".join(found["notes"])] == []
     assert seen() == (True, "app=1; Path=/api") and (seen() == before) is (not added)
+
+
+def test_what_the_role_has_made_is_told_of_and_not_taken_for_its_own_replacement(host):
+    host.httpd.write("conf/site.conf", BY_A_TEMPLATE.format(port=free_port()))
+    host.adopt(manager_address="127.0.0.2", manager_port=free_port())
+    other = BY_A_TEMPLATE.replace("shop.example.com", "blog.example.com")
+    host.httpd.write("conf/blog.conf", other.format(port=free_port()))
+    found = adopted(host.info(directives=True))
+    assert found["variables"]["load_balancer_replaces"] == [f"{host.root}/conf/blog.conf"]
+    (note,) = [each for each in found["notes"] if "the role has made" in each]
+    assert note.startswith(f"{host.root}/sites/shop.example.com.conf:")
+
+
+@pytest.mark.parametrize("target", ["balancer://SHOP/", "balancer://shop/"])
+def test_who_may_use_a_balancer_is_as_it_was_however_its_name_is_spelled(host, backend, target):
+    # <Proxy> holds for what ProxyPass spells the same way.
+    start = [f"<VirtualHost *:{host.httpd.port}>", "ServerName shop.example.com"]
+    section = ["<Proxy balancer://SHOP>", f"BalancerMember {backend('n1')}", "Require all denied"]
+    forward = ["</Proxy>", f"ProxyPass / {target}", f"ProxyPassReverse / {target}"]
+    host.httpd.write("conf/site.conf", "\n".join([*start, *section, *forward, "</VirtualHost>\n"]))
+    host.httpd.start()
+    before = host.httpd.get("/").status
+    assert before == (403 if "SHOP" in target else 200)
+    found, *dummy = host.adopt()
+    host.httpd.reload()
+    assert found["notes"] == [] and host.httpd.get("/").status == before

@@ -472,3 +472,27 @@ def test_a_line_outside_goes_only_where_it_is_an_option_of_all_that_it_holds_for
             files=[MAIN, pools, FILE],
         )
         assert found.variables["load_balancer_replaces"] == replaced
+
+
+def test_a_certificate_without_tls_is_told_of():
+    certificate = directive("SSLCertificateFile", "/etc/ssl/shop.pem", 12)
+    (note,) = adopted(vhost(certificate, FORWARD, REVERSE)).notes
+    assert note.startswith(f"{FILE}:12: it has a certificate, but no SSLEngine On")
+    off = directive("SSLEngine", "Off")
+    assert adopted(vhost(off, certificate, FORWARD, REVERSE)).notes == []
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "told"),
+    [
+        ("AB324", 9, True),
+        ("AB324", 99, False),  # not of a virtual host that is taken over
+        ("AB309", 9, False),  # advice
+        ("AB314", 9, False),  # no more with the role
+        ("AB305", 9, False),  # told of as a problem of the variables
+    ],
+)
+def test_a_finding_is_told_of_where_the_role_would_stop_at_it(code, line, told):
+    problem = {"code": code, "message": "It is so.", "fix": "Mend it.", "file": FILE, "line": line}
+    said = f"{FILE}:{line}: the role refuses this as it is: {code} It is so. Mend it."
+    assert adopted(vhost(FORWARD, REVERSE), problems=[problem]).notes == [said] * told
