@@ -804,6 +804,25 @@ def test_what_the_role_has_written_goes_with_its_site_and_nothing_else_does(setu
     assert {name: left.get(name) for name in BY_HAND} == BY_HAND
 
 
+def test_the_session_of_httpd_itself_is_for_the_whole_site(bring_up, backend):
+    port = free_port()
+    forwards = [{"path": "/reports/", "balancer": "app", "backend_path": "/"}]
+    options = {"extra": "SessionHeader X-In\nHeader set X-In user=me\n", "proxy_pass": forwards}
+    bring_up(
+        site(
+            f"127.0.0.1:{port}",
+            balancers=app(backend("app")),
+            session={"cookie": "SESS", "max_age": 600},
+            **options,
+        ),
+        other_modules=("headers",),
+    )
+    found, dummy = cookies_of(port, "/reports/x?path=/")
+    assert "SID=1; Path=/reports/" in found
+    sessions = [cookie for cookie in found if cookie.startswith("SESS=")]
+    assert sessions and all("path=/;" in cookie for cookie in sessions), found
+
+
 def test_a_site_that_logs_the_route_has_the_cookie_of_its_balancer(bring_up, backend):
     port = free_port()
     members = [{"url": backend("n1"), "route": "n1"}]
