@@ -682,7 +682,9 @@ def test_a_site_gets_its_manager_by_one_reload_and_changes_without_one_from_then
 def test_ten_members_can_be_added_while_httpd_runs(setup, bring_up, backend):
     port = free_port()
     first = backend("first")
-    bring_up(site(f"127.0.0.1:{port}", balancers=app(first)))
+    httpd = bring_up(site(f"127.0.0.1:{port}", balancers=app(first)))
+    # On a slow machine the files are not old enough to be known as loaded.
+    assert module_for(httpd, "graceful_reload")().get("failed") is not True
     more = [f"http://127.0.0.1:{number}" for number in range(1, 12)]
     told = setup.declare(site(f"127.0.0.1:{port}", balancers=app(first, *more[:10])))
     assert told["reload_required"] is False, told["reload_reasons"]
@@ -906,6 +908,25 @@ def test_what_the_role_has_written_goes_with_its_site_and_nothing_else_does(setu
     left = {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
     assert {"zoo.conf", "zoo+app.conf"} == left.keys() - BY_HAND.keys()
     assert {name: left.get(name) for name in BY_HAND} == BY_HAND
+
+
+def test_the_session_of_httpd_itself_is_for_the_whole_site(bring_up, backend):
+    port = free_port()
+    forwards = [{"path": "/reports/", "balancer": "app", "backend_path": "/"}]
+    options = {"extra": "SessionHeader X-In\nHeader set X-In user=me\n", "proxy_pass": forwards}
+    bring_up(
+        site(
+            f"127.0.0.1:{port}",
+            balancers=app(backend("app")),
+            session={"cookie": "SESS", "max_age": 600},
+            **options,
+        ),
+        other_modules=("headers",),
+    )
+    found, dummy = cookies_of(port, "/reports/x?path=/")
+    assert "SID=1; Path=/reports/" in found
+    sessions = [cookie for cookie in found if cookie.startswith("SESS=")]
+    assert sessions and all("path=/;" in cookie for cookie in sessions), found
 
 
 def test_a_site_that_logs_the_route_has_the_cookie_of_its_balancer(bring_up, backend):

@@ -395,6 +395,18 @@ def test_a_reversal_of_cookies_that_the_role_adds_is_told_of():
     assert found.notes == [] and "extra" not in found.variables["load_balancer_sites"][0]
 
 
+@pytest.mark.parametrize(
+    ("paths", "kept"),
+    [("/app /", False), ("/app/ /", False), ("/app/ /x/", True), ("/apple /", True)],
+)
+def test_a_cookie_path_that_the_role_turns_back_is_not_kept(paths, kept):
+    forward = directive("ProxyPass", "/ balancer://shop/app/")
+    cookie = directive("ProxyPassReverseCookiePath", paths)
+    (found,) = adopted(vhost(forward, cookie)).variables["load_balancer_sites"]
+    assert found["proxy_pass"] == [{"path": "/", "balancer": "shop", "backend_path": "/app/"}]
+    assert ("ProxyPassReverseCookiePath" in found.get("extra", "")) is kept
+
+
 def test_a_neighbour_that_is_not_asked_any_more_is_told_of():
     listen = [{"address": "10.0.0.1:80", "file": FILE, "line": 1}]
     found = adopted(
