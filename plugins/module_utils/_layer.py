@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Iterable, NamedTuple, Sequence
 from ._balancer.live import LivePlan, reload_reasons
 from ._balancer.plan import Change
 from ._configuration import ConfigurationError, Plan, Target
-from ._generation import Memory
+from ._generation import TOO_CLOSE, Memory
 from ._httpd.errors import HttpdError
 from ._instance import Instance
 
@@ -179,7 +179,9 @@ def look(instance: Instance, plan: Plan) -> Layer:
         running, missed = reach(managers, access, plan.configuration, target.chosen)
         if not running and not _to_be_loaded(memory, plan, target):
             out_of_reach += missed
-        loaded = not memory.state(_paths(target)).reload_required
+        reasons = memory.state(_paths(target)).reasons
+        # What may have come too late for a load by somebody else was given to the running httpd as well.
+        loaded = all(reason.endswith(TOO_CLOSE) for reason in reasons)
         running = [each._replace(loaded=loaded) for each in running]
         plans = [foresee(each, target.wish.declaration) for each in running]
         if any(each.changes for each in plans):

@@ -120,6 +120,11 @@ class PrivateHttpd:
         wait_for(self._answers, f"an answer; {self.log()}")
         return self
 
+    def start_on_old_files(self, **options: Any) -> PrivateHttpd:
+        """Start it when what was written is older beyond the doubt of clocks, so that it is known as loaded."""
+        time.sleep(0.2)
+        return self.start(**options)
+
     @property
     def pid(self) -> int:
         """The process id of the parent."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from .modules import run
@@ -45,9 +44,7 @@ class Proxy:
     def start(self, text: str) -> Proxy:
         """Start httpd on *text*, which is then beyond doubt what it has loaded."""
         self.site.write_text(text)
-        # What was written before httpd began was read by it, as far as the clocks are one.
-        time.sleep(0.2)
-        self.httpd.start()
+        self.httpd.start_on_old_files()
         return self
 
     def reload(self) -> None:

@@ -123,8 +123,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
         with PrivateHttpd(root, *BALANCER, "authz_host") as httpd:
             text = vhost("one.example.com", BODY) + vhost("two.example.com", BODY)
             httpd.write("conf/site.conf", text)
-            time.sleep(1.1)
-            httpd.start(pass_fds=[between.fileno])
+            httpd.start_on_old_files(pass_fds=[between.fileno])
             between.behind = httpd.port
             yield Site(httpd, between)
 
@@ -469,7 +468,7 @@ def test_a_httpd_that_does_not_run_has_its_files_changed_and_nobody_is_asked(sit
         result = site.run(module, target="runtime", manager_url=gone, **options)
         assert "connection refused; is httpd running" in result["msg"], result
         tally("faults injected")
-    site.httpd.start(pass_fds=[site.between.fileno])
+    site.httpd.start_on_old_files(pass_fds=[site.between.fileno])
     assert site.agrees()
 
 

@@ -8,7 +8,6 @@ import json
 import ssl
 import subprocess
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -140,9 +139,7 @@ def bring_up(setup):
 
     def start(*sites, **options):
         assert setup.declare(*sites, **options)["validated"] != "no"
-        # What was written before httpd began was read by it, as far as the clocks are one.
-        time.sleep(0.2)
-        return setup.httpd.start()
+        return setup.httpd.start_on_old_files()
 
     return start
 

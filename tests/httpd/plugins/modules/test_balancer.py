@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 SEED = """\
@@ -35,9 +33,7 @@ NODES = [
 def seed(httpd):
     """The file of the seed example, in a httpd that runs."""
     path = httpd.write("conf/shop.conf", SEED.format(port=httpd.port))
-    # Of what is written at the time of the start, nobody knows whether it was read.
-    time.sleep(0.2)
-    httpd.start()
+    httpd.start_on_old_files()
     return path
 
 

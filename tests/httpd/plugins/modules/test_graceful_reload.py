@@ -30,9 +30,7 @@ GOOD = '<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1011\n</Proxy>\n
 def running(httpd):
     """A httpd that has loaded everything beyond doubt."""
     httpd.write("conf/app.conf", GOOD)
-    # What was written before httpd began was read by it, as far as the clocks are one.
-    time.sleep(0.2)
-    return httpd.start()
+    return httpd.start_on_old_files()
 
 
 def without_lbmethod(httpd):
