@@ -97,7 +97,7 @@ class SeveralFiles:
         found: Picture = {}
         for path in sorted(self.root.rglob("*")):
             name = str(path.relative_to(self.root))
-            if name.split("/")[0] in ("run", "logs", STATE):
+            if name.partition("/")[0] in ("run", "logs", STATE):
                 continue
             info = path.lstat()
             content: object = None

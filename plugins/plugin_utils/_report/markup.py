@@ -37,7 +37,7 @@ def text(value: object) -> Html:
     return Html(html.escape(_ODD.sub("\ufffd", str(value))))
 
 
-def tag(name: str, /, *content: object, **attributes: object) -> Html:
+def tag(element: str, /, *content: object, **attributes: object) -> Html:
     """Return an element. Attributes are spelled as Python spells them: ``class_`` for ``class``, ``aria_label`` for
     ``aria-label``; ``None`` leaves one out."""
     written = "".join(
@@ -45,9 +45,9 @@ def tag(name: str, /, *content: object, **attributes: object) -> Html:
         for key, value in attributes.items()
         if value is not None
     )
-    if name in _VOID:
-        return Html(f"<{name}{written}>")
-    return Html(f"<{name}{written}>{text(content)}</{name}>")
+    if element in _VOID:
+        return Html(f"<{element}{written}>")
+    return Html(f"<{element}{written}>{text(content)}</{element}>")
 
 
 def count(number: int, noun: str, nouns: str = "") -> str:

@@ -217,21 +217,27 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "resets the connection": (resetting, "Connection reset"),
     "hangs up": (hanging_up, "ended without an answer"),
 }
-# What each module that talks to balancer-manager is asked to do; the number is another one each time.
-CHANGE: dict[str, Callable[[int], dict[str, Any]]] = {
-    "balancer": lambda number: {
+
+
+def of_a_balancer(number: int) -> dict[str, Any]:
+    return {
         "name": "app",
         "vhost": "one.example.com",
         "members": [{"url": N1, "lbset": number}],
         "purge": [],
-    },
+    }
+
+
+# What each module that talks to balancer-manager is asked to do; the number is another one each time.
+CHANGE: dict[str, Callable[[int], dict[str, Any]]] = {
+    "balancer": of_a_balancer,
     "balancer_member": lambda number: {
         "url": N1,
         "vhost": "one.example.com",
         "balancer": "app",
         "lbset": number,
     },
-    "configuration": lambda number: CHANGE["balancer"](number),
+    "configuration": of_a_balancer,
     "balancer_info": lambda number: {},
     "graceful_reload": lambda number: {"only_if_needed": False},
 }

@@ -465,40 +465,40 @@ class RoleGround(Ground):
         plain = [name for name in names if re.fullmatch(r"[A-Za-z0-9+._-]+\.conf", name)]
         return {str(root / "conf" / MAIN), *(str(root / "sites" / name) for name in plain)}
 
-    def play(self, module: str, variables: dict[str, Any], check: bool = False) -> dict[str, Any]:
-        """Return the result of the module that the role calls, or why its filters refuse *variables*."""
-        assert variables.keys() <= {*FILTERED, *ELSEWHERE, *OTHERS}, "a variable that nobody tries"
+    def play(self, module: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
+        """Return the result of the module that the role calls, or why its filters refuse *arguments*."""
+        assert arguments.keys() <= {*FILTERED, *ELSEWHERE, *OTHERS}, "a variable that nobody tries"
         # As the role has it done before anything else.
         errors = (
-            ArgumentSpecValidator(role_spec("load_balancer")).validate(variables).error_messages
+            ArgumentSpecValidator(role_spec("load_balancer")).validate(arguments).error_messages
         )
         if errors:
             return {"msg": "; ".join(errors)}
-        more = {FILTERED[name]: value for name, value in variables.items() if name in FILTERED}
+        more = {FILTERED[name]: value for name, value in arguments.items() if name in FILTERED}
         folder = self.httpd.root / "sites"
         try:
             declared = site_configuration(
                 members_from_groups(
-                    variables["load_balancer_sites"],
+                    arguments["load_balancer_sites"],
                     {"nodes": ["node1"]},
                     {"node1": {"ansible_host": "127.0.0.1"}},
                 ),
                 folder=str(folder),
                 main_file=str(self.httpd.root / "conf" / MAIN),
                 log_folder=str(self.httpd.root / "logs"),
-                httpd={name: variables.get(f"load_balancer_{name}") for name in OF_HTTPD},
+                httpd={name: arguments.get(f"load_balancer_{name}") for name in OF_HTTPD},
                 **{"manager_address": "127.0.0.2", **more},
             )
         except AnsibleFilterError as problem:
             return {"msg": str(problem)}
-        gone = [{"path": p, "state": "absent"} for p in variables.get("load_balancer_replaces", [])]
+        gone = [{"path": p, "state": "absent"} for p in arguments.get("load_balancer_replaces", [])]
         return run(
             "configuration",
             check=check,
             files=[*declared["files"], *gone],
             balancers=declared["balancers"],
             # Others are loaded by the main file.
-            modules=[{"name": name} for name in variables.get("load_balancer_modules", [])],
+            modules=[{"name": name} for name in arguments.get("load_balancer_modules", [])],
             httpd=super().base("balancer")["httpd"],
         )
 

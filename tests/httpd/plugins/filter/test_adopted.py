@@ -404,7 +404,7 @@ def test_the_file_that_uses_a_macro_is_replaced_and_not_the_one_that_defines_it(
 
 
 def test_a_balancer_in_a_file_of_its_own_goes_with_it(host):
-    proxy, _, vhost = OUTSIDE.format(port=free_port()).partition("<VirtualHost")
+    proxy, dummy, vhost = OUTSIDE.format(port=free_port()).partition("<VirtualHost")
     host.httpd.write("conf/balancer.conf", proxy)
     host.httpd.write("conf/site.conf", "<VirtualHost" + vhost)
     found, before, after = host.adopt()
@@ -484,7 +484,7 @@ BY_PUPPET = """\
 def test_what_puppet_has_written_is_adopted(host, own_file):
     text = BY_PUPPET.format(port=free_port(), root=host.root)
     if own_file:
-        balancer, _, rest = text.partition("\n\n<VirtualHost")
+        balancer, dummy, rest = text.partition("\n\n<VirtualHost")
         host.httpd.write("conf/balancer_shop.conf", balancer + "\n")
         text = "<VirtualHost" + rest
     site = host.httpd.write("available/25-shop.conf", text)
