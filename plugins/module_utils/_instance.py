@@ -43,6 +43,10 @@ class NoInfoModule(InstanceError):
     """This httpd has no mod_info.so, which shows the configuration as httpd understood it."""
 
 
+class NoMainFile(InstanceError):
+    """There is no main configuration file."""
+
+
 class TookTooLong(InstanceError):
     """httpd did not answer in time."""
 
@@ -194,7 +198,7 @@ class Instance:
     def view(self) -> View:
         """Return what httpd makes of its configuration as it stands.
 
-        Raises NotInstalled, NoInfoModule, ConfigurationRefused, LacksPermission, TookTooLong.
+        Raises NotInstalled, NoInfoModule, NoMainFile, ConfigurationRefused, LacksPermission, TookTooLong.
         """
         command = self.dump_command()
         begin = time.monotonic()
@@ -205,7 +209,7 @@ class Instance:
     def read(self, status: int | None, stdout: bytes, stderr: bytes) -> View:
         """Return the View that ``dump_command`` printed; ``status`` None: it did not end in time.
 
-        Raises ConfigurationRefused, LacksPermission, TookTooLong.
+        Raises NoMainFile, ConfigurationRefused, LacksPermission, TookTooLong.
         """
         if status is None:
             raise TookTooLong(f"httpd -t did not end within {TEST_TIMEOUT:g} s and was killed")
@@ -226,6 +230,9 @@ class Instance:
         paths = out_of_reach(errors)
         if paths:
             raise LacksPermission(paths, messages)
+        main = self.main_file()
+        if f"Could not open configuration file {main}" in errors:
+            raise NoMainFile(f"httpd.config_file: there is no {main}, which this httpd is to read")
         raise ConfigurationRefused(messages)
 
     # --- the running one -------------------------------------------------------------------

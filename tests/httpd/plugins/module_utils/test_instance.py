@@ -20,6 +20,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance 
     Instance,
     LacksPermission,
     NoInfoModule,
+    NoMainFile,
     NotInstalled,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._process import Parent
@@ -100,6 +101,14 @@ def find(httpd: PrivateHttpd) -> Instance:
 
 
 class TestTheView:
+    def test_needs_the_main_file_and_says_where_it_was_looked_for(
+        self, httpd: PrivateHttpd
+    ) -> None:
+        missing = str(httpd.root / "nowhere" / ".." / "gone.conf")
+        instance = Instance.find(binary=BINARY, server_root=str(httpd.root), config_file=missing)
+        with pytest.raises(NoMainFile, match=rf"httpd.config_file: .* {httpd.root}/gone.conf,"):
+            instance.view()
+
     def test_shows_what_httpd_reads(self, httpd: PrivateHttpd) -> None:
         app = httpd.write("conf/app.conf", "Define NAME value\nTimeout ${NUMBER}\n")
         instance = Instance.find(
