@@ -765,8 +765,8 @@ def drained(setup, backend):
     members = [{"url": backend(name), "route": name} for name in ("n1", "n2")]
     declared = site(f"127.0.0.1:{free_port()}", balancers=[{"name": "app", "members": members}])
     setup.declare(declared)
-    setup.httpd.start()
-    reloaded(setup)
+    setup.httpd.start_on_old_files()
+    assert reloaded(setup)["changed"] is False
     drain(setup, "n2")
     return declared
 
