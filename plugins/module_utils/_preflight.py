@@ -133,6 +133,7 @@ def _test(
 ) -> tuple[View, str]:
     """Return the View of the candidates, and why it is that of a shadow; "" if it is not."""
     commands = [instance.command("-t"), instance.dump_command()]
+    shadow.sweep()
 
     def run() -> list[Any]:
         status, out, err = process.run_all(commands, instance.environment, TEST_TIMEOUT)

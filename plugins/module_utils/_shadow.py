@@ -53,14 +53,18 @@ def view(instance: Instance, candidates: Sequence[Entry]) -> View:
         return instance.read(status, out.replace(real, b""), err.replace(real, b""))
 
 
-@contextlib.contextmanager
-def _home() -> Iterator[str]:
-    """A private folder, named after our process; those of runs that were killed go before."""
-    with os.scandir(tempfile.gettempdir()) as listing:
+def sweep() -> None:
+    """Remove the copies that runs have left which were killed."""
+    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as listing:
         for entry in listing:
             found = _NAME.match(entry.name)
             if found and found[0] != _name(int(found[1])) and is_ours(entry.path):
                 shutil.rmtree(entry.path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _home() -> Iterator[str]:
+    """A private folder, named after our process."""
     # mkdtemp makes it for this user alone (0700): candidates may hold secrets.
     home = tempfile.mkdtemp(prefix=_name(os.getpid()))
     try:

@@ -223,5 +223,7 @@ def test_what_a_killed_run_left_goes_and_what_others_use_stays(
         others = {Path(used), folder / "httpd-shadow-1", folder / left.name.replace("h", "x", 1)}
         for path in others:
             path.mkdir(exist_ok=True)
-        with _shadow._home() as ours:
-            assert set(folder.iterdir()) == others | {Path(ours)}
+        # Also where the change can be proven without a copy.
+        instance = Instance.find(server_root=str(httpd.root), config_file=str(httpd.config_file))
+        _preflight.candidate_view(instance, _set(httpd, new="# newer\n"))
+        assert set(folder.iterdir()) == others
