@@ -14,7 +14,6 @@ import ssl
 import struct
 import threading
 from pathlib import Path
-from types import TracebackType
 
 # The words of AJP13 that a request may have instead of names and methods.
 _AJP_METHODS = {1: "OPTIONS", 2: "GET", 3: "HEAD", 4: "POST"}
@@ -201,11 +200,6 @@ class Backend:
         self.thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self.server.shutdown()
         self.server.server_close()

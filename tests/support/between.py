@@ -17,7 +17,6 @@ import socket
 import ssl
 import struct
 import threading
-from types import TracebackType
 from typing import Callable, Iterator, NamedTuple
 
 
@@ -112,12 +111,7 @@ class Between:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self._over.set()
         # accept() does not notice when its socket is closed.
         socket.create_connection(("127.0.0.1", self.port)).close()

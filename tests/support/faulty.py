@@ -16,7 +16,6 @@ import socket
 import threading
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Callable, Iterable
 
 _NUMBERS = itertools.count(1)
@@ -71,12 +70,7 @@ class Faulty:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -171,12 +165,7 @@ class Raw:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self._end.set()
         self._thread.join()
         self._listener.close()

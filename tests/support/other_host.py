@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Iterable
 
 from .private_httpd import wait_for
@@ -93,12 +92,7 @@ class OtherHost:
         self._do("ip", "route", "add", "default", "via", self.gateway)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         # The cable goes with its end.
         self._holder.kill()
         self._holder.wait()

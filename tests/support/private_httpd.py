@@ -11,19 +11,25 @@ with PrivateHttpd(tmp_path, "proxy", "proxy_http") as httpd:
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 BINARY = "/usr/sbin/apache2"
 MODULES = "/usr/lib/apache2/modules"
 PATIENCE = 10.0
+
+# Ports for servers: below those that connections get (ip_local_port_range). Each process begins elsewhere.
+_FIRST_PORT, _PORTS = 12000, 20000
+_NUMBERS = itertools.count(random.randrange(_PORTS))
 
 # What one balancer needs to start.
 BALANCER = ("proxy", "proxy_http", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests")
@@ -45,11 +51,12 @@ class Answer(NamedTuple):
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody holds now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of 127.0.0.1 that nobody holds now, and that the kernel gives to no connection meanwhile."""
+    while True:
+        port = _FIRST_PORT + next(_NUMBERS) % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
@@ -182,12 +189,7 @@ class PrivateHttpd:
     def __enter__(self) -> PrivateHttpd:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self.stop()
 
 

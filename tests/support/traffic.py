@@ -21,7 +21,6 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import Callable, NamedTuple
 
 PROGRAM = Path(__file__).parents[2] / "playbooks" / "files" / "demo_backend.py"
@@ -65,12 +64,7 @@ class Backend:
         self._process.kill()
         self._process.wait()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self.kill()
         assert self._process.stdout is not None
         self._process.stdout.close()
@@ -262,12 +256,7 @@ class Load:
             time.sleep(0.02)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self.end()
 
     def end(self) -> None:

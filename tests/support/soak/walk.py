@@ -13,7 +13,6 @@ import subprocess
 import time
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import Manager
@@ -93,12 +92,7 @@ class Walk:
         self._timeline = Timeline(self.model.takes())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self.load.end()
         self._place.close()
 
