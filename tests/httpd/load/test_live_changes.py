@@ -111,14 +111,15 @@ def moves_each(load: Load, taken_out: Sequence[tuple[float, str]]) -> Counter[ob
 
 
 @pytest.mark.parametrize(
-    "wanted, changes",
+    "wanted, changes, seed",
     [
-        pytest.param(series.FEW, 46, id="46 changes"),
-        pytest.param(series.KINDS, 200, id="200 changes", marks=pytest.mark.long),
+        # With this seed each node is open to new sessions for half of the time.
+        pytest.param(series.FEW, 46, 179, id="46 changes"),
+        pytest.param(series.KINDS, 200, 1, id="200 changes", marks=pytest.mark.long),
     ],
 )
 def test_live_changes_lose_no_request_and_move_no_session_but_those_that_must(
-    busy: Busy, say: Callable[[str], None], wanted: Counter[str], changes: int
+    busy: Busy, say: Callable[[str], None], wanted: Counter[str], changes: int, seed: int
 ):
     cluster = busy.cluster
     busy.start(cluster.text())
@@ -128,7 +129,7 @@ def test_live_changes_lose_no_request_and_move_no_session_but_those_that_must(
     rows = 0
     with busy.load() as load, busy.load(sessions=0, path="/quiet" + PATH) as quiet:
         timeline = Timeline(cluster.takes())
-        for call in series.plan(cluster, wanted):
+        for call in series.plan(cluster, wanted, seed):
             begin = load.now()
             result = busy.run(call.module, **call.options)
             for state in (*call.between, cluster.takes()):
