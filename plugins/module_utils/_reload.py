@@ -49,6 +49,9 @@ _MPM = re.compile(r"mod_mpm_\w+\.so").fullmatch
 _NOT_TAKEN = re.compile(r"AH\d+: (changing \w+ to \d+ from original value of \d+) not allowed")
 # The clock of files may lag behind the other by a tick, in nanoseconds.
 _CLOCKS_DIFFER = 20_000_000
+# Seconds for processes of the old generation to close their listening sockets. One of prefork keeps them while it
+# answers its last request, which may take long.
+_OLD_ONES = 2.0
 
 
 class ReloadFailed(InstanceError):
@@ -387,6 +390,7 @@ def _reload(
                 f" loaded{reason}"
             )
         raise ReloadFailed(_restore(instance, transaction, view, children, timeout) + reason)
+    _wait(lambda: not _accepting(children), instance, parent, _OLD_ONES)
     left = ", ".join(dict.fromkeys(_NOT_TAKEN.findall(_said_since(view, said))))
     return method, time.monotonic() - started, left
 
@@ -479,6 +483,20 @@ def _serving(parent: Parent) -> list[Parent]:
     pids = [pid for pid in process.children(parent.pid) if _program(pid) == _program(parent.pid)]
     found = [(pid, process.started(pid)) for pid in pids]
     return [Parent(pid, started) for pid, started in found if started is not None]
+
+
+def _accepting(children: Sequence[Parent]) -> bool:
+    """Whether one of *children* may still be given a connection: a change that it is posted would be lost with it."""
+    # Imported late: it is only needed after a reload.
+    from ._namespaces import listening
+    from ._ports import sockets_of
+
+    sockets = {one.inode for one in listening()}
+    return any(
+        not sockets.isdisjoint(sockets_of(child.pid))
+        for child in children
+        if process.started(child.pid) == child.started
+    )
 
 
 def _program(pid: int) -> str:

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import threading
 import time
@@ -12,7 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.plugins.module_utils import _process, _reload
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import (
+    _namespaces,
+    _ports,
+    _process,
+    _reload,
+)
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import Instance
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._preflight import Proof
 from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
@@ -44,6 +51,52 @@ def test_nothing_happens_where_everything_is_loaded(running, graceful_reload):
     result = graceful_reload()
     assert result == {**result, "changed": False, "running": True, "validated": "unchanged"}
     assert running.pid_file.stat().st_mtime_ns == before
+
+
+def test_no_process_of_the_old_generation_takes_connections_afterwards(
+    httpd, graceful_reload, provable
+):
+    httpd.write("conf/app.conf", GOOD)
+    httpd.enlarge()
+    httpd.start_on_old_files()
+    old = wait_for(lambda: len(httpd.children()) > 1 and httpd.children(), "children")[0]
+    os.kill(old, signal.SIGSTOP)
+    late = threading.Timer(2.0, os.kill, [old, signal.SIGCONT])
+    late.start()
+    result = graceful_reload(only_if_needed=False)
+    listening = {one.inode for one in _namespaces.listening()}
+    assert listening & _ports.sockets_of(httpd.pid)
+    assert not listening & _ports.sockets_of(old)
+    late.join()
+    assert result == {**result, "changed": True, "validated": provable}
+
+
+def test_a_request_that_takes_long_does_not_hold_a_reload_up(httpd, graceful_reload):
+    asked, ended = threading.Event(), threading.Event()
+
+    def slowly(path):
+        asked.set()
+        assert ended.wait(60)
+        return 200, "at last"
+
+    with Faulty("n1", respond=slowly) as node, ThreadPoolExecutor() as pool:
+        httpd.write("conf/app.conf", GOOD.replace("http://127.0.0.1:1011", node.url))
+        # With prefork, a process keeps its sockets while it answers its last request.
+        text = httpd.config_file.read_text().replace("mpm_event", "mpm_prefork")
+        text = re.sub("(?:Threads|MinSpare|MaxSpare).*\n", "", text)
+        httpd.config_file.write_text(text.replace("ServerLimit 1\n", "ServerLimit 8\n"))
+        ended.set()
+        httpd.start_on_old_files()
+        asked.clear()
+        ended.clear()
+        request = pool.submit(httpd.get, "/")
+        assert asked.wait(60)
+        try:
+            assert graceful_reload(only_if_needed=False)["seconds"] < 5
+            assert not request.done()
+        finally:
+            ended.set()
+        assert "at last" in request.result().body
 
 
 def test_what_somebody_else_let_httpd_load_is_what_a_roll_back_brings_back(
