@@ -78,9 +78,9 @@ reliability-sample: setup ## a sample of what may go wrong: kills, full disks, r
 	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
 	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile $(ARGS)
 
-reliability: setup ## all of it, with a table of what was done (some hours)
+reliability: setup ## all of it, with a table of what was done (about two hours)
 	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
-	pytest tests/httpd/reliability --full $(ARGS)
+	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile --full $(ARGS)
 
 browser: setup ## the report and the demo's page in a real browser, without a screen
 	@tools/debian-packages chromium fonts-dejavu-core apache2-bin procps
