@@ -15,7 +15,7 @@ tests := $(lint) units httpd load many reliability-sample browser demo-check san
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-stop test test-all lint $(tests) reliability report-image molecule molecule-all format setup clean
+.PHONY: help demo demo-stop test test-all lint $(tests) reliability bench report-image molecule molecule-all format setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ reliability-sample: setup ## a sample of what may go wrong: kills, full disks, r
 reliability: setup ## all of it, with a table of what was done (about two hours)
 	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
 	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile --full $(ARGS)
+
+bench: setup ## speed, side by side with what one would use instead: a table (make bench ARGS='--help')
+	@tools/debian-packages apache2-bin apache2-utils procps
+	PYTHONPATH=.build/collections python -m $(collection).tests.bench $(ARGS)
 
 browser: setup ## the report and the demo's page in a real browser, without a screen
 	@tools/debian-packages chromium fonts-dejavu-core apache2-bin procps

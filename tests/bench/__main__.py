@@ -1,0 +1,92 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Speed, side by side with what one would use instead: measures the rows of the table and prints it.
+
+Nothing is judged: the exit status says only whether all rows could be measured. That a goal is missed stands in the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from ansible.release import __version__ as ansible_version
+
+from ansible_collections.webtier.apache_balancer.tests.bench.measure import Measured, Row
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
+
+
+#: the rows of the table, in their order.
+ROWS: tuple[Row, ...] = ()
+
+
+def machine() -> str:
+    """Return date, versions and hardware in a line."""
+    httpd = subprocess.run([BINARY, "-v"], capture_output=True, text=True, check=True).stdout
+    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return (
+        f"{datetime.date.today()}, {httpd.split()[2]}, ansible-core {ansible_version}, Python"
+        f" {platform.python_version()}, {_processor()}, {len(os.sched_getaffinity(0))} processors,"
+        f" {pages / 2**30:.0f} GiB"
+    )
+
+
+def _processor() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as stream:
+        names = [line.partition(":")[2].strip() for line in stream if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def line(row: Row, measured: Measured) -> str:
+    """Return *row* as a line of Markdown."""
+    ratio = row.goal.shown(measured.ratio)
+    cells = [
+        row.what,
+        row.against,
+        str(row.goal),
+        f"{ratio:.3g}" + ("" if row.goal.reached(measured.ratio) else ", missed"),
+        f"{_seconds(measured.ours.median)} / {_seconds(measured.theirs.median)}",
+        "; ".join(measured.notes),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+
+
+def main() -> int:
+    """Measure what the arguments choose, and print the table; return the exit status."""
+    known = {row.name: row for row in ROWS}
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="ROW", help=", ".join(known))
+    parser.add_argument("--pairs", type=int, default=5, help="how many of each (default: 5)")
+    parser.add_argument("--table", metavar="FILE", help="write the table to this file as well")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(known)
+    if unknown:
+        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    lines = [
+        f"{machine()}:",
+        "",
+        "| what | against | to reach | reached: median (lowest-highest) | ours / theirs | notes |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    print(*lines, sep="\n", flush=True)
+    for name in options.names or known:
+        text = line(known[name], known[name].measure(options.pairs))
+        print(text, flush=True)
+        lines.append(text)
+    if options.table:
+        Path(options.table).write_text("\n".join(lines) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a comparison is measured: ours and theirs by turns, in one run on one machine.
+
+Absolute times drift with the machine; the ratio of two that ran next to each other does not. So each ratio is
+taken pair by pair, and the median of several is quoted, with the lowest and the highest.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any, Callable, NamedTuple, Sequence
+
+#: does it once and returns the seconds it took, without what had to be prepared for it.
+Once = Callable[[], float]
+
+
+class Spread(NamedTuple):
+    """Several figures of the same thing."""
+
+    figures: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.figures)
+
+    def __format__(self, spec: str) -> str:
+        """Return the median, and in brackets the lowest and the highest."""
+        low, high = min(self.figures), max(self.figures)
+        return f"{self.median:{spec}} ({low:{spec}}-{high:{spec}})"
+
+
+class Measured(NamedTuple):
+    """What came of a comparison. *ours*, *theirs*: seconds; *ratio*: ours / theirs, pair by pair. *notes*: what else
+    there is to say, such as memory."""
+
+    ours: Spread
+    theirs: Spread
+    ratio: Spread
+    notes: tuple[str, ...] = ()
+
+
+class Goal(NamedTuple):
+    """What the median of the ratio is to reach: at most *ratio* where *ours* / *theirs* is compared, or with *faster*
+    at least *ratio* times as fast. Without a ratio, it is only reported."""
+
+    ratio: float | None = None
+    faster: bool = False
+
+    def __str__(self) -> str:
+        if self.ratio is None:
+            return "reported"
+        return f">= {self.ratio:g} x as fast" if self.faster else f"<= {self.ratio:g} x"
+
+    def shown(self, ratio: Spread) -> Spread:
+        """Return *ratio* as this goal counts it."""
+        return Spread(tuple(1 / each for each in ratio.figures)) if self.faster else ratio
+
+    def reached(self, ratio: Spread) -> bool:
+        if self.ratio is None:
+            return True
+        median = self.shown(ratio).median
+        return median >= self.ratio if self.faster else median <= self.ratio
+
+
+class Row(NamedTuple):
+    """A line of the table. *name*: to choose it by; *measure* takes how many pairs."""
+
+    name: str
+    what: str
+    against: str
+    goal: Goal
+    measure: Callable[[int], Measured]
+
+
+def by_turns(ours: Once, theirs: Once, pairs: int, notes: Sequence[str] = ()) -> Measured:
+    """Return *ours* compared with *theirs* in so many *pairs*, after one of each that does not count."""
+    ours()
+    theirs()
+    figures = []
+    for number in range(pairs):
+        # Which comes first changes, so that neither always runs on what the other left.
+        if number % 2:
+            second, first = theirs(), ours()
+        else:
+            first, second = ours(), theirs()
+        figures.append((first, second))
+    return Measured(
+        Spread(tuple(first for first, dummy in figures)),
+        Spread(tuple(second for dummy, second in figures)),
+        Spread(tuple(first / second for first, second in figures)),
+        tuple(notes),
+    )
+
+
+def timed(function: Callable[[], Any]) -> float:
+    """Return the seconds that *function* takes."""
+    begun = time.perf_counter()
+    function()
+    return time.perf_counter() - begun
