@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Speed, side by side with what one would use instead: measures the rows of the table and prints it.
 
-Nothing is judged: the exit status says only whether all rows could be measured. That a goal is missed stands in the table.
+Nothing is judged: the exit status says only whether all rows could be measured. A goal that is missed stands in the
+table as such.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from ansible.release import __version__ as ansible_version
 
 from ansible_collections.webtier.apache_balancer.tests.bench.measure import Measured, Row
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
-
 
 #: the rows of the table, in their order.
 ROWS: tuple[Row, ...] = ()
