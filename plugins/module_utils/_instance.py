@@ -240,17 +240,17 @@ class Instance:
     def parent(self) -> Parent | None:
         """Return the running parent process of this httpd, or None.
 
-        It is the one with the same binary and main file; else the one that the PidFile of the
-        last ``view`` names, if it is a httpd.
+        It is the one that the PidFile of the last ``view`` names, if it is a httpd; else the first one with the same
+        binary and main file.
         """
         if not _may_run(self.binary):
             return None
-        meant = os.path.realpath(self.main_file())
-        for parent in process.parents(self.binary):
-            theirs = self._main_file(process.start_arguments(parent.pid))
-            if os.path.realpath(theirs) == meant:
-                return parent
-        return process.named_by(self._pid_file, self.binary) if self._pid_file else None
+        named = process.named_by(self._pid_file, self.binary) if self._pid_file else None
+        return named or next(filter(self._reads_ours, process.parents(self.binary)), None)
+
+    def _reads_ours(self, parent: Parent) -> bool:
+        theirs = self._main_file(process.start_arguments(parent.pid))
+        return os.path.realpath(theirs) == os.path.realpath(self.main_file())
 
     @property
     def pid_file(self) -> str:

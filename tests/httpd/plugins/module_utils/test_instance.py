@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -226,6 +227,21 @@ class TestTheParent:
             parent = find(other).parent()
             assert parent is not None
             assert parent.pid == other.pid
+
+    def test_is_not_one_that_ends_gracefully_once_the_next_one_runs(self, httpd: PrivateHttpd) -> None:
+        httpd.start()
+        ending = httpd.pid
+        # A request that never comes to its end.
+        with socket.create_connection(("127.0.0.1", httpd.port)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n")
+            subprocess.run(httpd.command("-k", "graceful-stop"), check=True, timeout=10)
+            wait_for(lambda: not httpd.pid_file.exists(), "the end of PidFile")
+            httpd.start()
+            assert alive(ending)
+            instance = find(httpd)
+            instance.view()
+            parent = instance.parent()
+            assert parent is not None and parent.pid == httpd.pid
 
     @pytest.mark.parametrize("arguments", SAYS_ONLY, ids=" ".join)
     def test_is_not_a_httpd_that_only_says_something_and_ends(
