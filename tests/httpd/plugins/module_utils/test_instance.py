@@ -228,7 +228,9 @@ class TestTheParent:
             assert parent is not None
             assert parent.pid == other.pid
 
-    def test_is_not_one_that_ends_gracefully_once_the_next_one_runs(self, httpd: PrivateHttpd) -> None:
+    def test_is_not_one_that_ends_gracefully_once_the_next_one_runs(
+        self, httpd: PrivateHttpd
+    ) -> None:
         httpd.start()
         ending = httpd.pid
         # A request that never comes to its end.
