@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Iterator
@@ -26,7 +28,12 @@ from ansible_collections.webtier.apache_balancer.tests.support.several_files imp
     STATE,
     SeveralFiles,
 )
-from ansible_collections.webtier.apache_balancer.tests.support.traced import Call, Traced, output
+from ansible_collections.webtier.apache_balancer.tests.support.traced import (
+    STOP,
+    Call,
+    Traced,
+    output,
+)
 
 from .conftest import Tally
 
@@ -165,6 +172,31 @@ def test_a_disk_that_gets_full_at_any_moment_is_told_and_changes_nothing(
             made(site)
 
     tally("faults injected", most // step)
+    apart(work)
+
+
+@pytest.mark.namespaces("root")
+@pytest.mark.parametrize("killed", [False, True], ids=["by the run itself", "by the next one"])
+def test_what_was_begun_is_taken_back_on_a_disk_without_space(tmp_path: Path, killed: bool) -> None:
+    def work() -> None:
+        site = on_a_small_disk(tmp_path / "httpd")
+        last = site.root / "available/old.conf"
+        traced = Traced("configuration", site.change, Call("renameat2", 4, ""), STOP).stopped()
+        assert site.picture() != site.old
+        with open(site.root / "logs/filler", "wb", buffering=0) as filler:
+            with contextlib.suppress(OSError):
+                while True:
+                    filler.write(bytes(4096))
+        if killed:
+            os.kill(traced.pid, signal.SIGKILL)
+            assert traced.status == signal.SIGKILL
+            assert "was rolled back" in str(site.run(site.nothing)["warnings"])
+        else:
+            last.chmod(0o600)
+            assert f"{last}: was changed by somebody else" in traced.go_on().result["msg"]
+            last.chmod(0o644)
+        assert site.picture() == site.old
+
     apart(work)
 
 
