@@ -183,10 +183,11 @@ def test_what_was_begun_is_taken_back_on_a_disk_without_space(tmp_path: Path, ki
         last = site.root / "available/old.conf"
         traced = Traced("configuration", site.change, Call("renameat2", 4, ""), STOP).stopped()
         assert site.picture() != site.old
-        with open(site.root / "logs/filler", "wb", buffering=0) as filler:
-            with contextlib.suppress(OSError):
-                while True:
-                    filler.write(bytes(4096))
+        with open(site.root / "logs/filler", "wb", buffering=0) as filler, contextlib.suppress(
+            OSError
+        ):
+            while True:
+                filler.write(bytes(4096))
         if killed:
             os.kill(traced.pid, signal.SIGKILL)
             assert traced.status == signal.SIGKILL
