@@ -14,6 +14,7 @@ import ipaddress
 import os
 import re
 import socket
+import tempfile
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 from . import _namespaces as namespaces
@@ -152,7 +153,10 @@ def _test(
     try:
         return shadow.view(instance, candidates), refused
     except OSError as error:
-        raise PreflightImpossible(f"{refused}; a shadow copy: {error}") from error
+        where = error.filename or tempfile.tempdir
+        raise PreflightImpossible(
+            f"{refused}; a shadow copy in {where}: {error.strerror}"
+        ) from error
 
 
 def _in_place(

@@ -14,11 +14,13 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import _namespaces
 from ansible_collections.webtier.apache_balancer.tests.support.apart import apart, mount
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
@@ -202,15 +204,38 @@ def test_what_was_begun_is_taken_back_on_a_disk_without_space(tmp_path: Path, ki
 
 
 @pytest.mark.namespaces("root")
-@pytest.mark.parametrize("what", ["conf", "."])
+@pytest.mark.parametrize("what", ["conf", ".", STATE])
 def test_a_read_only_filesystem_is_told_and_changes_nothing(tmp_path: Path, what: str) -> None:
     def work() -> None:
         site = SeveralFiles(PrivateHttpd(tmp_path / "httpd", *BALANCER))
         place = site.root / what
+        place.mkdir(mode=0o700, exist_ok=True)
         mount("--bind", place, place)
         mount("-o", "remount,bind,ro", place)
         refused(site, "read-only")
         subprocess.run(["umount", place], check=True)
+        made(site)
+
+    apart(work)
+
+
+@pytest.mark.namespaces("root")
+def test_a_full_folder_for_temporary_files_is_told_where_a_copy_is_to_be_tested_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(_namespaces, "_libc", None)
+
+    def work() -> None:
+        site = SeveralFiles(PrivateHttpd(tmp_path / "httpd", *BALANCER))
+        mount("-t", "tmpfs", "-o", "size=16k", "tmpfs", temporary)
+        said = Traced("configuration", site.change).result["msg"]
+        assert f"a shadow copy in {temporary}" in said and "No space left on device" in said
+        assert site.picture() == site.old
+        assert list(temporary.iterdir()) == []
+        mount("-o", "remount,size=1m", temporary)
         made(site)
 
     apart(work)
