@@ -51,6 +51,10 @@ class TookTooLong(InstanceError):
     """httpd did not answer in time."""
 
 
+class EndedBySignal(InstanceError):
+    """httpd was killed, or crashed, before it had said what it makes of its configuration."""
+
+
 class LacksPermission(InstanceError):
     """This user may not do what httpd must, such as reading a key.
 
@@ -198,7 +202,7 @@ class Instance:
     def view(self) -> View:
         """Return what httpd makes of its configuration as it stands.
 
-        Raises NotInstalled, NoInfoModule, NoMainFile, ConfigurationRefused, LacksPermission, TookTooLong.
+        Raises NotInstalled, NoInfoModule, and what ``read`` raises.
         """
         command = self.dump_command()
         begin = time.monotonic()
@@ -209,11 +213,16 @@ class Instance:
     def read(self, status: int | None, stdout: bytes, stderr: bytes) -> View:
         """Return the View that ``dump_command`` printed; ``status`` None: it did not end in time.
 
-        Raises NoMainFile, ConfigurationRefused, LacksPermission, TookTooLong.
+        Raises NoMainFile, ConfigurationRefused, LacksPermission, TookTooLong, EndedBySignal.
         """
         if status is None:
             raise TookTooLong(f"httpd -t did not end within {TEST_TIMEOUT:g} s and was killed")
         errors = decode(stderr)
+        if status < 0:
+            raise EndedBySignal(
+                f"httpd -t was ended by signal {-status}, so what it makes of its configuration is not known; run"
+                " again"
+            )
         if status == 0:
             view = dump.parse(decode(stdout), errors)
             for name in _DUMPS:

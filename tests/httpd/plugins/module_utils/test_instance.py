@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.webtier.apache_balancer.plugins.module_utils import _process
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import (
     ConfigurationRefused,
+    EndedBySignal,
     Instance,
     LacksPermission,
     NoInfoModule,
@@ -156,6 +157,11 @@ class TestTheView:
         with pytest.raises(ConfigurationRefused) as caught:
             find(httpd).read(done.returncode, done.stdout, done.stderr)
         assert [message.code for message in caught.value.messages] == ["AH02291"]
+
+    def test_is_not_known_of_a_httpd_that_was_killed(self, httpd: PrivateHttpd) -> None:
+        # Which is no refusal: one would plan upon the files alone.
+        with pytest.raises(EndedBySignal, match="signal 9"):
+            find(httpd).read(-signal.SIGKILL, b"", b"")
 
     def test_needs_a_httpd(self, tmp_path: Path) -> None:
         instance = Instance.find(binary=str(tmp_path / "httpd"))
