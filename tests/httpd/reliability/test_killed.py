@@ -19,7 +19,10 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
     PrivateHttpd,
     wait_for,
 )
-from ansible_collections.webtier.apache_balancer.tests.support.several_files import SeveralFiles
+from ansible_collections.webtier.apache_balancer.tests.support.several_files import (
+    MEMORY,
+    SeveralFiles,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.traced import Call, Traced
 
 from .conftest import Tally
@@ -186,3 +189,45 @@ def test_a_change_whose_proof_was_killed_is_not_written(
                 assert "msg" in traced.result, (call, traced.result)
                 assert site.picture() == site.old, call
             assert "Traceback" not in str(traced.result), traced.result
+
+
+def test_a_reload_killed_at_any_call_is_done_or_left_to_the_next(
+    tmp_path: Path, full: bool, dice: random.Random, tally: Tally
+) -> None:
+    with PrivateHttpd(tmp_path / "httpd", *BALANCER) as httpd:
+        # So that there is room for new children beside those that end.
+        httpd.enlarge()
+        site = SeveralFiles(httpd)
+        pid = httpd.start().pid
+        common = {"httpd": site.nothing["httpd"]}
+        options = {**common, "only_if_needed": False}
+        calls = Traced("graceful_reload", options).calls()
+        locked = next(place for place, call in enumerate(calls) if call.name == "flock")
+        # The memory of what was loaded.
+        noted = next(
+            place
+            for place, call in enumerate(calls)
+            if MEMORY in call.text and call.name == "rename"
+        )
+        times = 100 if full else 5
+        chosen = [*dice.sample(calls[locked:noted], times), *dice.sample(calls[noted + 1 :], times)]
+        killed, required = 0, set()
+        for call in chosen:
+            httpd.write("conf/keep.conf", f"# kept: {call.name} {call.number}\n")
+            before = site.picture()
+            traced = Traced("graceful_reload", options, call)
+            assert traced.status in (0, signal.SIGKILL), traced.result
+            killed += traced.status == signal.SIGKILL
+            assert site.picture() == before
+            done = Traced("graceful_reload", common).result
+            assert "msg" not in done, (call, done)
+            required.add(done["changed"])
+            wait_for(lambda: httpd.get("/").status == 404, "an answer")
+            assert httpd.pid == pid
+            assert Traced("balancer_info", common).result["reload_required"] is False, call
+            # What is there now is what a roll-back would bring back.
+            back = {**common, "state": "rolled_back", "_ansible_check_mode": True}
+            assert Traced("configuration", back).result["changed"] is False, call
+            assert site.remains() == set() and site.processes() == []
+        tally("points killed", killed)
+        assert killed and required == {True, False}
