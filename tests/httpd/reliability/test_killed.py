@@ -167,13 +167,35 @@ def test_a_process_that_a_run_started_is_killed_and_nothing_is_lost(
     assert sum(kill(call, family=True) for call in chosen) > 0
 
 
-@pytest.mark.parametrize("way", WAYS[:3], indirect=True)
-def test_a_change_whose_proof_was_killed_is_not_written(
-    way: str, site: SeveralFiles, full: bool, dice: random.Random, tally: Tally
-) -> None:
-    """Nor is less of a proof taken for it: httpd -t has nothing against a logger that is not there."""
+@pytest.fixture()
+def bad(site: SeveralFiles) -> SeveralFiles:
+    """A change that httpd would not start with, though httpd -t has nothing against it: a logger that is not there."""
     logger = f'CustomLog "|{site.root}/nowhere" common\n'
     site.change["files"].append(site.file("conf/logger.conf", content=logger))
+    return site
+
+
+@pytest.mark.parametrize("way", WAYS[:2], indirect=True)
+@pytest.mark.parametrize("error", ["EAGAIN", "ENOMEM"])
+def test_a_change_for_whose_proof_there_is_no_room_is_not_written(
+    way: str, bad: SeveralFiles, error: str, tally: Tally
+) -> None:
+    forks = [call for call in Traced("configuration", bad.change).calls() if call.name == "clone"]
+    assert forks
+    for call in forks:
+        bad.reset()
+        traced = Traced("configuration", bad.change, call, f"error={error}")
+        assert traced.came_to and "msg" in traced.result, traced.result
+        assert bad.picture() == bad.old
+        tally("faults injected")
+
+
+@pytest.mark.parametrize("way", WAYS[:3], indirect=True)
+def test_a_change_whose_proof_was_killed_is_not_written(
+    way: str, bad: SeveralFiles, full: bool, dice: random.Random, tally: Tally
+) -> None:
+    """Nor is less of a proof taken for it."""
+    site = bad
     proven = PROVES.get(way, "rehearsed") == "rehearsed"
     traced = Traced("configuration", site.change, family=True)
     by_process = traced.calls_of_children()
