@@ -20,11 +20,11 @@ from pathlib import Path
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.webtier.apache_balancer.tests.bench.measure import Measured, Row
-from ansible_collections.webtier.apache_balancer.tests.bench.rows import documents
+from ansible_collections.webtier.apache_balancer.tests.bench.rows import documents, live, sessions
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
 
 #: the rows of the table, in their order.
-ROWS: tuple[Row, ...] = (*documents.ROWS,)
+ROWS: tuple[Row, ...] = (*documents.ROWS, live.READING, live.CHANGING, sessions.ROW)
 
 
 def machine() -> str:
