@@ -12,9 +12,10 @@ years, and changed quotes, escapes and units, but never a heading. Pages are cut
 
 from __future__ import annotations
 
+import functools
 import html
 import re
-from typing import Any
+from typing import Any, Callable, Dict
 
 from .._balancer.model import identity
 from .._balancer.parameters import BALANCER, MEMBER, Value
@@ -50,7 +51,10 @@ _BALANCER_COLUMNS = {
 }
 # Rows of tables, or members: what is made of one takes far more memory than its text.
 _MOST = 10_000
+_COUNTER_COLUMNS = {"Elected": "elected", "Busy": "busy", "Load": "lbstatus"}
 _COUNTERS = ("elected", "busy", "lbstatus", "transferred", "read", "retries")
+_TAG = re.compile(r"<[^<>]*>")
+_NUMBER = re.compile(r"\s*-?\d{1,20}")
 
 
 class PageError(HttpdError):
@@ -171,10 +175,11 @@ def _balancer(section: str) -> LiveBalancer:
             for row in rows:
                 _settings(balancer, _row(headings, row))
         elif headings[:1] == ["Worker URL"]:
+            columns = _Columns(headings)
             for row in rows:
                 if not nonce:
                     nonce = re.search(r"nonce=([^\"'&]*)", row[0])
-                member = _member(_row(headings, row))
+                member = columns.member(row)
                 balancer.members[identity(member.url)] = member
     if not {"MaxMembers", "Worker URL"} <= {
         name for headings, _rows in tables for name in headings[:1]
@@ -203,15 +208,20 @@ def _table(part: str) -> tuple[list[str], list[list[str]]]:
 
 
 def _row(headings: list[str], row: list[str]) -> dict[str, str]:
+    _check_fits(headings, row)
+    return dict(zip(headings, row))
+
+
+def _check_fits(headings: list[str], row: list[str]) -> None:
     # A URL may hold "<td>", and httpd shows it as it is: rather no value than that of another column.
     if len(row) != len(headings):
         raise PageError("the page of balancer-manager has a row that does not fit its headings")
-    return dict(zip(headings, row))
 
 
 def _shown(cell: str) -> str:
     """Return a cell without tags: httpd escapes neither URLs of members nor names of balancers."""
-    return (re.sub(r"<[^<>]*>", "", cell) if "<" in cell else cell).strip()
+    text, _end, rest = cell.partition("</td>")
+    return (_TAG.sub("", cell) if "<" in text or rest else text).strip()
 
 
 def _text(cell: str) -> str:
@@ -240,19 +250,55 @@ def _setting(name: str, text: str) -> Value:
     return _number(text) if name in ("timeout", "maxattempts") else BALANCER[name].read(text)
 
 
-def _member(row: dict[str, str]) -> LiveMember:
-    flags = frozenset(_text(row.get("Status", "")).split())
-    values: dict[str, Value] = {"status": _status(flags)}
-    for heading, name in _MEMBER_COLUMNS.items():
-        if heading in row:
-            values[name] = _value(name, _text(row[heading]))
-    counters = {name: _number(row.get(name.capitalize(), "0")) for name in ("elected", "busy")}
-    counters["lbstatus"] = _number(row.get("Load", "0"))
-    return LiveMember(_shown(row.get("Worker URL", "")), values, flags, counters)
+class _Cells(Dict[str, Any]):
+    """What *read* makes of a cell, found out once for all cells with the same in them: most of a column repeat."""
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, cell: str) -> Any:
+        value = self[cell] = self._read(_text(cell))
+        return value
 
 
-def _status(flags: frozenset[str]) -> Value:
-    return frozenset(_FLAGS[flag] for flag in flags if flag in _FLAGS)
+class _Columns:
+    """Reads the rows of a table of members with these *headings*."""
+
+    def __init__(self, headings: list[str]) -> None:
+        self._headings = headings
+        self._values = self._found(_MEMBER_COLUMNS, lambda name: functools.partial(_value, name))
+        self._counters = self._found(_COUNTER_COLUMNS, lambda name: _number)
+        self._states = _Cells(_state)
+        self._status = headings.index("Status") if "Status" in headings else None
+
+    def _found(
+        self, names: dict[str, str], reader: Callable[[str], Callable[[str], Any]]
+    ) -> list[tuple[int, str, _Cells]]:
+        return [
+            (index, names[heading], _Cells(reader(names[heading])))
+            for index, heading in enumerate(self._headings)
+            if heading in names
+        ]
+
+    def member(self, row: list[str]) -> LiveMember:
+        """Return the member that the cells of *row* tell of."""
+        _check_fits(self._headings, row)
+        flags, status = self._states["" if self._status is None else row[self._status]]
+        values: dict[str, Value] = {"status": status}
+        for index, name, cells in self._values:
+            values[name] = cells[row[index]]
+        counters = dict.fromkeys(_COUNTER_COLUMNS.values(), 0)
+        for index, name, cells in self._counters:
+            counters[name] = cells[row[index]]
+        # The first column is what a table of members is known by.
+        return LiveMember(_shown(row[0]), values, flags, counters)
+
+
+def _state(text: str) -> tuple[frozenset[str], Value]:
+    """Return the flags of a member, and its ``status``."""
+    flags = frozenset(text.split())
+    return flags, frozenset(_FLAGS[flag] for flag in flags if flag in _FLAGS)
 
 
 def _value(name: str, text: str) -> Value:
@@ -262,8 +308,8 @@ def _value(name: str, text: str) -> Value:
     return MEMBER[name].read(text)
 
 
-def _number(cell: str) -> int:
-    found = re.match(r"-?\d{1,20}", _text(cell))
+def _number(text: str) -> int:
+    found = _NUMBER.match(text)
     return int(found.group(0)) if found else 0
 
 
@@ -310,8 +356,8 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def _worker(fields: dict[str, str]) -> LiveMember:
-    flags = frozenset(fields.get("status", "").split())
-    values: dict[str, Value] = {"status": _status(flags)}
+    flags, status = _state(fields.get("status", ""))
+    values: dict[str, Value] = {"status": status}
     for name in ("loadfactor", "route", "redirect", "lbset"):
         if name in fields:
             values[name] = MEMBER[name].read(fields[name])
