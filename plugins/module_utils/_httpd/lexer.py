@@ -26,6 +26,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import functools
 import re
 from bisect import bisect_right
 from typing import NamedTuple
@@ -157,6 +158,8 @@ def joined(raw: str) -> str:
     return _join(raw)[0].strip(SPACE)
 
 
+# Who changes a line asks for it again and again. What is returned is shared, so nobody may change it.
+@functools.lru_cache(maxsize=16)
 def statement(raw: str) -> Statement:
     """Say what a logical line means.
 
