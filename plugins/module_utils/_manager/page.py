@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import html
 import re
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Sequence
 
 from .._balancer.model import identity
 from .._balancer.parameters import BALANCER, MEMBER, Value
@@ -175,11 +175,9 @@ def _balancer(section: str) -> LiveBalancer:
             for row in rows:
                 _settings(balancer, _row(headings, row))
         elif headings[:1] == ["Worker URL"]:
-            columns = _Columns(headings)
-            for row in rows:
-                if not nonce:
-                    nonce = re.search(r"nonce=([^\"'&]*)", row[0])
-                member = columns.member(row)
+            links = (re.search(r"nonce=([^\"'&]*)", row[0]) for row in rows)
+            nonce = nonce or next(filter(None, links), None)
+            for member in _members(headings, rows) if rows else ():
                 balancer.members[identity(member.url)] = member
     if not {"MaxMembers", "Worker URL"} <= {
         name for headings, _rows in tables for name in headings[:1]
@@ -250,49 +248,32 @@ def _setting(name: str, text: str) -> Value:
     return _number(text) if name in ("timeout", "maxattempts") else BALANCER[name].read(text)
 
 
-class _Cells(Dict[str, Any]):
-    """What *read* makes of a cell, found out once for all cells with the same in them: most of a column repeat."""
+def _members(headings: list[str], rows: list[list[str]]) -> list[LiveMember]:
+    for row in rows:
+        _check_fits(headings, row)
+    columns = dict(zip(headings, zip(*rows)))
+    missing = ("",) * len(rows)
+    states = _read(columns.get("Status", missing), _state)
+    values = {"status": [status for _flags, status in states]}
+    for heading, name in _MEMBER_COLUMNS.items():
+        if heading in columns:
+            values[name] = _read(columns[heading], functools.partial(_value, name))
+    counters = {
+        name: _read(columns.get(heading, missing), _number)
+        for heading, name in _COUNTER_COLUMNS.items()
+    }
+    return [
+        LiveMember(_shown(url), dict(zip(values, its)), flags, dict(zip(counters, counts)))
+        for url, (flags, _status), its, counts in zip(
+            columns["Worker URL"], states, zip(*values.values()), zip(*counters.values())
+        )
+    ]
 
-    def __init__(self, read: Callable[[str], Any]) -> None:
-        super().__init__()
-        self._read = read
 
-    def __missing__(self, cell: str) -> Any:
-        value = self[cell] = self._read(_text(cell))
-        return value
-
-
-class _Columns:
-    """Reads the rows of a table of members with these *headings*."""
-
-    def __init__(self, headings: list[str]) -> None:
-        self._headings = headings
-        self._values = self._found(_MEMBER_COLUMNS, lambda name: functools.partial(_value, name))
-        self._counters = self._found(_COUNTER_COLUMNS, lambda name: _number)
-        self._states = _Cells(_state)
-        self._status = headings.index("Status") if "Status" in headings else None
-
-    def _found(
-        self, names: dict[str, str], reader: Callable[[str], Callable[[str], Any]]
-    ) -> list[tuple[int, str, _Cells]]:
-        return [
-            (index, names[heading], _Cells(reader(names[heading])))
-            for index, heading in enumerate(self._headings)
-            if heading in names
-        ]
-
-    def member(self, row: list[str]) -> LiveMember:
-        """Return the member that the cells of *row* tell of."""
-        _check_fits(self._headings, row)
-        flags, status = self._states["" if self._status is None else row[self._status]]
-        values: dict[str, Value] = {"status": status}
-        for index, name, cells in self._values:
-            values[name] = cells[row[index]]
-        counters = dict.fromkeys(_COUNTER_COLUMNS.values(), 0)
-        for index, name, cells in self._counters:
-            counters[name] = cells[row[index]]
-        # The first column is what a table of members is known by.
-        return LiveMember(_shown(row[0]), values, flags, counters)
+def _read(cells: Sequence[str], read: Callable[[str], Any]) -> list[Any]:
+    """Return what *read* makes of each of *cells*, found out once for all that say the same: most of a column do."""
+    known = {cell: read(_text(cell)) for cell in set(cells)}
+    return [known[cell] for cell in cells]
 
 
 def _state(text: str) -> tuple[frozenset[str], Value]:
