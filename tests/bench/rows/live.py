@@ -11,6 +11,7 @@ import multiprocessing
 import statistics
 import subprocess
 import tempfile
+import time
 from collections import Counter
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -189,6 +190,8 @@ def _changing(pairs: int) -> Measured:
             proxy.httpd.reload()
 
         def each(kind: str, once: Callable[[], None], count: int) -> float:
+            # Clients find only now that the last reload has ended their connections.
+            time.sleep(1)
             before = clients.seen()
             seconds = timed(lambda: [once() for dummy in range(count)])
             during[kind] += clients.seen() - before + Counter({kind: count})
