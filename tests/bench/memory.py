@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 
 def peak(function: Callable[..., Any], *arguments: Any) -> int:
@@ -30,6 +30,6 @@ def _most() -> int:
         return next(int(line.split()[1]) * 1024 for line in stream if line.startswith("VmHWM:"))
 
 
-def shown(size: float) -> str:
-    """Return *size*, in bytes, as one reads it."""
-    return f"{size / 2**20:.3g} MiB"
+def note(sizes: Mapping[str, float]) -> str:
+    """Return how much memory, in bytes, each of *sizes* takes."""
+    return "memory: " + ", ".join(f"{what} {size / 2**20:.3g} MiB" for what, size in sizes.items())

@@ -38,7 +38,7 @@ from ansible_collections.webtier.apache_balancer.tests.bench.measure import (
     by_turns,
     timed,
 )
-from ansible_collections.webtier.apache_balancer.tests.bench.memory import peak, shown
+from ansible_collections.webtier.apache_balancer.tests.bench.memory import note, peak
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
     BINARY,
@@ -145,11 +145,11 @@ def _members(among: int, pairs: int) -> Measured:
         f"{name} {statistics.median(seconds) * 1000:.0f} ms"
         for name, seconds in zip(Steps._fields, zip(*done[1:]))
     )
-    memory = [
-        f"{size:,} members: {shown(peak(_change, size, min(among, size)))}"
+    memory = {
+        f"{size:,} members": peak(_change, size, min(among, size))
         for size in (100, 1_000, _MEMBERS)
-    ]
-    return measured._replace(notes=(f"from file to file {whole:.3g} x ({each})", *memory))
+    }
+    return measured._replace(notes=(f"from file to file {whole:.3g} x ({each})", note(memory)))
 
 
 def _per_line(pairs: int) -> Measured:
@@ -169,7 +169,7 @@ def _per_line(pairs: int) -> Measured:
     notes = [
         "with the model, and the check of what is declared, "
         + " and ".join(f"{seconds * 1e6:.1f} µs" for seconds in whole.values()),
-        f"100,000 lines: {shown(peak(_change, 100_000, 100))}",
+        note({f"{size:,} lines": peak(_change, size, 100) for size in (1_000, 100_000)}),
     ]
     return measured._replace(notes=tuple(notes))
 
@@ -217,8 +217,8 @@ def _large(pairs: int) -> Measured:
             raise AssertionError("parsed and rendered, the file is another one")
         size = os.stat(file).st_size
         most = peak(_rewritten, file)
-    note = f"memory {most / size:.1f} x the file ({shown(most)}; to reach: <= 10 x)"
-    return measured._replace(notes=(note, f"{before.count(10):,} lines"))
+    part = f"that is {most / size:.1f} x the file (to reach: <= 10 x)"
+    return measured._replace(notes=(f"{before.count(10):,} lines", note({"50 MiB": most}), part))
 
 
 ROWS = (

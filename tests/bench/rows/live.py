@@ -36,7 +36,7 @@ from ansible_collections.webtier.apache_balancer.tests.bench.measure import (
     by_turns,
     timed,
 )
-from ansible_collections.webtier.apache_balancer.tests.bench.memory import peak, shown
+from ansible_collections.webtier.apache_balancer.tests.bench.memory import note, peak
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
     PrivateHttpd,
@@ -96,13 +96,12 @@ def _several(once: Callable[[], float]) -> float:
 
 
 def _reading(pairs: int) -> Measured:
-    memory = []
+    memory = {}
     for members in (100, _MEMBERS):
         with _proxy(_many(members)) as proxy:
-            most = peak(read_page, proxy.manager_url)
-            memory.append(f"{members:,} members: {shown(most)}")
+            memory[f"{members:,} members"] = peak(read_page, proxy.manager_url)
             measured = _against_curl(proxy.manager_url, pairs)
-    return measured._replace(notes=(*measured.notes, *memory))
+    return measured._replace(notes=(*measured.notes, note(memory)))
 
 
 def _against_curl(url: str, pairs: int) -> Measured:
@@ -148,7 +147,7 @@ class Clients:
 
 
 def _use(port: int, pipe: Connection) -> None:
-    with Load("127.0.0.1", port, sessions=_SESSIONS, path="/api?sleep=0.02") as load:
+    with Load("127.0.0.1", port, sessions=_SESSIONS, pause=0.05) as load:
         while pipe.recv():
             failed, ended = len(load.failed), load.reconnects
             pipe.send(Counter(requests=load.requests, failed=failed, ended=ended))

@@ -20,7 +20,7 @@ from ansible_collections.webtier.apache_balancer.tests.bench.measure import (
     by_turns,
     timed,
 )
-from ansible_collections.webtier.apache_balancer.tests.bench.memory import shown
+from ansible_collections.webtier.apache_balancer.tests.bench.memory import note
 from ansible_collections.webtier.apache_balancer.tests.support.modules import started
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
@@ -109,15 +109,14 @@ def _sessions(pairs: int) -> Measured:
             return float(found[0]["seconds"])
 
         measured = by_turns(ours, lambda: _ab(url), pairs)
-        notes = [
-            f"{clients:,} clients: {shown(_check(url, clients)[1])}" for clients in (100, _CLIENTS)
-        ]
+        memory = {f"{clients:,} clients": _check(url, clients)[1] for clients in (100, _CLIENTS)}
     requests = _CLIENTS * _REQUESTS
     rates = [f"{requests / side.median:,.0f}" for side in (measured.ours, measured.theirs)]
     task = Spread(tuple(seconds / part for seconds, part in zip(whole[1:], measured.ours.figures)))
-    notes += [
+    notes = [
         f"{' and '.join(rates)} requests a second",
         f"with what is made of the answers: {task:.3g} x the time",
+        note(memory) + " (the module's whole process)",
     ]
     return measured._replace(notes=tuple(notes))
 
