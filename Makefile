@@ -83,7 +83,7 @@ reliability: setup ## all of it, with a table of what was done (about two hours)
 	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile --full $(ARGS)
 
 bench: setup ## speed, side by side with what one would use instead: a table (make bench ARGS='--help')
-	@tools/debian-packages apache2-bin apache2-utils procps
+	@tools/debian-packages apache2-bin apache2-utils curl procps
 	PYTHONPATH=.build/collections python -m $(collection).tests.bench $(ARGS)
 
 browser: setup ## the report and the demo's page in a real browser, without a screen

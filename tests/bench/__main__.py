@@ -20,10 +20,11 @@ from pathlib import Path
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.webtier.apache_balancer.tests.bench.measure import Measured, Row
+from ansible_collections.webtier.apache_balancer.tests.bench.rows import documents, live, sessions
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
 
 #: the rows of the table, in their order.
-ROWS: tuple[Row, ...] = ()
+ROWS: tuple[Row, ...] = (*documents.ROWS, live.READING, live.CHANGING, sessions.ROW)
 
 
 def machine() -> str:
@@ -58,6 +59,8 @@ def line(row: Row, measured: Measured) -> str:
 
 
 def _seconds(seconds: float) -> str:
+    if seconds < 1e-4:
+        return f"{seconds * 1e6:.3g} µs"
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
 
 
