@@ -20,10 +20,11 @@ from pathlib import Path
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.webtier.apache_balancer.tests.bench.measure import Measured, Row
+from ansible_collections.webtier.apache_balancer.tests.bench.rows import modules
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
 
 #: the rows of the table, in their order.
-ROWS: tuple[Row, ...] = ()
+ROWS: tuple[Row, ...] = (*modules.ROWS,)
 
 
 def machine() -> str:
@@ -51,14 +52,14 @@ def line(row: Row, measured: Measured) -> str:
         row.against,
         str(row.goal),
         f"{ratio:.3g}" + ("" if row.goal.reached(measured.ratio) else ", missed"),
-        f"{_seconds(measured.ours.median)} / {_seconds(measured.theirs.median)}",
+        " / ".join(_shown(side.median, measured.unit) for side in (measured.ours, measured.theirs)),
         "; ".join(measured.notes),
     ]
     return "| " + " | ".join(cells) + " |"
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+def _shown(figure: float, unit: str) -> str:
+    return f"{figure * 1000:.3g} ms" if unit == "s" and figure < 1 else f"{figure:.3g} {unit}"
 
 
 def main() -> int:
