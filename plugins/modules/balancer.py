@@ -253,16 +253,14 @@ path:
   sample: [/etc/apache2/sites-enabled/shop.conf]
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     balancer_options,
     httpd_options,
     manager_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_balancer,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_balancer
 
 
 def main() -> None:

@@ -311,15 +311,13 @@ reload_reasons:
   elements: str
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     info_options,
     manager_connection_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_balancer_info,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_balancer_info
 
 
 def main() -> None:

@@ -291,6 +291,7 @@ backup_files:
   type: dict
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     manager_options,
@@ -298,7 +299,6 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec i
     write_options,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
     run_balancer_member,
 )
 

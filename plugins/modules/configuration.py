@@ -295,15 +295,13 @@ balancers:
   sample: []
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     configuration_options,
     httpd_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_configuration,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_configuration
 
 
 def main() -> None:

@@ -117,13 +117,13 @@ seconds:
   sample: 0.12
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     manager_connection_options,
     reload_options,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
     run_graceful_reload,
 )
 

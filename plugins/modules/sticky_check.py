@@ -393,14 +393,12 @@ trace:
   sample: [{"client": 1, "visits": [[3, "node1", 200], [5, "node1", 200]]}]
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     manager_connection_options,
     sticky_check_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_sticky_check,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run_sticky_check
 
 
 def main() -> None:

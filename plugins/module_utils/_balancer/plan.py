@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Mapping, NamedTuple
 
+from .._httpd.errors import Expected
 from .._httpd.secrets import masked, masked_url
 from . import cookie, health, parameters
 from .cookie import Cookie
@@ -28,7 +29,7 @@ HEALTH_CHECK = "health_check"
 URL = "url"
 
 
-class DeclarationError(ValueError):
+class DeclarationError(Expected, ValueError):
     """A declaration that cannot be meant, or that httpd would read as something else."""
 
 
