@@ -20,11 +20,16 @@ from pathlib import Path
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.webtier.apache_balancer.tests.bench.measure import Measured, Row
-from ansible_collections.webtier.apache_balancer.tests.bench.rows import modules
+from ansible_collections.webtier.apache_balancer.tests.bench.rows import (
+    many,
+    modules,
+    payloads,
+    roles,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
 
 #: the rows of the table, in their order.
-ROWS: tuple[Row, ...] = (*modules.ROWS,)
+ROWS: tuple[Row, ...] = (*modules.ROWS, *roles.ROWS, *many.ROWS, *payloads.ROWS)
 
 
 def machine() -> str:

@@ -40,10 +40,11 @@ def by_turns(
     hosts: Hosts = HERE,
     *arguments: str,
     before: Mapping[str, Any] | None = None,
+    **environment: str,
 ) -> dict[str, list[Turn]]:
     """Return what each of *plays* took in so many *turns* of all of them, by name; one turn more is made first. The
-    play *before* is run before each and does not count; ``{{ turn }}`` is another number in each turn. *arguments* are
-    ansible-playbook's."""
+    play *before* is run before each and does not count; ``{{ turn }}`` is another number in each turn. *arguments* and
+    *environment* are ansible-playbook's."""
     book = []
     for number in range(turns + 1):
         # Which comes first changes, so that none always runs on what another left.
@@ -51,7 +52,7 @@ def by_turns(
         for name in names:
             each = [(name, plays[name])] if before is None else [("", before), (name, plays[name])]
             book += [_play(f"{play_name} {number}", body, number) for play_name, body in each]
-    played = playbook.play(folder, book, hosts, *arguments)
+    played = playbook.play(folder, book, hosts, *arguments, **environment)
     assert played.status == 0, played
     found: dict[str, list[Turn]] = {}
     for name in plays:
