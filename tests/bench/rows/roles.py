@@ -54,8 +54,9 @@ def _host(folder: Path) -> Iterator[None]:
         return playbook.play(folder, _MOLECULE / name, {}, *_ARGUMENTS, **_WHERE)
 
     try:
-        created = play("create.yml")
-        assert created.status == 0, created
+        for name in ("create.yml", "prepare.yml"):
+            done = play(name)
+            assert done.status == 0, done
         yield
     finally:
         play("destroy.yml")
