@@ -30,7 +30,8 @@ _PINGS = 4
 
 
 def _site(name: str) -> dict[str, Any]:
-    members = [{"url": f"http://10.0.0.{number}:8080"} for number in (1, 2, 3)]
+    nodes = range(1, 4)
+    members = [{"url": f"http://10.0.0.{node}:8080", "route": f"node{node}"} for node in nodes]
     return {
         "name": name,
         "server_name": f"{name}.example.com",
