@@ -20,49 +20,8 @@ if TYPE_CHECKING:
     from ._options import Call
 
 
-def run_configuration(module: Module) -> None:
-    """Run the module ``configuration``."""
-    from ._work import configuration
-
-    _run(module, configuration)
-
-
-def run_balancer(module: Module) -> None:
-    """Run the module ``balancer``: ``configuration`` with one balancer."""
-    from ._work import balancer
-
-    _run(module, balancer)
-
-
-def run_balancer_member(module: Module) -> None:
-    """Run the module ``balancer_member``."""
-    from ._balancer_member import balancer_member
-
-    _run(module, balancer_member)
-
-
-def run_balancer_info(module: Module) -> None:
-    """Run the module ``balancer_info``."""
-    from ._balancer_info import balancer_info
-
-    _run(module, balancer_info)
-
-
-def run_graceful_reload(module: Module) -> None:
-    """Run the module ``graceful_reload``."""
-    from ._work import graceful_reload
-
-    _run(module, graceful_reload)
-
-
-def run_sticky_check(module: Module) -> None:
-    """Run the module ``sticky_check``."""
-    from ._work import sticky_check
-
-    _run(module, sticky_check)
-
-
-def _run(module: Module, work: Callable[[Call], dict[str, Any]]) -> None:
+def run(module: Module, work: Callable[[Call], dict[str, Any]]) -> None:
+    """Run *module*, whose *work* it is to make a result of its options."""
     from ._options import Call
     from ._results import message
 

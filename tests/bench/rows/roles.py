@@ -25,7 +25,7 @@ _MOLECULE = _CHECKOUT / "molecule"
 _WHERE = {"MOLECULE_PROJECT_DIRECTORY": str(_CHECKOUT), "MOLECULE_SCENARIO_NAME": "bench"}
 _ARGUMENTS = (f"--inventory={_MOLECULE}/inventory", "--limit=balancer-bookworm")
 # Actions that run no module on the host.
-_HERE = ("assert", "include_tasks", "include_vars", "set_fact")
+_HERE = ("assert", "include_tasks", "include_vars", "set_fact", "validate_argument_spec")
 _PINGS = 4
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What modules do: from their options to their result.
+"""The modules that are told what shall be: ``configuration``, and ``balancer``, which is that with one balancer.
 
 Private to this collection.
 """
@@ -18,14 +18,13 @@ from ._layer import Done
 from ._options import (
     Call,
     access_needed,
-    access_of,
     balancer_wish,
     file_wish,
     how,
     instance_of,
     target_of,
 )
-from ._results import change_result, check_possible, result_of, running_result
+from ._results import check_possible, result_of, running_result
 
 
 def configuration(call: Call) -> dict[str, Any]:
@@ -96,29 +95,3 @@ def _running_balancer(call: Call) -> dict[str, Any]:
     result = running_result(call, changes)
     result.update(balancer=[running_description(running)], path=[])
     return result
-
-
-def graceful_reload(call: Call) -> dict[str, Any]:
-    """Do what the module ``graceful_reload`` does; return its result."""
-    from . import _reload
-
-    instance = instance_of(call.params)
-    done = _reload.graceful_reload(
-        instance,
-        only_if_needed=call.params["only_if_needed"],
-        timeout=max(1.0, float(call.params["timeout"])),
-        check_mode=call.check_mode,
-        access=access_of(call.params),
-        restart=call.params["restart"],
-    )
-    for warning in done.warnings:
-        call.warn(warning)
-    return {**done.result(), "changes": list(map(change_result, done.changes))}
-
-
-def sticky_check(call: Call) -> dict[str, Any]:
-    """Do what the module ``sticky_check`` does; return its result."""
-    from ._sticky.check import check, secret_headers
-
-    call.hide(secret_headers(call.params))
-    return check(call.params, write=not call.check_mode, access=access_of(call.params))
