@@ -291,32 +291,34 @@ backup_files:
   type: dict
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     manager_options,
     member_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_balancer_member,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_balancer_member(
-        Module(
-            argument_spec={
-                **member_options(),
-                **manager_options(),
-                **write_options(),
-                **httpd_options(),
-            },
-            mutually_exclusive=[("url", "host"), ("route", "host")],
-            required_one_of=[("url", "route", "host")],
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={
+            **member_options(),
+            **manager_options(),
+            **write_options(),
+            **httpd_options(),
+        },
+        mutually_exclusive=[("url", "host"), ("route", "host")],
+        required_one_of=[("url", "route", "host")],
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer_member import (
+        balancer_member,
+    )
+
+    run(module, balancer_member)
 
 
 if __name__ == "__main__":

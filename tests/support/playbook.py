@@ -17,9 +17,10 @@ _CHECKOUT = next(p for p in Path(__file__).parents if (p / "galaxy.yml").exists(
 
 
 class Task(NamedTuple):
-    """One task: its name, the seconds it took on all hosts together, its result on each of them."""
+    """One task: its name and its play's, the seconds it took on all hosts together, its result on each of them."""
 
     name: str
+    play: str
     seconds: float
     results: dict[str, dict[str, Any]]
 
@@ -48,9 +49,10 @@ def play(
     playbook: Path | Sequence[Mapping[str, Any]],
     hosts: Mapping[str, Mapping[str, Any]],
     *arguments: str,
+    **environment: str,
 ) -> Played:
     """Run *playbook*, a file or plays, with *arguments* of ansible-playbook, on *hosts* with their variables. *folder*
-    is for what is needed on the way."""
+    is for what is needed on the way; *environment* is added to what it is run in."""
     book = playbook
     if not isinstance(book, Path):
         book = folder / "playbook.json"
@@ -61,6 +63,7 @@ def play(
     inventory.write_text(json.dumps({"all": {"hosts": each}}))
     environment = {
         **os.environ,
+        **environment,
         "ANSIBLE_COLLECTIONS_PATH": str(_CHECKOUT / ".build" / "collections"),
         "ANSIBLE_HOME": str(folder / "ansible"),
         "ANSIBLE_PIPELINING": "1",
@@ -77,16 +80,16 @@ def play(
     )
     assert "{" in done.stdout, done.stdout + done.stderr
     said = json.loads(done.stdout[done.stdout.index("{") :])
-    tasks = [_task(task) for each in said["plays"] for task in each["tasks"]]
+    tasks = [_task(each, task) for each in said["plays"] for task in each["tasks"]]
     stats = said["global_custom_stats"]
     return Played(done.returncode, tasks, said["stats"], stats)
 
 
-def _task(task: Mapping[str, Any]) -> Task:
+def _task(play: Mapping[str, Any], task: Mapping[str, Any]) -> Task:
     duration = task["task"]["duration"]
     begin, end = (
         datetime.fromisoformat(duration[key].rstrip("Z")) if key in duration else None
         for key in ("start", "end")
     )
     seconds = (end - begin).total_seconds() if begin and end else 0.0
-    return Task(task["task"]["name"], seconds, task["hosts"])
+    return Task(task["task"]["name"], play["play"]["name"], seconds, task["hosts"])
