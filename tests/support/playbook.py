@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Sequence
 
 _CHECKOUT = next(p for p in Path(__file__).parents if (p / "galaxy.yml").exists())
+COLLECTIONS = _CHECKOUT / ".build" / "collections"
 
 
 class Task(NamedTuple):
@@ -48,9 +49,10 @@ def play(
     playbook: Path | Sequence[Mapping[str, Any]],
     hosts: Mapping[str, Mapping[str, Any]],
     *arguments: str,
+    collections: Path = COLLECTIONS,
 ) -> Played:
     """Run *playbook*, a file or plays, with *arguments* of ansible-playbook, on *hosts* with their variables. *folder*
-    is for what is needed on the way."""
+    is for what is needed on the way, *collections* where collections are."""
     book = playbook
     if not isinstance(book, Path):
         book = folder / "playbook.json"
@@ -61,7 +63,7 @@ def play(
     inventory.write_text(json.dumps({"all": {"hosts": each}}))
     environment = {
         **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(_CHECKOUT / ".build" / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_HOME": str(folder / "ansible"),
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
