@@ -48,4 +48,4 @@ def test_a_module_is_in_the_group_if_it_takes_the_options_and_says_so(
 
 
 def test_the_group_is_in_the_order_of_the_alphabet_and_has_no_other_members() -> None:
-    assert MEMBERS == sorted(set(MEMBERS) & set(MODULES))
+    assert sorted(set(MEMBERS) & set(MODULES)) == MEMBERS
