@@ -10,7 +10,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
 export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
-lint := ruff types yamllint ansible-lint reuse changelog
+lint := ruff types yamllint ansible-lint reuse changelog public-host
 tests := $(lint) units artifact importer httpd load many reliability-sample browser demo-check sanity integration
 
 .DEFAULT_GOAL := help
@@ -58,6 +58,12 @@ reuse: setup
 
 changelog: setup
 	antsibull-changelog lint
+
+public-host: setup
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
 
 units: setup ## tests of the pure parts, no httpd needed
 	pytest tests/unit --numprocesses=2 $(ARGS)
