@@ -154,6 +154,19 @@ EXAMPLES = r"""
     manager_username: ops
     manager_password: "{{ manager_password }}"
   delegate_to: localhost
+
+- name: Say once where balancer-manager is
+  module_defaults:
+    group/webtier.apache_balancer.balancer_manager:
+      manager_url: http://127.0.0.2:8008/balancer-manager
+  block:
+    - name: Stop sending requests to a node
+      webtier.apache_balancer.balancer_member:
+        host: 10.0.0.11
+        state: disabled
+
+    - name: Let httpd load what is left, if anything is
+      webtier.apache_balancer.graceful_reload:
 """
 
 RETURN = r"""

@@ -303,8 +303,8 @@ def _members(balancer: Balancer) -> Iterator[Problem]:
         # proxy_util.c ap_proxy_balancer_get_best_worker: as many spares as there are others that cannot be used.
         yield Problem(
             "AB208",
-            f"All members of balancer://{balancer.name} are hot spares, each of which httpd uses only in place of another"
-            " member that cannot be used; requests answer 503 (AH01170).",
+            f"All members of balancer://{balancer.name} are hot spares, each of which httpd uses only in place of"
+            " another member that cannot be used; requests answer 503 (AH01170).",
             balancer.place,
             "Take hot_spare from at least one; a member for the time when all others are gone is a hot_standby.",
             balancer,
