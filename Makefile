@@ -64,7 +64,7 @@ units: setup ## tests of the pure parts, no httpd needed
 
 httpd: setup ## tests on a real, private httpd
 	@tools/debian-packages apache2-bin apache2-utils openssl procps
-	pytest tests/httpd/plugins tests/httpd/live tests/httpd/playbooks --numprocesses=4 $(ARGS)
+	pytest tests/httpd/plugins tests/httpd/live tests/httpd/playbooks tests/httpd/docs --numprocesses=4 $(ARGS)
 
 load: setup ## changes of a httpd that many sessions use all the while
 	@tools/debian-packages apache2-bin procps

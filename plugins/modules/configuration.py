@@ -165,7 +165,9 @@ EXAMPLES = r"""
       - path: /etc/apache2/load_balancer/shop.conf
         content: |
           # Made by Ansible
-          ProxyPass "/" "balancer://shop/"
+          <Proxy "balancer://shop">
+            BalancerMember http://10.0.0.11:8080
+          </Proxy>
     purge:
       - folder: /etc/apache2/load_balancer
         contains: ^# Made by Ansible
