@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -20,7 +21,13 @@ from ansible_collections.webtier.apache_balancer.plugins.filter.site_configurati
 )
 from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
 from ansible_collections.webtier.apache_balancer.tests.support import documents
-from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import PrivateHttpd
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BINARY,
+    PrivateHttpd,
+)
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    MODULES as MODULE_FOLDER,
+)
 
 OURS = "webtier.apache_balancer."
 MODULES = (
@@ -87,6 +94,19 @@ def test_httpd_takes_a_block(block, tmp_path):
     httpd.write("conf/block.conf", text)
     done = subprocess.run(httpd.command("-t"), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_messages_that_pages_number_are_those_of_httpd():
+    numbers = {
+        number for page in documents.PAGES for number in re.findall(r"AH\d{5}", page.read_text())
+    }
+    programs = [Path(BINARY), *Path(MODULE_FOLDER).glob("*.so")]
+    known = {
+        number.decode()
+        for program in programs
+        for number in re.findall(rb"AH\d{5}(?=: )", program.read_bytes())
+    }
+    assert numbers and numbers <= known, numbers - known
 
 
 def test_there_are_blocks_of_each_kind():

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jinja2
 import pytest
@@ -44,7 +45,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.options import (
 )
 
 OURS = "webtier.apache_balancer."
-LANGUAGES = {"apache", "console", "jinja", "puppet", "text", "yaml"}
+LANGUAGES = {"apache", "console", "jinja", "puppet", "text", "xml", "yaml"}
 YAML = documents.blocks("yaml")
 TASKS = [
     task
@@ -53,6 +54,7 @@ TASKS = [
         documents.tasks(block.data(), block.place) if isinstance(block.data(), list) else ()
     )
 ]
+INVENTORIES = [block for block in YAML if isinstance(block.data(), dict) and "all" in block.data()]
 OWN_TASKS = [task for task in TASKS if task.module.startswith(OURS)]
 OTHER_TASKS = [task for task in TASKS if not task.module.startswith(OURS)]
 ROLES = [path.name for path in sorted((ROOT / "roles").iterdir())]
@@ -67,9 +69,12 @@ SAMPLES = {"bool": True, "int": 1, "float": 1.0, "list": [], "dict": {}}
 SHELL = documents.blocks("console")
 COMMANDS = [
     pytest.param(block, command, id=f"{block.place} {command}"[:70])
-    for block in SHELL
-    for command in block.text.replace("\\\n", " ").splitlines()
-    if command.strip() and not command.startswith("#")
+    for command, block in {
+        command: block
+        for block in SHELL
+        for command in block.text.replace("\\\n", " ").splitlines()
+        if command.strip() and not command.startswith("#")
+    }.items()
 ]
 # What is run on a load balancer by hand; none of it is ours.
 OF_THE_SYSTEM = {"apachectl", "apache2ctl", "curl", "git", "httpd", "journalctl", "setsebool", "ss"}
@@ -136,11 +141,13 @@ def test_each_block_says_its_language_and_ends(page):
 
 
 @pytest.mark.parametrize("block", YAML, ids=str)
-def test_a_block_of_yaml_is_plays_or_tasks_or_variables(block):
+def test_a_block_of_yaml_is_plays_or_tasks_or_variables_or_an_inventory(block):
     data = block.data()
     if isinstance(data, dict):
-        known = (*PREFIXES, "collections", "dependencies")
-        assert data and all(str(key).startswith(known) for key in data), list(data)
+        known = data == {"all": data.get("all")} or all(
+            str(key).startswith(PREFIXES) for key in data
+        )
+        assert data and known, list(data)
     else:
         assert documents.is_plays(data) or list(documents.tasks(data, block.place))
 
@@ -155,6 +162,13 @@ def test_ansible_takes_the_syntax_of_all_plays_and_tasks(tmp_path):
             files.append(f"{number}-{re.sub('[^A-Za-z0-9]+', '-', block.place)}.yml")
             (tmp_path / files[-1]).write_text(head + text)
     run(tmp_path, "ansible-playbook", "--inventory", "localhost,", "--syntax-check", *files)
+
+
+@pytest.mark.parametrize("block", INVENTORIES, ids=str)
+def test_ansible_reads_an_inventory(block, tmp_path):
+    (tmp_path / "inventory.yml").write_text(block.text)
+    read = json.loads(run(tmp_path, "ansible-inventory", "-i", "inventory.yml", "--list"))
+    assert set(block.data()["all"]["children"]) <= set(read)
 
 
 @pytest.mark.parametrize("task", OWN_TASKS, ids=str)
@@ -200,7 +214,7 @@ def test_variables_of_ours_are_known_and_have_values_that_they_take(block):
             elif name == OF_HOST:
                 checked(MEMBER, {key: said for key, said in value.items() if key != "port"})
             else:
-                assert any(re.search(rf"\b{name}\b", text) for text in PLAYBOOKS.values()), name
+                assert in_a_playbook(name), name
 
 
 @pytest.mark.parametrize("block", YAML, ids=str)
@@ -222,6 +236,11 @@ def test_a_role_gets_all_that_it_requires(block):
             validated({key: given[key] for key in given if key in spec}, {"argument_spec": spec})
 
 
+@pytest.mark.parametrize("block", documents.blocks("xml"), ids=str)
+def test_a_block_of_xml_is_whole(block):
+    ElementTree.fromstring(block.text)
+
+
 @pytest.mark.parametrize("block", documents.blocks("yaml", "jinja"), ids=str)
 def test_templates_are_templates(block):
     environment = jinja2.Environment()
@@ -241,13 +260,14 @@ def test_a_command_is_one_that_there_is(block, command, tmp_path):
         return
     if block.place.startswith("examples/awx/"):
         shutil.copytree(ROOT / "examples" / "awx", tmp_path, dirs_exist_ok=True)
-    (tmp_path / "inventory").write_text("localhost ansible_connection=local\n")
+    for name in ("inventory", "inventory.yml"):
+        (tmp_path / name).write_text("all: {hosts: {localhost: {ansible_connection: local}}}\n")
     for word in words:
         if word.startswith("@"):
             (tmp_path / word[1:]).write_text("verify_url: http://shop.example.com/\n")
     if words[0] == "ansible-playbook":
         for name in re.findall(r"(\w+)=", " ".join(words[1:])):
-            assert any(re.search(rf"\b{name}\b", text) for text in PLAYBOOKS.values()), name
+            assert name in ROLE_VARIABLES or in_a_playbook(name), name
         run(tmp_path, *words, "--syntax-check")
     elif words[0] == "ansible-doc":
         run(tmp_path, *words)
@@ -257,6 +277,10 @@ def test_a_command_is_one_that_there_is(block, command, tmp_path):
         told = run(tmp_path, words[0], *action, "--help")
         for option in words[1:]:
             assert not option.startswith("-") or option in told, option
+
+
+def in_a_playbook(variable):
+    return any(re.search(rf"\b{variable}\b", text) for text in PLAYBOOKS.values())
 
 
 def check_make(command):
