@@ -11,7 +11,7 @@ export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
 lint := ruff types yamllint ansible-lint reuse changelog
-tests := $(lint) units httpd load many reliability-sample browser demo-check sanity integration
+tests := $(lint) docs units httpd load many reliability-sample browser demo-check sanity integration
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -58,6 +58,10 @@ reuse: setup
 
 changelog: setup
 	antsibull-changelog lint
+
+docs: setup ## a site of all documentation in .build/docs/html; warnings are errors
+	@tools/venv docs
+	@PATH="$(CURDIR)/.build/venv-docs/bin:$$PATH" python tools/docs.py
 
 units: setup ## tests of the pure parts, no httpd needed
 	pytest tests/unit --numprocesses=2 $(ARGS)
