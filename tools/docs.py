@@ -72,10 +72,28 @@ def write_pages(folder: Path) -> None:
     index.write_text(text)
 
 
+def collections() -> Path:
+    """Return where Ansible finds the collection.
+
+    A checkout below ansible_collections is found there only: Ansible goes by the first folder of that name in a path.
+    """
+    own = ROOT.parts[-3:] == ("ansible_collections", *COLLECTION.split("."))
+    return ROOT.parents[2] if own else ROOT / ".build" / "collections"
+
+
+def missing(folder: Path) -> list[str]:
+    """Return the pages that antsibull-docs should have made in *folder* and has not."""
+    names = [f"{path.stem}_module" for path in ROOT.glob("plugins/modules/*.py")]
+    names += [f"{path.stem}_filter" for path in ROOT.glob("plugins/filter/*.yml")]
+    names += [f"{path.parent.name}_role" for path in ROOT.glob("roles/*/README.md")]
+    return sorted(name for name in names if not (folder / f"{name}.rst").exists())
+
+
 def run(*command: str) -> None:
     """Run a tool; end with its status where it is not content."""
     print("+", *command, flush=True)
-    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collections())}
+    status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     if status:
         sys.exit(status)
 
@@ -90,6 +108,8 @@ def main() -> None:
     run("antsibull-docs", "lint-collection-docs", "--plugin-docs", *strict, ".")
     options = ("--use-current", "--fail-on-error", "--squash-hierarchy", "--dest-dir")
     run("antsibull-docs", "collection", *options, str(source / "collection"), COLLECTION)
+    if missing(source / "collection"):
+        sys.exit(f"antsibull-docs made no page of {', '.join(missing(source / 'collection'))}")
     write_pages(source)
     conf = str(ROOT / "docs" / "docsite")
     sphinx = ("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "--jobs", "2")

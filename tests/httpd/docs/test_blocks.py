@@ -100,7 +100,7 @@ def test_the_messages_that_pages_number_are_those_of_httpd():
     numbers = {
         number for page in documents.PAGES for number in re.findall(r"AH\d{5}", page.read_text())
     }
-    programs = [Path(BINARY), *Path(MODULE_FOLDER).glob("*.so")]
+    programs = [Path(BINARY), *Path(MODULE_FOLDER).glob("mod_proxy*.so")]
     known = {
         number.decode()
         for program in programs
