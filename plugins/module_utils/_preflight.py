@@ -14,6 +14,7 @@ import ipaddress
 import os
 import re
 import socket
+import tempfile
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 from . import _namespaces as namespaces
@@ -33,7 +34,7 @@ from ._instance import (
     out_of_reach,
     said,
 )
-from ._namespaces import ChildFailed, NamespaceError, TimedOut
+from ._namespaces import ChildFailed, Killed, NamespaceError, TimedOut
 from ._outputs import Outputs, outputs
 
 REHEARSAL_TIMEOUT = 20.0
@@ -56,6 +57,10 @@ _READ_ONLY = "Read-only file system"
 
 class PreflightImpossible(InstanceError):
     """The candidates cannot be shown to httpd without writing them."""
+
+
+class PreflightKilled(InstanceError):
+    """The preflight was killed: whether httpd starts with the candidates is not known."""
 
 
 class RehearsalFailed(InstanceError):
@@ -100,7 +105,7 @@ def prove(
     """Return the proof that httpd starts with the candidates of ``fileset``.
 
     ``timeout``: seconds a start may take. Raises ConfigurationRefused and LacksPermission (-t),
-    RehearsalFailed (the start), PreflightImpossible, and what ``Instance.view`` raises.
+    RehearsalFailed (the start), PreflightImpossible, PreflightKilled, and what ``Instance.view`` raises.
     """
     candidates = fileset.changed()
     parent = instance.parent()
@@ -122,7 +127,7 @@ def prove(
 def candidate_view(instance: Instance, fileset: FileSet) -> View:
     """Return what httpd would make of the configuration with the candidates of ``fileset``.
 
-    Raises ConfigurationRefused, LacksPermission, PreflightImpossible, and what
+    Raises ConfigurationRefused, LacksPermission, PreflightImpossible, PreflightKilled, and what
     ``Instance.view`` raises.
     """
     return _test(instance, fileset.changed(), instance.parent())[0]
@@ -148,7 +153,10 @@ def _test(
     try:
         return shadow.view(instance, candidates), refused
     except OSError as error:
-        raise PreflightImpossible(f"{refused}; a shadow copy: {error}") from error
+        where = error.filename or tempfile.tempdir
+        raise PreflightImpossible(
+            f"{refused}; a shadow copy in {where}: {error.strerror}"
+        ) from error
 
 
 def _in_place(
@@ -175,6 +183,10 @@ def _in_place(
             refusals.append(f"{way.name}: {error}")
         except TimedOut as error:
             raise TookTooLong(f"the preflight did not end within {timeout:g} s") from error
+        except Killed as error:
+            raise PreflightKilled(
+                "the preflight was killed, perhaps for want of memory; run again"
+            ) from error
         except ChildFailed as error:
             raise PreflightImpossible(f"{way.name}: {error}") from error
     raise PreflightImpossible("; ".join(refusals))

@@ -265,7 +265,7 @@ class Separator(Kind):
     def check(self, value: Any) -> Value:
         # YAML reads a bare Off as a boolean.
         text = "Off" if value in (False, "False") else str(value)
-        if text.lower() != "off" and (text in ";,\"' \\=" or CONTROL.search(text)):
+        if text.lower() != "off" and (text in ";,\"' \\=" or not "!" <= text[:1] <= "~"):
             raise ValueError("it must be one character that a cookie can carry, or Off")
         return self.read(text)
 

@@ -201,6 +201,12 @@ def _of_text(text: str) -> Iterator[_Span]:
             yield _Span(*match.span(1))
     for match in _CREDENTIALS.finditer(text):
         yield _Span(*match.span(1))
+    # A message may be about a program, and say how that is called.
+    for match in _OPTION.finditer(text):
+        if is_secret(match[1], match[2]):
+            yield _Span(*match.span(2))
+    for match in _USER.finditer(text):
+        yield _Span(*match.span(1))
 
 
 def _of_file(text: str) -> Iterator[_Span]:
@@ -226,12 +232,10 @@ def _of_directive(name: str, text: str, words: Sequence[Word]) -> Iterator[_Span
     """Give what is secret in *text*, which holds the arguments *words* of the directive *name*."""
     name = name.lower()
     yield from _of_text(text)
-    for pattern in (_FLAG, _OPTION, *([_HEADER] if "|" in text else [])):
+    for pattern in (_FLAG, *([_HEADER] if "|" in text else [])):
         for match in pattern.finditer(text):
             if is_secret(match[1], match[2]):
                 yield _Span(*match.span(2))
-    for match in _USER.finditer(text) if "|" in text else ():
-        yield _Span(*match.span(1))
     yield from _of_comparisons(text)
     for word in words:
         key, equals, value = word.text.partition("=")

@@ -162,3 +162,27 @@ def test_a_process_that_a_run_started_is_killed_and_nothing_is_lost(
     calls = Traced("configuration", site.change, family=True).calls()
     chosen = dice.sample(calls, 500 if full else ELSEWHERE)
     assert sum(kill(call, family=True) for call in chosen) > 0
+
+
+@pytest.mark.parametrize("way", WAYS[:3], indirect=True)
+def test_a_change_whose_proof_was_killed_is_not_written(
+    way: str, site: SeveralFiles, full: bool, dice: random.Random, tally: Tally
+) -> None:
+    """Nor is less of a proof taken for it: httpd -t has nothing against a logger that is not there."""
+    logger = f'CustomLog "|{site.root}/nowhere" common\n'
+    site.change["files"].append(site.file("conf/logger.conf", content=logger))
+    proven = PROVES.get(way, "rehearsed") == "rehearsed"
+    traced = Traced("configuration", site.change, family=True)
+    by_process = traced.calls_of_children()
+    assert ("would not start" in traced.result.get("msg", "")) is proven
+    assert len(by_process) > (6 if proven else 3)
+    for calls in by_process:
+        for call in dice.sample(calls, min(len(calls), 20 if full else 1)):
+            site.reset()
+            traced = Traced("configuration", site.change, call, family=True)
+            assert traced.status == 0, call
+            tally("points killed", traced.came_to)
+            if proven or "msg" in traced.result:
+                assert "msg" in traced.result, (call, traced.result)
+                assert site.picture() == site.old, call
+            assert "Traceback" not in str(traced.result), traced.result
