@@ -30,7 +30,9 @@ def calls(name):
     """Yield the calls in the source that make a finding of this class."""
     for path in sorted(UTILS.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            called = isinstance(node, ast.Call) and ast.unparse(node.func).lower().split(".")[-1]
+            called = (
+                isinstance(node, ast.Call) and ast.unparse(node.func).lower().rpartition(".")[2]
+            )
             if called == name.lower():
                 yield node
 
