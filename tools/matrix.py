@@ -16,6 +16,7 @@ import datetime
 import functools
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -177,11 +178,12 @@ class Controller:
         log, folder = LOGS / name, BUILD / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        python = find_python(target)
+        python, ports = find_python(target), free_ports(3)
         variables = {
             "smoke_folder": str(folder),
             "smoke_tests": str(TESTS),
-            "smoke_ports": free_ports(3),
+            "smoke_ports": ports,
+            "setup_private_httpd_port": ports[0],
             "smoke_python": str(python),
             "smoke_empty_python": str(empty_python(folder, python)),
         }
@@ -220,12 +222,15 @@ def changed(output: str) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that nobody holds."""
-    with contextlib.ExitStack() as stack:
-        servers = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for dummy in range(count)
-        ]
-        return [server.getsockname()[1] for server in servers]
+    """Return ports of 127.0.0.1 that nobody holds, and that the kernel gives to no connection meanwhile."""
+    found: list[int] = []
+    for port in random.sample(range(12000, 32000), 1000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
 
 
 def empty_python(folder: Path, python: Path) -> Path:
