@@ -272,4 +272,7 @@ def _sticky_check(call: Call) -> dict[str, Any]:
     from ._sticky.check import check, secret_headers
 
     call.hide(secret_headers(call.params))
-    return check(call.params, write=not call.check_mode, access=access_of(call.params))
+    result = check(call.params, write=not call.check_mode, access=access_of(call.params))
+    for warning in result.pop("warnings"):
+        call.warn(warning)
+    return result
