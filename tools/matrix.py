@@ -348,13 +348,15 @@ def main(arguments: Sequence[str]) -> int:
     LOGS.mkdir(parents=True)
     known = sorted({t for c in MATRIX for t in (*c.targets, *c.controllers)}, key=version)
     pythons = {each: find_python(each) for each in known}  # fails now where one is missing
+    found: list[Cell] = []
     with tempfile.TemporaryDirectory() as outside:
-        found = list(cells(options.core or (), options.target or (), Path(outside)))
-    made = f"{circumstances(pythons)}\n{table(found)}"
+        for cell in cells(options.core or (), options.target or (), Path(outside)):
+            found.append(cell)
+            made = f"{circumstances(pythons)}\n{table(found)}"
+            if options.table:
+                before = options.table.read_text() if options.table.exists() else ""
+                options.table.write_text(f"{before.partition(HEADING)[0]}{HEADING}\n{made}")
     print(f"\n{made}")
-    if options.table:
-        before = options.table.read_text() if options.table.exists() else ""
-        options.table.write_text(f"{before.partition(HEADING)[0]}{HEADING}\n{made}")
     return 1 if any(cell.result == "FAILED" for cell in found) else 0
 
 
