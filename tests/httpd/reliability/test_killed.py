@@ -202,17 +202,23 @@ def test_a_change_whose_proof_was_killed_is_not_written(
     by_process = traced.calls_of_children()
     assert ("would not start" in traced.result.get("msg", "")) is proven
     assert len(by_process) > (6 if proven else 3)
+    killed = 0
     chosen = by_process if full else dice.sample(by_process, min(len(by_process), 8))
     for calls in chosen:
         for call in dice.sample(calls, min(len(calls), 20 if full else 1)):
             site.reset()
             traced = Traced("configuration", site.change, call, family=True)
-            assert traced.status == 0, call
-            tally("points killed", traced.came_to)
+            assert traced.status in (0, signal.SIGKILL), traced.result
+            if traced.status == signal.SIGKILL:
+                # It does not make the same calls each time, and was killed itself.
+                continue
+            killed += traced.came_to
             if proven or "msg" in traced.result:
                 assert "msg" in traced.result, (call, traced.result)
                 assert site.picture() == site.old, call
             assert "Traceback" not in str(traced.result), traced.result
+    tally("points killed", killed)
+    assert killed
 
 
 def test_a_reload_killed_at_any_call_is_done_or_left_to_the_next(
