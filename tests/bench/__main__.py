@@ -24,7 +24,7 @@ from ansible_collections.webtier.apache_balancer.tests.bench.rows import documen
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
 
 #: the rows of the table, in their order.
-ROWS: tuple[Row, ...] = (*documents.ROWS, live.READING, live.CHANGING, sessions.ROW)
+ROWS: tuple[Row, ...] = (*documents.ROWS, *live.ROWS, *sessions.ROWS)
 
 
 def machine() -> str:
@@ -59,8 +59,6 @@ def line(row: Row, measured: Measured) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    if seconds < 1e-4:
-        return f"{seconds * 1e6:.3g} µs"
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
 
 

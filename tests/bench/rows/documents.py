@@ -167,7 +167,7 @@ def _per_line(pairs: int) -> Measured:
         for count in (100_000, 1_000)
     }
     notes = [
-        "with the model, and the check of what is declared, "
+        f"{measured.ours.median * 1e6:.1f} µs a line; from file to file "
         + " and ".join(f"{seconds * 1e6:.1f} µs" for seconds in whole.values()),
         note({f"{size:,} lines": peak(_change, size, 100) for size in (1_000, 100_000)}),
     ]
