@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Mapping, NamedTuple
 
+from .._httpd.errors import Expected
 from .._httpd.secrets import masked, masked_url
 from . import cookie, health, parameters
 from .cookie import Cookie
@@ -43,7 +44,7 @@ _IMPOSSIBLE = re.compile("|".join([CONTROL.pattern, *map(re.escape, _REASONS)]))
 _PORT = re.compile(r"[^:/]+://(?:[^/@]*@)?(?:\[[^\]]*\]|[^/:\[@]*):([^/@]*)(?:/|$)")
 
 
-class DeclarationError(ValueError):
+class DeclarationError(Expected, ValueError):
     """A declaration that cannot be meant, or that httpd would read as something else."""
 
 

@@ -10,10 +10,12 @@ Private to this collection.
 from __future__ import annotations
 
 import re
-from typing import Iterator, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Iterator, Mapping, NamedTuple
 
-from .document import Document
 from .lexer import BLANK, CLOSE, COMMENT, OPEN, joined, statement, word_texts
+
+if TYPE_CHECKING:
+    from .document import Document
 
 _IN_FILE = "# In file: "
 _LINE_MARK = re.compile(r"( *)# *([0-9]+):")

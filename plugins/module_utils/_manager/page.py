@@ -13,7 +13,6 @@ years, and changed quotes, escapes and units, but never a heading. Pages are cut
 from __future__ import annotations
 
 import functools
-import html
 import re
 from typing import Any, Callable, Sequence
 
@@ -140,7 +139,7 @@ def _parse_html(text: str) -> Page:
     if "</html>" not in text[-64:]:
         raise PageError("the page of balancer-manager ends before its end")
     page = Page()
-    page.server_name = html.unescape(heading.group(1)).strip()
+    page.server_name = _unescaped(heading.group(1)).strip()
     before, *sections = text.split(_SECTION)
     version = re.search(r"Server Version: Apache/(\d{1,9}(?:\.\d{1,9}){0,9})", before)
     page.version = tuple(map(int, version.group(1).split("."))) if version else ()
@@ -156,7 +155,7 @@ def _parse_html(text: str) -> Page:
 def _looks_like(text: str) -> str:
     title = re.search(r"<title>([^<]{0,200})", text[:65536], re.IGNORECASE)
     words = " ".join(re.sub(r"<[^<>]{0,1000}>", " ", text[:2000]).split())[:80]
-    seen = (html.unescape(title.group(1)).strip() if title else words) or text.strip()[:80]
+    seen = (_unescaped(title.group(1)).strip() if title else words) or text.strip()[:80]
     return f"this is no page of balancer-manager, but {seen!r}" if seen else "the answer is empty"
 
 
@@ -185,7 +184,7 @@ def _balancer(section: str) -> LiveBalancer:
         raise PageError(
             f"the page of balancer-manager breaks off in balancer://{balancer.name[:80]}"
         )
-    balancer.nonce = html.unescape(nonce.group(1)) if nonce else None
+    balancer.nonce = _unescaped(nonce.group(1)) if nonce else None
     return balancer
 
 
@@ -224,8 +223,16 @@ def _shown(cell: str) -> str:
 
 def _text(cell: str) -> str:
     """Return what a reader sees of a cell."""
-    cell = _shown(cell)
-    return html.unescape(cell).strip() if "&" in cell else cell
+    return _unescaped(_shown(cell)).strip()
+
+
+def _unescaped(text: str) -> str:
+    if "&" not in text:
+        return text
+    # Imported late, as it is large and httpd escapes little.
+    import html
+
+    return html.unescape(text)
 
 
 def _settings(balancer: LiveBalancer, row: dict[str, str]) -> None:
