@@ -11,7 +11,7 @@ export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
 lint := ruff types yamllint ansible-lint reuse changelog public-host
-tests := $(lint) units artifact importer httpd load many reliability-sample browser demo-check sanity integration
+tests := $(lint) docs units artifact importer httpd load many reliability-sample browser demo-check sanity integration
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -65,6 +65,10 @@ public-host: setup
 	check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
 
+docs: setup ## a site of all documentation in .build/docs/html; warnings are errors
+	@tools/venv docs
+	@PATH="$(CURDIR)/.build/venv-docs/bin:$$PATH" python tools/docs.py
+
 units: setup ## tests of the pure parts, no httpd needed
 	pytest tests/unit --numprocesses=2 $(ARGS)
 
@@ -80,7 +84,7 @@ importer: setup ## what Galaxy and Automation Hub say about it: nothing
 
 httpd: setup ## tests on a real, private httpd
 	@tools/debian-packages apache2-bin apache2-utils openssl procps
-	pytest tests/httpd/plugins tests/httpd/live tests/httpd/playbooks --numprocesses=4 $(ARGS)
+	pytest tests/httpd/plugins tests/httpd/live tests/httpd/playbooks tests/httpd/docs --numprocesses=4 $(ARGS)
 
 load: setup ## changes of a httpd that many sessions use all the while
 	@tools/debian-packages apache2-bin procps
@@ -99,7 +103,7 @@ reliability: setup ## all of it, with a table of what was done (about two hours)
 	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile --full $(ARGS)
 
 bench: setup ## speed, side by side with what one would use instead: a table (make bench ARGS='--help')
-	@tools/debian-packages apache2-bin apache2-utils procps
+	@tools/debian-packages apache2-bin apache2-utils curl procps
 	PYTHONPATH=.build/collections python -m $(collection).tests.bench $(ARGS)
 
 browser: setup ## the report and the demo's page in a real browser, without a screen

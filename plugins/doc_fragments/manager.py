@@ -72,8 +72,8 @@ options:
     type: path
   manager_timeout:
     description:
-      - How long to wait for an answer, in seconds. An address that gives none in that time is not asked for another
-        virtual host.
+      - How long to wait for an answer, in seconds, V(1) or more. An address that gives none in that time is not asked
+        for another virtual host.
     type: int
     default: 10
 """

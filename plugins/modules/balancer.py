@@ -8,7 +8,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: balancer
 short_description: Declare one mod_proxy_balancer balancer of Apache httpd
-version_added: 0.1.0
 description:
   - Makes the configuration say what is declared about one balancer, its members and their parameters, in the file
     where it stands. Everything else in that file stays as it is, byte for byte.
@@ -34,6 +33,9 @@ seealso:
   - name: mod_proxy_balancer
     description: httpd's own documentation.
     link: https://httpd.apache.org/docs/2.4/mod/mod_proxy_balancer.html
+  - name: What is checked that httpd does not
+    description: Every code with its cause and its fix.
+    link: https://github.com/webtier/apache_balancer/blob/main/docs/problems.md
 author:
   - The webtier.apache_balancer contributors (@webtier)
 """
@@ -253,30 +255,30 @@ path:
   sample: [/etc/apache2/sites-enabled/shop.conf]
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     balancer_options,
     httpd_options,
     manager_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_balancer,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_balancer(
-        Module(
-            argument_spec={
-                **balancer_options(),
-                **manager_options(),
-                **write_options(),
-                **httpd_options(),
-            },
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={
+            **balancer_options(),
+            **manager_options(),
+            **write_options(),
+            **httpd_options(),
+        },
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._declared import balancer
+
+    run(module, balancer)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: balancer_info
 short_description: Show the balancers of Apache httpd
-version_added: 0.1.0
 description:
   - Reads the configuration as httpd resolves it, with includes, macros, variables and conditions, and returns every
     balancer with its virtual host, its members, their parameters and where each stands.
@@ -40,6 +39,9 @@ options:
     default: false
 seealso:
   - module: webtier.apache_balancer.balancer
+  - name: What is checked that httpd does not
+    description: Every code with its cause and its fix.
+    link: https://github.com/webtier/apache_balancer/blob/main/docs/problems.md
 author:
   - The webtier.apache_balancer contributors (@webtier)
 """
@@ -311,28 +313,30 @@ reload_reasons:
   elements: str
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     info_options,
     manager_connection_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_balancer_info,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_balancer_info(
-        Module(
-            argument_spec={
-                **info_options(),
-                **manager_connection_options(),
-                **httpd_options(),
-            },
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={
+            **info_options(),
+            **manager_connection_options(),
+            **httpd_options(),
+        },
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer_info import (
+        balancer_info,
+    )
+
+    run(module, balancer_info)
 
 
 if __name__ == "__main__":

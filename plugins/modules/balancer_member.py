@@ -8,7 +8,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: balancer_member
 short_description: Take members of mod_proxy_balancer balancers out, and put them back
-version_added: 0.1.0
 description:
   - Finds members by URL, route or host in all balancers of a httpd, or in those that are named, and drains, disables,
     enables, adds, removes or changes them. With O(host) that is a whole node, on all its ports and in all balancers.
@@ -75,12 +74,12 @@ options:
     default: false
   wait_timeout:
     description:
-      - Longest wait, in seconds.
+      - Longest wait, in seconds; V(0) looks once.
     type: int
     default: 300
   wait_interval:
     description:
-      - Seconds between two looks.
+      - Seconds between two looks, V(0.05) or more.
     type: float
     default: 2
   wait_idle:
@@ -110,6 +109,9 @@ seealso:
   - module: webtier.apache_balancer.balancer
   - module: webtier.apache_balancer.balancer_info
   - module: webtier.apache_balancer.graceful_reload
+  - name: Changing a balancer while it runs
+    description: What needs no reload, and how a drain ends.
+    link: https://github.com/webtier/apache_balancer/blob/main/docs/live.md
 author:
   - The webtier.apache_balancer contributors (@webtier)
 """
@@ -304,32 +306,34 @@ backup_files:
   type: dict
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     manager_options,
     member_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_balancer_member,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_balancer_member(
-        Module(
-            argument_spec={
-                **member_options(),
-                **manager_options(),
-                **write_options(),
-                **httpd_options(),
-            },
-            mutually_exclusive=[("url", "host"), ("route", "host")],
-            required_one_of=[("url", "route", "host")],
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={
+            **member_options(),
+            **manager_options(),
+            **write_options(),
+            **httpd_options(),
+        },
+        mutually_exclusive=[("url", "host"), ("route", "host")],
+        required_one_of=[("url", "route", "host")],
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer_member import (
+        balancer_member,
+    )
+
+    run(module, balancer_member)
 
 
 if __name__ == "__main__":
