@@ -28,10 +28,10 @@ from ._httpd.tree import Node, from_document
 from ._instance import ConfigurationRefused, Instance
 
 if TYPE_CHECKING:
+    from ._access import Access
     from ._balancer.author import Author
     from ._httpd.document import Document
     from ._layer import Layer
-    from ._live import Access
 
     # What is to be done to a text.
     Edit = Callable[[Author], object]
