@@ -106,6 +106,7 @@ options:
       lbset:
         description:
           - Set the member belongs to, V(0) to V(99). A higher set is used while no member of a lower one can be.
+            httpd's default is V(0).
         type: int
       retry:
         description:
@@ -117,28 +118,32 @@ options:
         type: int
       connectiontimeout:
         description:
-          - Time to wait for a connection to the backend, in seconds or with a unit C(ms), C(s), C(mi), C(h).
+          - Time to wait for a connection to the backend, in seconds or with a unit C(ms), C(s), C(mi), C(h). httpd's
+            default is O(members[].timeout).
         type: str
       acquire:
         description:
           - Time to wait for a free connection of the pool, in milliseconds or with a unit C(ms), C(s), C(mi), C(h).
+            httpd's default is to wait for ever.
         type: str
       ping:
         description:
-          - Ask the backend before each request whether it answers, and wait this long, in seconds or with a unit
-            C(ms), C(s), C(mi), C(h).
+          - Ask the backend before each request whether it answers, and wait this long, in seconds or with a unit C(ms),
+            C(s), C(mi), C(h). httpd's default is not to ask.
         type: str
       ttl:
         description:
-          - Seconds after which an unused connection is not used again, V(1) or more.
+          - Seconds after which an unused connection is not used again, V(1) or more. httpd's default is to use it at
+            any age.
         type: int
       min:
         description:
-          - Connections that are kept open for each child process, V(0) or more.
+          - Connections that are kept open for each child process, V(0) or more. httpd's default is V(0).
         type: int
       smax:
         description:
-          - Connections above this number are closed when O(members[].ttl) has passed, V(0) or more.
+          - Connections above this number are closed when O(members[].ttl) has passed, V(0) or more. httpd's default is
+            O(members[].max).
         type: int
       max:
         description:
@@ -147,44 +152,49 @@ options:
         type: int
       keepalive:
         description:
-          - TCP keep-alive on the connection to the backend (not HTTP keep-alive).
+          - TCP keep-alive on the connection to the backend (not HTTP keep-alive). httpd's default is V(false).
         type: bool
       disablereuse:
         description:
-          - Close the connection to the backend after each request.
+          - Close the connection to the backend after each request. httpd's default is V(false).
         type: bool
       enablereuse:
         description:
-          - Keep connections to the backend, the opposite of O(members[].disablereuse). Needs httpd 2.4.11.
+          - Keep connections to the backend, the opposite of O(members[].disablereuse). Needs httpd 2.4.11. httpd's
+            default is V(true).
         type: bool
       addressttl:
         description:
-          - Seconds after which the name of the backend is looked up again; V(-1) never. Needs httpd 2.4.59.
+          - Seconds after which the name of the backend is looked up again; V(-1) never. Needs httpd 2.4.59. httpd's
+            default is V(-1).
         type: int
       flushpackets:
         description:
-          - Whether to send on at once what the backend sends (AJP and FastCGI).
+          - Whether to send on at once what the backend sends (AJP and FastCGI). httpd's default is V(off).
         type: str
         choices: ["on", "off", auto]
       flushwait:
         description:
-          - Milliseconds to wait for more before O(members[].flushpackets=auto) sends on, V(0) to V(1000).
+          - Milliseconds to wait for more before O(members[].flushpackets=auto) sends on, V(0) to V(1000). httpd's
+            default is V(10).
         type: int
       flusher:
         description:
-          - Name of the provider that mod_proxy_fdpass uses, at most 15 characters.
+          - Name of the provider that mod_proxy_fdpass uses, at most 15 characters. httpd's default is V(flush).
         type: str
       iobuffersize:
         description:
-          - Size of the I/O buffer in bytes, V(0) for the default of 8192 or V(512) and more.
+          - Size of the I/O buffer in bytes, V(512) and more, or V(0) for the default. httpd's default is V(8192).
         type: int
       receivebuffersize:
         description:
-          - Size of the TCP receive buffer in bytes, V(0) for the system's default or V(512) and more.
+          - Size of the TCP receive buffer in bytes, V(0) for the system's default or V(512) and more. httpd's default
+            is V(0).
         type: int
       responsefieldsize:
         description:
-          - Longest response header field in bytes, V(0) for the default of 8192. Needs httpd 2.4.34.
+          - Longest response header field in bytes, V(0) for the default. Needs httpd 2.4.34. httpd's default is
+            V(8192).
         type: int
       upgrade:
         description:
@@ -197,20 +207,21 @@ options:
       hcmethod:
         description:
           - How mod_proxy_hcheck asks whether the backend is well. Needs httpd 2.4.21; V(GET11), V(HEAD11) and
-            V(OPTIONS11) need httpd 2.4.55, V(CPING) needs mod_proxy_ajp.
+            V(OPTIONS11) need httpd 2.4.55, V(CPING) needs mod_proxy_ajp. httpd's default is V(NONE).
         type: str
         choices: [NONE, TCP, OPTIONS, HEAD, GET, CPING, OPTIONS11, HEAD11, GET11]
       hcinterval:
         description:
           - Time between two health checks, in seconds or with a unit C(ms), C(s), C(mi), C(h); C(100ms) or more.
+            httpd's default is 30 seconds.
         type: str
       hcpasses:
         description:
-          - Successful checks after which a member is used again, V(1) or more.
+          - Successful checks after which a member is used again, V(1) or more. httpd's default is V(1).
         type: int
       hcfails:
         description:
-          - Failed checks after which a member is no longer used, V(1) or more.
+          - Failed checks after which a member is no longer used, V(1) or more. httpd's default is V(1).
         type: int
       hcuri:
         description:
@@ -232,7 +243,7 @@ options:
       lbmethod:
         description:
           - How a member is chosen for a new session, V(byrequests), V(bytraffic), V(bybusyness) or V(heartbeat). The
-            module C(mod_lbmethod_...) must be loaded.
+            module C(mod_lbmethod_...) must be loaded. httpd's default is V(byrequests).
         type: str
       stickysession:
         description:
@@ -246,11 +257,11 @@ options:
         type: str
       scolonpathdelim:
         description:
-          - Whether C(;) ends a session in a URL, as in C(;jsessionid=).
+          - Whether C(;) ends a session in a URL, as in C(;jsessionid=). httpd's default is V(false).
         type: bool
       nofailover:
         description:
-          - Answer 503 rather than move a session whose member cannot be used.
+          - Answer 503 rather than move a session whose member cannot be used. httpd's default is V(false).
         type: bool
       timeout:
         description:
@@ -267,7 +278,7 @@ options:
         elements: int
       failontimeout:
         description:
-          - Whether a timeout after the request was sent puts the member in error.
+          - Whether a timeout after the request was sent puts the member in error. httpd's default is V(false).
         type: bool
       forcerecovery:
         description:
@@ -275,7 +286,7 @@ options:
         type: bool
       growth:
         description:
-          - How many members may be added while httpd runs, V(1) to V(100).
+          - How many members may be added while httpd runs, V(1) to V(100). httpd's default is V(0).
         type: int
       nonce:
         description:

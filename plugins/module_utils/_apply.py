@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # What a transaction has in the state folder while it writes, and until it has tidied up.
 _JOURNALS = ("journal", "undo")
+# What a main file is called, where a folder has but one.
+_USUAL = ("apache2.conf", "httpd.conf")
 UNCHANGED = "unchanged"
 NOT_VALIDATED = "no"
 
@@ -76,8 +78,11 @@ class _Proof(NamedTuple):
 
 
 def state_folder(instance: Instance) -> str:
-    """Return the private folder of this httpd for lock, journal and backups."""
-    return os.path.join(os.path.dirname(instance.main_file()), ".apache_balancer")
+    """Return the private folder of this httpd for lock, journal, backups, and what it has loaded."""
+    folder, name = os.path.split(instance.main_file())
+    # Others may have their main file beside it: conf/NAME.conf for httpd@NAME.service of the RedHat family.
+    own = "" if name in _USUAL else f"-{name}"
+    return os.path.join(folder, f".apache_balancer{own}")
 
 
 def recover(instance: Instance, check_mode: bool = False) -> tuple[list[str], FileSet]:

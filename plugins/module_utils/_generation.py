@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import stat
+import time
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from . import _process as process
@@ -88,6 +89,11 @@ class Memory:
                     f"Whether httpd has loaded the files was told by their times alone, as {self._path} may not be"
                     " read. A change that needs no reload looks like one that does then; use become."
                 )
+        if self.generation and self.generation.loaded > time.time_ns() + self._margin:
+            self._doubt = (
+                f"Whether httpd has loaded what others wrote is not known, as the clock was set back since it wrote"
+                f" {instance.pid_file}. A reload ends the doubt."
+            )
         # Of another generation there is nothing to remember: the times of the files decide.
         self._record = {
             path: entry

@@ -52,6 +52,10 @@ class TookTooLong(InstanceError):
     """httpd did not answer in time."""
 
 
+class EndedBySignal(InstanceError):
+    """httpd was killed, or crashed, before it had said what it makes of its configuration."""
+
+
 class LacksPermission(InstanceError):
     """This user may not do what httpd must, such as reading a key.
 
@@ -199,7 +203,7 @@ class Instance:
     def view(self) -> View:
         """Return what httpd makes of its configuration as it stands.
 
-        Raises NotInstalled, NoInfoModule, NoMainFile, ConfigurationRefused, LacksPermission, TookTooLong.
+        Raises NotInstalled, NoInfoModule, and what ``read`` raises.
         """
         command = self.dump_command()
         begin = time.monotonic()
@@ -210,11 +214,16 @@ class Instance:
     def read(self, status: int | None, stdout: bytes, stderr: bytes) -> View:
         """Return the View that ``dump_command`` printed; ``status`` None: it did not end in time.
 
-        Raises NoMainFile, ConfigurationRefused, LacksPermission, TookTooLong.
+        Raises NoMainFile, ConfigurationRefused, LacksPermission, TookTooLong, EndedBySignal.
         """
         if status is None:
             raise TookTooLong(f"httpd -t did not end within {TEST_TIMEOUT:g} s and was killed")
         errors = decode(stderr)
+        if status < 0:
+            raise EndedBySignal(
+                f"httpd -t was ended by signal {-status}, so what it makes of its configuration is not known; run"
+                " again"
+            )
         if status == 0:
             view = dump.parse(decode(stdout), errors)
             for name in _DUMPS:
@@ -241,17 +250,17 @@ class Instance:
     def parent(self) -> Parent | None:
         """Return the running parent process of this httpd, or None.
 
-        It is the one with the same binary and main file; else the one that the PidFile of the
-        last ``view`` names, if it is a httpd.
+        It is the one that the PidFile of the last ``view`` names, if it is a httpd; else the first one with the same
+        binary and main file.
         """
         if not _may_run(self.binary):
             return None
-        meant = os.path.realpath(self.main_file())
-        for parent in process.parents(self.binary):
-            theirs = self._main_file(process.start_arguments(parent.pid))
-            if os.path.realpath(theirs) == meant:
-                return parent
-        return process.named_by(self._pid_file, self.binary) if self._pid_file else None
+        named = process.named_by(self._pid_file, self.binary) if self._pid_file else None
+        return named or next(filter(self._reads_ours, process.parents(self.binary)), None)
+
+    def _reads_ours(self, parent: Parent) -> bool:
+        theirs = self._main_file(process.start_arguments(parent.pid))
+        return os.path.realpath(theirs) == os.path.realpath(self.main_file())
 
     @property
     def pid_file(self) -> str:

@@ -73,6 +73,10 @@ class ChildFailed(Exception):
     """The child ended without an answer, or with an error that is a fault of ours."""
 
 
+class Killed(Exception):
+    """Somebody, such as a kernel short of memory, killed the child or one below it: its answer is not known."""
+
+
 try:
     import ctypes
 
@@ -96,8 +100,8 @@ def in_child(work: Callable[[], Any], timeout: float) -> Any:
 
     The child has a session of its own and dies with this process. Everything ``work`` needs must
     be imported beforehand: in another mount namespace our modules may be out of reach. Raises
-    what ``work`` raised of NamespaceError, TimedOut and OSError; TimedOut after ``timeout``
-    seconds, the child killed; ChildFailed for anything else.
+    what ``work`` raised of NamespaceError, TimedOut, Killed and OSError; TimedOut after ``timeout``
+    seconds, the child killed; Killed if somebody else did that; ChildFailed for anything else.
     """
     reading, writing = os.pipe()
     us = os.getpid()
@@ -114,15 +118,20 @@ def in_child(work: Callable[[], Any], timeout: float) -> Any:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         dummy, status = os.waitpid(pid, 0)
-    if not answer:
-        raise ChildFailed(f"the child ended without an answer (wait status {status})")
-    kind, value = json.loads(answer)
+    try:
+        kind, value = json.loads(answer)
+    except ValueError:  # nothing, or the beginning of an answer
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            raise Killed("the child was killed") from None
+        raise ChildFailed(f"the child ended without an answer (wait status {status})") from None
     if kind == "namespace":
         raise NamespaceError(*value)
     if kind == "os":
         raise OSError(*value)
     if kind == "time":
         raise TimedOut(value)
+    if kind == "killed":
+        raise Killed(value)
     if kind == "failed":
         raise ChildFailed(value)
     return value
@@ -140,6 +149,8 @@ def _child(work: Callable[[], Any], parent: int, writing: int) -> None:
         answer = json.dumps(["os", [error.errno, error.strerror, error.filename]])
     except TimedOut as error:
         answer = json.dumps(["time", str(error)])
+    except Killed as error:
+        answer = json.dumps(["killed", str(error)])
     except BaseException:
         answer = json.dumps(["failed", traceback.format_exc()])
     try:
@@ -207,15 +218,17 @@ def own_user_namespace() -> None:
             os.write(go[1], mapped)
             os._exit(0)
     os.close(ready[0])
+    os.close(go[1])
     try:
         unshare(NEWUSER, "user namespace")
     finally:
         os.close(ready[1])
-        everything = os.read(go[0], 1) == b"1"
+        mapped = os.read(go[0], 1)
         os.close(go[0])
-        os.close(go[1])
         os.waitpid(helper, 0)
-    if everything:
+    if not mapped:
+        raise Killed("a helper of the child was killed")
+    if mapped == b"1":
         return
     for name, text in (
         ("setgroups", "deny"),

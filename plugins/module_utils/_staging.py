@@ -40,6 +40,7 @@ _NOREPLACE, _EXCHANGE = 1, 2
 # Made by the kernel from the content; not ours to copy.
 _COMPUTED = ("security.ima", "security.evm")
 _CONTEXT = "security.selinux"
+_ACL, _DEFAULT_ACL = "system.posix_acl_access", "system.posix_acl_default"
 
 
 class WriteFailed(FileProblem):
@@ -121,7 +122,8 @@ def _dress(path: str, state: State, like: str) -> None:
 def _copy_attributes(source: str, path: str) -> None:
     """Give ``path`` the extended attributes of ``source``: SELinux context, ACL and others.
 
-    ``source`` may be the directory of a new file: then the context only, as the kernel would.
+    ``source`` may be the directory of a new file: then the context, and the ACL it has for such
+    files, as the kernel would. One that ``path`` inherited from where it was made goes.
     """
     whole = os.path.islink(source) or not os.path.isdir(source)
     names = (_attempt(os.listxattr, source) or []) if whole else [_CONTEXT]
@@ -129,6 +131,11 @@ def _copy_attributes(source: str, path: str) -> None:
         value = None if name in _COMPUTED else _attempt(os.getxattr, source, name)
         if value is not None and value != _attempt(os.getxattr, path, name):
             _attempt(os.setxattr, path, name, value)
+    given = None if whole else _attempt(os.getxattr, source, _DEFAULT_ACL)
+    if given is not None:
+        _attempt(os.setxattr, path, _ACL, given)
+    elif _ACL not in names:
+        _attempt(os.removexattr, path, _ACL)
 
 
 def _attempt(call: Callable[..., _T], *arguments: object) -> _T | None:

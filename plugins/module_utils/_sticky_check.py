@@ -17,4 +17,7 @@ from ._sticky.check import check, secret_headers
 def sticky_check(call: Call) -> dict[str, Any]:
     """Do what the module ``sticky_check`` does; return its result."""
     call.hide(secret_headers(call.params))
-    return check(call.params, write=not call.check_mode, access=access_of(call.params))
+    result = check(call.params, write=not call.check_mode, access=access_of(call.params))
+    for warning in result.pop("warnings"):
+        call.warn(warning)
+    return result

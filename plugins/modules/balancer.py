@@ -8,7 +8,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: balancer
 short_description: Declare one mod_proxy_balancer balancer of Apache httpd
-version_added: 0.1.0
 description:
   - Makes the configuration say what is declared about one balancer, its members and their parameters, in the file
     where it stands. Everything else in that file stays as it is, byte for byte.
@@ -34,6 +33,9 @@ seealso:
   - name: mod_proxy_balancer
     description: httpd's own documentation.
     link: https://httpd.apache.org/docs/2.4/mod/mod_proxy_balancer.html
+  - name: What is checked that httpd does not
+    description: Every code with its cause and its fix.
+    link: https://github.com/webtier/apache_balancer/blob/main/docs/problems.md
 author:
   - The webtier.apache_balancer contributors (@webtier)
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: balancer_info
 short_description: Show the balancers of Apache httpd
-version_added: 0.1.0
 description:
   - Reads the configuration as httpd resolves it, with includes, macros, variables and conditions, and returns every
     balancer with its virtual host, its members, their parameters and where each stands.
@@ -40,6 +39,9 @@ options:
     default: false
 seealso:
   - module: webtier.apache_balancer.balancer
+  - name: What is checked that httpd does not
+    description: Every code with its cause and its fix.
+    link: https://github.com/webtier/apache_balancer/blob/main/docs/problems.md
 author:
   - The webtier.apache_balancer contributors (@webtier)
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: balancer_member
 short_description: Take members of mod_proxy_balancer balancers out, and put them back
-version_added: 0.1.0
 description:
   - Finds members by URL, route or host in all balancers of a httpd, or in those that are named, and drains, disables,
     enables, adds, removes or changes them. With O(host) that is a whole node, on all its ports and in all balancers.
@@ -75,12 +74,12 @@ options:
     default: false
   wait_timeout:
     description:
-      - Longest wait, in seconds.
+      - Longest wait, in seconds; V(0) looks once.
     type: int
     default: 300
   wait_interval:
     description:
-      - Seconds between two looks.
+      - Seconds between two looks, V(0.05) or more.
     type: float
     default: 2
   wait_idle:
@@ -110,6 +109,9 @@ seealso:
   - module: webtier.apache_balancer.balancer
   - module: webtier.apache_balancer.balancer_info
   - module: webtier.apache_balancer.graceful_reload
+  - name: Changing a balancer while it runs
+    description: What needs no reload, and how a drain ends.
+    link: https://github.com/webtier/apache_balancer/blob/main/docs/live.md
 author:
   - The webtier.apache_balancer contributors (@webtier)
 """
@@ -154,6 +156,19 @@ EXAMPLES = r"""
     manager_username: ops
     manager_password: "{{ manager_password }}"
   delegate_to: localhost
+
+- name: Say once where balancer-manager is
+  module_defaults:
+    group/webtier.apache_balancer.balancer_manager:
+      manager_url: http://127.0.0.2:8008/balancer-manager
+  block:
+    - name: Stop sending requests to a node
+      webtier.apache_balancer.balancer_member:
+        host: 10.0.0.11
+        state: disabled
+
+    - name: Let httpd load what is left, if anything is
+      webtier.apache_balancer.graceful_reload:
 """
 
 RETURN = r"""

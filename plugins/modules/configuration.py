@@ -8,7 +8,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: configuration
 short_description: Change files, modules and balancers of Apache httpd as one
-version_added: 0.1.0
 description:
   - Takes everything that one change of httpd's configuration consists of. All of it is proven together and written
     together; when one part is bad, nothing is written.
@@ -120,6 +119,9 @@ options:
 seealso:
   - module: webtier.apache_balancer.balancer
   - module: webtier.apache_balancer.graceful_reload
+  - name: What is checked that httpd does not
+    description: Every code with its cause and its fix.
+    link: https://github.com/webtier/apache_balancer/blob/main/docs/problems.md
 author:
   - The webtier.apache_balancer contributors (@webtier)
 """
@@ -165,7 +167,9 @@ EXAMPLES = r"""
       - path: /etc/apache2/load_balancer/shop.conf
         content: |
           # Made by Ansible
-          ProxyPass "/" "balancer://shop/"
+          <Proxy "balancer://shop">
+            BalancerMember http://10.0.0.11:8080
+          </Proxy>
     purge:
       - folder: /etc/apache2/load_balancer
         contains: ^# Made by Ansible

@@ -8,7 +8,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: graceful_reload
 short_description: Let Apache httpd load its configuration, if it has to
-version_added: 0.1.0
 description:
   - Reloads httpd gracefully when the running one has not loaded what the files say, and does nothing otherwise. Use it
     as the last task of a play; unlike a handler it notices a reload that an earlier play did not reach.
@@ -48,6 +47,9 @@ options:
 seealso:
   - module: webtier.apache_balancer.configuration
   - module: webtier.apache_balancer.balancer
+  - name: Changing a balancer while it runs
+    description: What needs no reload, and how a drain ends.
+    link: https://github.com/webtier/apache_balancer/blob/main/docs/live.md
 author:
   - The webtier.apache_balancer contributors (@webtier)
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sticky_check
 short_description: Prove that sessions stick to their nodes, and say why where they do not
-version_added: 0.1.0
 description:
   - Lets real client sessions ask a site again and again, each with cookies of its own as a browser keeps them, and
     looks whether each session is always answered by the same node.
@@ -36,12 +35,12 @@ options:
     required: true
   clients:
     description:
-      - How many clients there are, each with a session of its own.
+      - How many clients there are, each with a session of its own, V(1) or more.
     type: int
     default: 20
   requests:
     description:
-      - How many requests each client makes.
+      - How many requests each client makes, V(1) or more.
     type: int
     default: 10
   concurrency:
@@ -50,7 +49,7 @@ options:
     type: int
   interval:
     description:
-      - How long each client waits between two requests, in seconds, give or take a tenth.
+      - How long each client waits between two requests, in seconds, give or take a tenth. V(0) does not wait.
     type: float
     default: 0
   served_by:
@@ -143,7 +142,7 @@ options:
     type: path
   timeout:
     description:
-      - How long to wait for the complete answer to a request, in seconds.
+      - How long to wait for the complete answer to a request, in seconds, at most V(3600).
     type: float
     default: 10
   trace:
@@ -182,6 +181,9 @@ notes:
 seealso:
   - module: webtier.apache_balancer.balancer_info
   - module: webtier.apache_balancer.balancer_member
+  - name: What is checked that httpd does not
+    description: Every code with its cause and its fix.
+    link: https://github.com/webtier/apache_balancer/blob/main/docs/problems.md
 author:
   - The webtier.apache_balancer contributors (@webtier)
 """

@@ -21,15 +21,27 @@ from ansible.release import __version__ as ansible_version
 
 from ansible_collections.webtier.apache_balancer.tests.bench.measure import Measured, Row
 from ansible_collections.webtier.apache_balancer.tests.bench.rows import (
+    documents,
+    live,
     many,
     modules,
     payloads,
     roles,
+    sessions,
 )
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
 
 #: the rows of the table, in their order.
-ROWS: tuple[Row, ...] = (*modules.ROWS, *roles.ROWS, *many.ROWS, *payloads.ROWS)
+ROWS: tuple[Row, ...] = (
+    *modules.ROWS,
+    *documents.ROWS,
+    live.READING,
+    live.CHANGING,
+    *roles.ROWS,
+    *many.ROWS,
+    sessions.ROW,
+    *payloads.ROWS,
+)
 
 
 def machine() -> str:
@@ -64,7 +76,9 @@ def line(row: Row, measured: Measured) -> str:
 
 
 def _shown(figure: float, unit: str) -> str:
-    return f"{figure * 1000:.3g} ms" if unit == "s" and figure < 1 else f"{figure:.3g} {unit}"
+    if unit != "s" or figure >= 1:
+        return f"{figure:.3g} {unit}"
+    return f"{figure * 1000:.3g} ms" if figure >= 1e-4 else f"{figure * 1e6:.3g} µs"
 
 
 def main() -> int:

@@ -52,13 +52,18 @@ def module_names() -> list[str]:
     return sorted(found.name for found in pkgutil.iter_modules(modules.__path__))
 
 
-def argument_spec(module: str) -> dict[str, Any]:
-    """Return the argument spec of *module*."""
+def arguments_of(module: str) -> dict[str, Any]:
+    """Return what *module* says of itself to Ansible: its ``argument_spec``, what excludes what, and so on."""
     room = importlib.import_module(f"{modules.__name__}.{module}")
     patched = mock.patch.object(room, "Module", side_effect=_Stop)
     with patched as asked, contextlib.suppress(_Stop):
         room.main()
-    spec: dict[str, Any] = asked.call_args.kwargs["argument_spec"]
+    return dict(asked.call_args.kwargs)
+
+
+def argument_spec(module: str) -> dict[str, Any]:
+    """Return the argument spec of *module*."""
+    spec: dict[str, Any] = arguments_of(module)["argument_spec"]
     return spec
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Sequence
 
 _CHECKOUT = next(p for p in Path(__file__).parents if (p / "galaxy.yml").exists())
+COLLECTIONS = _CHECKOUT / ".build" / "collections"
 
 
 class Task(NamedTuple):
@@ -49,10 +50,12 @@ def play(
     playbook: Path | Sequence[Mapping[str, Any]],
     hosts: Mapping[str, Mapping[str, Any]],
     *arguments: str,
+    collections: Path = COLLECTIONS,
     **environment: str,
 ) -> Played:
     """Run *playbook*, a file or plays, with *arguments* of ansible-playbook, on *hosts* with their variables. *folder*
-    is for what is needed on the way; *environment* is added to what it is run in."""
+    is for what is needed on the way, *collections* where collections are; *environment* is added to what it is run
+    in."""
     book = playbook
     if not isinstance(book, Path):
         book = folder / "playbook.json"
@@ -64,7 +67,7 @@ def play(
     environment = {
         **os.environ,
         **environment,
-        "ANSIBLE_COLLECTIONS_PATH": str(_CHECKOUT / ".build" / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_HOME": str(folder / "ansible"),
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",

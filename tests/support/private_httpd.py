@@ -23,6 +23,9 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._namespaces import listening
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ports import sockets_of
+
 BINARY = "/usr/sbin/apache2"
 MODULES = "/usr/lib/apache2/modules"
 PATIENCE = 10.0
@@ -144,12 +147,13 @@ class PrivateHttpd:
 
     def reload(self, sign: signal.Signals = signal.SIGUSR1) -> PrivateHttpd:
         """Let it read its configuration anew (SIGUSR1: graceful, SIGHUP: restart)."""
-        before = self.pid_file.stat().st_mtime_ns
+        before, old = self.pid_file.stat().st_mtime_ns, self.children()
         os.kill(self.pid, sign)
         wait_for(
             lambda: self.pid_file.exists() and self.pid_file.stat().st_mtime_ns != before,
             f"a new generation; {self.log()}",
         )
+        wait_for(lambda: not _listening(old), f"the end of the old generation; {self.log()}")
         wait_for(self._answers, f"an answer; {self.log()}")
         return self
 
@@ -191,6 +195,12 @@ class PrivateHttpd:
 
     def __exit__(self, *_exc_info: object) -> None:
         self.stop()
+
+
+def _listening(pids: Sequence[int]) -> bool:
+    """Whether one of *pids* may be given a connection."""
+    sockets = {one.inode for one in listening()}
+    return any(sockets & sockets_of(pid) for pid in pids)
 
 
 def alive(pid: int) -> bool:

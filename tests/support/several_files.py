@@ -43,19 +43,19 @@ class SeveralFiles:
         shutil.copytree(self.root, self._copy, symlinks=True)
         instance = {"server_root": str(self.root), "config_file": str(httpd.config_file)}
         common = {"httpd": {"binary": BINARY, **instance}}
-        keep = self._file("conf/keep.conf", content="# kept\n")
+        keep = self.file("conf/keep.conf", content="# kept\n")
         self.nothing: dict[str, Any] = {**common, "files": [keep]}
         self.change: dict[str, Any] = {
             **common,
             "files": [
-                self._file("conf/app.conf", content="# new\nInclude members/app.conf\n"),
-                self._file("members/app.conf", content=MEMBERS.format(" route=b")),
-                self._file("conf/secret.conf", content="# secret\n", mode="0600"),
-                self._file("conf/gone.conf", state="absent"),
-                self._file("enabled/old.conf", state="absent"),
-                self._file("available/old.conf", state="absent"),
-                self._file("available/new.conf", content="# new site\n"),
-                self._file("enabled/new.conf", state="link", link="../available/new.conf"),
+                self.file("conf/app.conf", content="# new\nInclude members/app.conf\n"),
+                self.file("members/app.conf", content=MEMBERS.format(" route=b")),
+                self.file("conf/secret.conf", content="# secret\n", mode="0600"),
+                self.file("conf/gone.conf", state="absent"),
+                self.file("enabled/old.conf", state="absent"),
+                self.file("available/old.conf", state="absent"),
+                self.file("available/new.conf", content="# new site\n"),
+                self.file("enabled/new.conf", state="link", link="../available/new.conf"),
             ],
         }
         self.old = self.picture()
@@ -64,7 +64,8 @@ class SeveralFiles:
         assert self.old != self.new
         self.reset()
 
-    def _file(self, name: str, **options: Any) -> dict[str, Any]:
+    def file(self, name: str, **options: Any) -> dict[str, Any]:
+        """Return the declaration of the file *name*."""
         return {"path": str(self.root / name), **options}
 
     def run(self, declared: Mapping[str, Any], check: bool = False) -> dict[str, Any]:

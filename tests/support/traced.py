@@ -152,6 +152,19 @@ class Traced:
                 found.append(Call(call["name"], made[call.groups()], line))
         return found
 
+    def calls_of_children(self) -> list[list[Call]]:
+        """Return for each process that it started the calls that it does not make as many of itself (``family``)."""
+        made: collections.Counter[str] = collections.Counter()
+        found: dict[str, list[Call]] = {}
+        for call in self.calls():
+            pid = call.text.partition(" ")[0]
+            if pid == str(self.pid):
+                made[call.name] += 1
+            else:
+                found.setdefault(pid, []).append(call)
+        alone = ([c for c in calls if c.number > made[c.name]] for calls in found.values())
+        return [calls for calls in alone if calls]
+
     @property
     def came_to(self) -> bool:
         """Whether it came to the call at which something was to happen."""

@@ -128,6 +128,12 @@ class _Planner:
                 self.left.append(Left(None, name, reason))
             else:
                 self._set(None, BALANCER[name], before, value)
+        if self.config is None:
+            for name, value in (self.declared.proxy_set or {}).items():
+                row = BALANCER[name]
+                if row.live is None and value not in (None, row.default):
+                    reason = f"balancer://{self.live.name}: {name} is set by a reload"
+                    self.left.append(Left(None, name, reason))
         if self.config is None and (self._cookie() or STICKY_COOKIE in self.declared.reset):
             reason = (
                 f"balancer://{self.live.name}: the cookie that httpd issues changes by a reload"
@@ -276,7 +282,7 @@ class _Planner:
                 row.live is None
                 and value != row.default
                 and key not in self.added
-                and self._fresh(key)
+                and (self.config is None or self._fresh(key))
             ):
                 reason = f"member {member.url}: {name} is set by a reload"
                 self.left.append(Left(member.url, name, reason))

@@ -53,6 +53,8 @@ _VALUE = re.compile(r"[^\s\"'&<>]+")
 # In quotes a parameter may hold white space.
 _QUOTED_PARAMETER = re.compile(r"(?i)[\"'](?:nonce|secret)=([^\"'\n]+)")
 _CREDENTIALS = re.compile(r"://([^/\s]+)@")
+# Most URLs are an address without a user and parameters, and in one word without those nothing is secret.
+_ADDRESS = re.compile(r"[A-Za-z][^\s@=%(]*")
 _BEFORE_HOST = re.compile(r"(?s)\A(.*?//|)(.+)@")
 # RewriteRule ... [E=NAME:VALUE]
 _FLAG = re.compile(r"\b(?:E|env)=([\w-]+):([^\],\s]+)")
@@ -126,6 +128,8 @@ def masked_file(text: str) -> str:
 
 def secrets(text: str) -> set[str]:
     """Return what is secret in *text*, a file or a URL, as it stands there."""
+    if _ADDRESS.fullmatch(text):
+        return set()
     found = {text[start:end] for start, end in _of_file(text)}
     found |= {match[1].partition(":")[2] for match in _CREDENTIALS.finditer(text)}
     return found - {""}
@@ -201,6 +205,12 @@ def _of_text(text: str) -> Iterator[_Span]:
             yield _Span(*match.span(1))
     for match in _CREDENTIALS.finditer(text):
         yield _Span(*match.span(1))
+    # A message may be about a program, and say how that is called.
+    for match in _OPTION.finditer(text):
+        if is_secret(match[1], match[2]):
+            yield _Span(*match.span(2))
+    for match in _USER.finditer(text):
+        yield _Span(*match.span(1))
 
 
 def _of_file(text: str) -> Iterator[_Span]:
@@ -226,12 +236,10 @@ def _of_directive(name: str, text: str, words: Sequence[Word]) -> Iterator[_Span
     """Give what is secret in *text*, which holds the arguments *words* of the directive *name*."""
     name = name.lower()
     yield from _of_text(text)
-    for pattern in (_FLAG, _OPTION, *([_HEADER] if "|" in text else [])):
+    for pattern in (_FLAG, *([_HEADER] if "|" in text else [])):
         for match in pattern.finditer(text):
             if is_secret(match[1], match[2]):
                 yield _Span(*match.span(2))
-    for match in _USER.finditer(text) if "|" in text else ():
-        yield _Span(*match.span(1))
     yield from _of_comparisons(text)
     for word in words:
         key, equals, value = word.text.partition("=")

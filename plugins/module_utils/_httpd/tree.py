@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Iterator, Mapping, NamedTuple
 
-from .lexer import BLANK, CLOSE, COMMENT, OPEN, joined, split_words, statement
+from .lexer import BLANK, CLOSE, COMMENT, OPEN, joined, statement, word_texts
 
 if TYPE_CHECKING:
     from .document import Document
@@ -72,7 +72,7 @@ class Node:
     @property
     def words(self) -> list[str]:
         """The arguments as httpd reads them."""
-        return [word.text for word in split_words(self.args)]
+        return word_texts(self.args)
 
     def walk(self) -> Iterator[Node]:
         """Give everything below this node, each section before its content, in file order."""

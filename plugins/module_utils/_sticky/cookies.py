@@ -13,6 +13,8 @@ from typing import Any, Iterable, NamedTuple, Sequence
 
 # What browsers take of a name with its value (RFC 6265bis, 5.6).
 _LONGEST = 4096
+# How many a browser keeps for one host (Chromium).
+_MOST = 180
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NEVER = float("inf")
@@ -142,8 +144,9 @@ class Jar:
         """Keep *cookie*, which came from *origin*. Return ``""`` if it is sent back there, else why not.
 
         RFC 6265 5.3: an older one of that name, domain and path is replaced and keeps its age; one that has ended
-        removes it. A domain without a dot inside is taken for a public suffix, which no list is needed to know. What
-        RFC 6265bis 5.7 adds: ``SameSite=None`` without ``Secure`` is dropped, and so is ``Secure`` over http.
+        removes it. Of too many, the one goes that was not set for the longest time. A domain without a dot inside is
+        taken for a public suffix, which no list is needed to know. What RFC 6265bis 5.7 adds: ``SameSite=None``
+        without ``Secure`` is dropped, and so is ``Secure`` over http.
         """
         domain, host_only = cookie.domain or origin.host, cookie.domain is None
         if not host_only and (not domain_match(origin.host, domain) or _is_suffix(domain)):
@@ -175,6 +178,8 @@ class Jar:
             expires,
             older.number if older else self._number,
         )
+        if len(self._cookies) > _MOST:
+            del self._cookies[next(iter(self._cookies))]
         return "" if path_match(origin.path, path) else PATH
 
     def sent(self, origin: Origin, now: float) -> list[tuple[str, str]]:

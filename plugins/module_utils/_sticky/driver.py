@@ -511,25 +511,26 @@ class _Connection:
             return
         if not data:
             raise _Broken(_NO_ANSWER)
-        self._in = text = self._in + data if self._in else data
-        end, skip = text.find(b"\r\n\r\n"), 4
-        if end < 0:
-            end, skip = text.find(b"\n\n"), 2
-        if end >= 0:
-            self._head(text[:end], text[end + skip :])
-        elif len(text) > _HEAD:
-            raise _Broken("the head of the answer is longer than 64 KiB")
+        self._in = self._in + data if self._in else data
+        while True:
+            text = self._in
+            end, skip = text.find(b"\r\n\r\n"), 4
+            if end < 0:
+                end, skip = text.find(b"\n\n"), 2
+            if end < 0:
+                if len(text) > _HEAD:
+                    raise _Broken("the head of the answer is longer than 64 KiB")
+                return
+            if not text.startswith(b"HTTP/1.") or not text[9:12].isdigit():
+                raise _Broken("the answer is no HTTP")
+            if text[9:10] != b"1":
+                self._head(text[:end], text[end + skip :])
+                return
+            # It only announces the answer.
+            self._in = text[end + skip :]
 
     def _head(self, head: bytes, rest: bytes) -> None:
-        if not head.startswith(b"HTTP/1.") or not head[9:12].isdigit():
-            raise _Broken("the answer is no HTTP")
         status = int(head[9:12])
-        if 100 <= status < 200:
-            # It only announces the answer.
-            self._in = b""
-            if rest:
-                self._take(rest)
-            return
         fields = self._driver.fields.findall(head)
         length, chunked, keep = -1, False, head[5:8] == b"1.1"
         for name, value in fields:

@@ -176,6 +176,23 @@ def test_the_running_httpd_alone_is_changed_without_its_files(app: Proxy):
     assert app.site.read_text() == text and app.member(N1)["runtime"]["loadfactor"] == 9.0
 
 
+@pytest.mark.parametrize(
+    "wanted, named",
+    [
+        (
+            {"members": [{"url": N1, "loadfactor": 9, "retry": 5}], "purge": []},
+            f"member {N1}: retry",
+        ),
+        ({"proxy_set": {"growth": 3, "maxattempts": 2}}, "balancer://app: growth"),
+    ],
+)
+def test_what_only_a_reload_sets_is_refused_where_no_file_is_changed(app: Proxy, wanted, named):
+    before = app.info()
+    refused = app.attempt("balancer", name="app", target="runtime", **wanted)
+    assert f"{named} is set by a reload. Change the files as well: target: both" in refused["msg"]
+    assert app.info() == before
+
+
 def test_what_the_running_httpd_was_only_given_is_not_what_a_roll_back_brings_back(app: Proxy):
     app.run("graceful_reload", only_if_needed=False)
     text = app.site.read_text()

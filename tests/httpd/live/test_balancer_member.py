@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -318,10 +319,10 @@ class TestAWait:
         assert status(app) == (flags, flags)
         # Once disabled, it is waited for requests in flight, at most as long again.
         assert result["drained"] is False
-        assert 1 <= result["waited"] < (4 if what == "disable" else 2)
+        assert 1 <= result["waited"] < (10 if what == "disable" else 5)
         assert ("msg" in result) == (what in ("fail", "restore"))
         if what in ("fail", "restore"):
-            assert "not idle after 1 s (wait_timeout)" in result["msg"]
+            assert re.match(r"not idle after [12](\.\d+)? s \(wait_timeout\)", result["msg"])
             assert "requests in flight" in result["msg"]
 
     def test_puts_back_only_what_it_has_changed(self, proxy: Proxy):

@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import random
 import re
 import shutil
+import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import _namespaces
 from ansible_collections.webtier.apache_balancer.tests.support.apart import apart, mount
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
@@ -26,7 +30,12 @@ from ansible_collections.webtier.apache_balancer.tests.support.several_files imp
     STATE,
     SeveralFiles,
 )
-from ansible_collections.webtier.apache_balancer.tests.support.traced import Call, Traced, output
+from ansible_collections.webtier.apache_balancer.tests.support.traced import (
+    STOP,
+    Call,
+    Traced,
+    output,
+)
 
 from .conftest import Tally
 
@@ -169,15 +178,64 @@ def test_a_disk_that_gets_full_at_any_moment_is_told_and_changes_nothing(
 
 
 @pytest.mark.namespaces("root")
-@pytest.mark.parametrize("what", ["conf", "."])
+@pytest.mark.parametrize("killed", [False, True], ids=["by the run itself", "by the next one"])
+def test_what_was_begun_is_taken_back_on_a_disk_without_space(tmp_path: Path, killed: bool) -> None:
+    def work() -> None:
+        site = on_a_small_disk(tmp_path / "httpd")
+        last = site.root / "available/old.conf"
+        traced = Traced("configuration", site.change, Call("renameat2", 4, ""), STOP).stopped()
+        assert site.picture() != site.old
+        with open(site.root / "logs/filler", "wb", buffering=0) as filler, contextlib.suppress(
+            OSError
+        ):
+            while True:
+                filler.write(bytes(4096))
+        if killed:
+            os.kill(traced.pid, signal.SIGKILL)
+            assert traced.status == signal.SIGKILL
+            assert "was rolled back" in str(site.run(site.nothing)["warnings"])
+        else:
+            last.chmod(0o600)
+            assert f"{last}: was changed by somebody else" in traced.go_on().result["msg"]
+            last.chmod(0o644)
+        assert site.picture() == site.old
+
+    apart(work)
+
+
+@pytest.mark.namespaces("root")
+@pytest.mark.parametrize("what", ["conf", ".", STATE])
 def test_a_read_only_filesystem_is_told_and_changes_nothing(tmp_path: Path, what: str) -> None:
     def work() -> None:
         site = SeveralFiles(PrivateHttpd(tmp_path / "httpd", *BALANCER))
         place = site.root / what
+        place.mkdir(mode=0o700, exist_ok=True)
         mount("--bind", place, place)
         mount("-o", "remount,bind,ro", place)
         refused(site, "read-only")
         subprocess.run(["umount", place], check=True)
+        made(site)
+
+    apart(work)
+
+
+@pytest.mark.namespaces("root")
+def test_a_full_folder_for_temporary_files_is_told_where_a_copy_is_to_be_tested_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(_namespaces, "_libc", None)
+
+    def work() -> None:
+        site = SeveralFiles(PrivateHttpd(tmp_path / "httpd", *BALANCER))
+        mount("-t", "tmpfs", "-o", "size=16k", "tmpfs", temporary)
+        said = Traced("configuration", site.change).result["msg"]
+        assert f"a shadow copy in {temporary}" in said and "No space left on device" in said
+        assert site.picture() == site.old
+        assert list(temporary.iterdir()) == []
+        mount("-o", "remount,size=1m", temporary)
         made(site)
 
     apart(work)
@@ -236,6 +294,9 @@ def test_without_permission_become_is_advised_and_nothing_is_changed(tmp_path: P
     def work() -> None:
         # Where everybody may come to, which the folders of the test are not.
         mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/mnt")
+        tempfile.tempdir = "/mnt/temporary"
+        Path(tempfile.tempdir).mkdir()
+        Path(tempfile.tempdir).chmod(0o1777)
         site = SeveralFiles(PrivateHttpd(Path("/mnt/httpd"), *BALANCER))
         shutil.rmtree(site.root / STATE, ignore_errors=True)
         for path in (PLUGINS / "module_utils").rglob("*.py"):

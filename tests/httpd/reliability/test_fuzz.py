@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Callable
 
@@ -57,8 +58,13 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.co
     parse_set_cookie,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.driver import (
+    Client,
+    Driver,
     StickyError,
+    Target,
+    _Connection,
 )
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.visits import Session
 from ansible_collections.webtier.apache_balancer.tests.support.fuzzing import fuzz, is_linear
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -294,6 +300,64 @@ def test_cookies_of_anything_are_taken_or_ignored(many):
     words = ["a=b", "; Path=", "; Domain=", "; Expires=", "; Max-Age=", "; SameSite=", "; Secure"]
     words += ["Sun, 06 Nov 1994 08:49:37 GMT", "example.com", "%{BALANCER_WORKER_ROUTE}e", *PIECES]
     many(check, st.lists(st.sampled_from(words), max_size=12).map("".join), kept_texts())
+
+
+class Said:
+    """A socket from which *answer* is read, *step* bytes at a time."""
+
+    def __init__(self, answer: bytes, step: int) -> None:
+        self._pieces = [answer[at : at + step] for at in range(0, len(answer), step)]
+
+    def recv(self, _size: int) -> bytes:
+        return self._pieces.pop(0) if self._pieces else b""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def test_an_answer_of_anything_is_taken_or_told(many):
+    origin = Origin("shop.example.com", "/", False)
+    pattern = re.compile("node=<(.*?)>")
+    target = Target(("127.0.0.1", 1), origin, "shop.example.com", "/", node_pattern=pattern)
+
+    def check(given: tuple[bytes, int]) -> None:
+        client = Client(Session(1))
+        driver = Driver(target, [client], 1, 1)
+        client.left = 1
+        connection = _Connection(driver)
+        connection._sock, connection.client = Said(*given), client
+        while connection.client is not None:
+            connection.event()
+        (visit,) = client.session.visits
+        assert visit.status or visit.reason
+
+    heads = [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 103\n\n",
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.0 ",
+    ]
+    fields = [
+        "Content-Length: 5\r\n",
+        "Content-Length: ",
+        "Transfer-Encoding: chunked\r\n",
+        "Set-Cookie: ",
+    ]
+    rest = [
+        "Location: ",
+        "\r\n",
+        "\r\n\r\n",
+        "5\r\n",
+        "0\r\n",
+        "ffffffffffffff\r\n",
+        "node=<n1>",
+        *PIECES,
+    ]
+    answers = st.lists(st.sampled_from([*heads, *fields, *rest]), max_size=20)
+    known = [(heads[0].encode() * 5_000, step) for step in (7, 65536)]
+    known += [(content, 65536) for content in kept()]
+    encoded = answers.map(lambda words: "".join(words).encode("utf-8", "surrogatepass"))
+    many(check, st.tuples(encoded, st.sampled_from([1, 7, 65536])), known)
 
 
 json_values = st.recursive(

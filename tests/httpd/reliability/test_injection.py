@@ -197,7 +197,8 @@ class Ground:
 
     def places(self, arguments: dict[str, Any]) -> set[str]:
         """Return where files may be made."""
-        return {str(value_of(arguments, Option(path, {}))) for path in DECLARED}
+        made = [str(value_of(arguments, Option(path, {}))) for path in DECLARED]
+        return set(map(os.path.normpath, made))
 
     def base(self, module: str) -> dict[str, Any]:
         """Return arguments with which *module* does something harmless."""
@@ -253,8 +254,8 @@ class Ground:
         """Return a value of *option* that is only one."""
         if option.spec.get("choices"):
             return str(option.spec["choices"][0])
-        if option.name == "session_file":
-            return str(self.scratch / "sessions")
+        if str(option) in ("session_file", "files.path"):
+            return str(self.scratch / "file")
         if option.secret and str(option) not in CONFIGURATION:
             return "s3cr3tw0rd"
         present = value_of(self.arguments(module, option._replace(path=("none",)), ""), option)

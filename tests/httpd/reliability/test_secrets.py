@@ -222,6 +222,29 @@ def test_results_diffs_messages_and_files_that_everybody_may_read_say_no_secret(
     assert not found, "\n".join(found)
 
 
+# Lines of a file that is there, which httpd refuses; it says the secrets in them.
+BROKEN = {
+    "URL": f'<Proxy balancer://b>\nBalancerMember "http://u:{S["content"]}@127.0.0.1:x"\n</Proxy>\n',
+    "nonce": f"<Proxy balancer://b>\nProxySet nonce={S['content'] * 4}\n</Proxy>\n",
+    "logger": f'CustomLog "|/nowhere/logger --password {S["content"]}" common\n',
+}
+
+
+@pytest.mark.parametrize("line", BROKEN)
+@pytest.mark.namespaces
+def test_what_httpd_says_of_a_file_that_it_refuses_says_no_secret(front, searched, line):
+    front.httpd.write("conf/broken.conf", BROKEN[line])
+    found = []
+    for task in front.tasks():
+        if task.name in ("look", "a secret", "a URL", "drain", "a file", "a reload"):
+            result = run(task.module, **{**task.options, "_ansible_verbosity": 4})
+            refused = "msg" in result
+            # Who only looks does not start it.
+            assert refused or (line, task.name) in {("logger", "look"), ("logger", "drain")}, result
+            found += searched(task.name, json.dumps(result))
+    assert not found, "\n".join(found)
+
+
 # Runs a module as Ansible does, and writes down what it would tell the system's log.
 LOGGED = """
 import importlib, json, sys

@@ -404,6 +404,17 @@ class TestTheRecord:
         assert state(httpd, app).reasons == [f"{app}: {_generation.NEWER}"]
 
 
+def test_says_that_it_may_be_wrong_where_the_clock_was_set_back(
+    httpd: PrivateHttpd, app: str
+) -> None:
+    assert state(httpd, app).doubt == ""
+    later = time.time_ns() + 3600 * 10**9
+    os.utime(httpd.pid_file, ns=(later, later))
+    assert "clock was set back" in state(httpd, app).doubt
+    httpd.reload()
+    assert state(httpd, app).doubt == ""
+
+
 def test_says_that_it_may_be_wrong_to_one_who_may_not_read_the_memory(
     httpd: PrivateHttpd, app: str
 ) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 from ansible_collections.webtier.apache_balancer.plugins.module_utils import _process
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import (
     ConfigurationRefused,
+    EndedBySignal,
     Instance,
     LacksPermission,
     NoInfoModule,
@@ -156,6 +158,11 @@ class TestTheView:
             find(httpd).read(done.returncode, done.stdout, done.stderr)
         assert [message.code for message in caught.value.messages] == ["AH02291"]
 
+    def test_is_not_known_of_a_httpd_that_was_killed(self, httpd: PrivateHttpd) -> None:
+        # Which is no refusal: one would plan upon the files alone.
+        with pytest.raises(EndedBySignal, match="signal 9"):
+            find(httpd).read(-signal.SIGKILL, b"", b"")
+
     def test_needs_a_httpd(self, tmp_path: Path) -> None:
         instance = Instance.find(binary=str(tmp_path / "httpd"))
         assert not instance.installed
@@ -226,6 +233,23 @@ class TestTheParent:
             parent = find(other).parent()
             assert parent is not None
             assert parent.pid == other.pid
+
+    def test_is_not_one_that_ends_gracefully_once_the_next_one_runs(
+        self, httpd: PrivateHttpd
+    ) -> None:
+        httpd.start()
+        ending = httpd.pid
+        # A request that never comes to its end.
+        with socket.create_connection(("127.0.0.1", httpd.port)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n")
+            subprocess.run(httpd.command("-k", "graceful-stop"), check=True, timeout=10)
+            wait_for(lambda: not httpd.pid_file.exists(), "the end of PidFile")
+            httpd.start()
+            assert alive(ending)
+            instance = find(httpd)
+            instance.view()
+            parent = instance.parent()
+            assert parent is not None and parent.pid == httpd.pid
 
     @pytest.mark.parametrize("arguments", SAYS_ONLY, ids=" ".join)
     def test_is_not_a_httpd_that_only_says_something_and_ends(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils import (
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._namespaces import (
     ChildFailed,
+    Killed,
     NamespaceError,
     TimedOut,
     in_child,
@@ -62,6 +64,30 @@ class TestAChild:
     def test_that_dies_is_a_failure(self) -> None:
         with pytest.raises(ChildFailed, match="without an answer"):
             in_child(lambda: os._exit(3), 10)
+
+    @pytest.mark.parametrize("depth", [1, 2, 3])
+    def test_that_is_killed_is_told_of_however_deep(self, depth: int) -> None:
+        def work(depth: int) -> Any:
+            if depth > 1:
+                return in_child(lambda: work(depth - 1), 10)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        with pytest.raises(Killed):
+            in_child(lambda: work(depth), 10)
+
+    def test_that_is_killed_while_it_answers_has_not_answered(self) -> None:
+        def work() -> str:
+            write = os.write
+
+            def begin(descriptor: int, data: bytes) -> None:
+                write(descriptor, data[:9])
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            os.write = begin
+            return "a long answer"
+
+        with pytest.raises(Killed):
+            in_child(work, 10)
 
     def test_hands_on_the_error_of_the_system(self) -> None:
         with pytest.raises(FileNotFoundError) as caught:

@@ -218,6 +218,22 @@ def test_rolling_back_restores_what_was_loaded_last(
     assert "takes no files" in configuration(state="rolled_back", files=new)["msg"]
 
 
+def test_what_another_httpd_of_the_same_folder_has_loaded_is_not_brought_back(httpd, configuration):
+    # As instances of the RedHat family are (httpd@.service: conf/NAME.conf).
+    second = httpd.root / "second.conf"
+    second.write_text(httpd.config_file.read_text().replace("httpd.pid", "second.pid"))
+    binary = httpd.command()[0]
+    instance = {"binary": binary, "server_root": str(httpd.root), "config_file": str(second)}
+    changed = configuration(files=[file(httpd, "conf/app.conf", GOOD)])
+    assert changed["changed"] is True
+    before = everything(httpd)
+    assert (
+        "nothing to roll back to"
+        in run("configuration", state="rolled_back", httpd=instance)["msg"]
+    )
+    assert everything(httpd) == before
+
+
 def test_files_that_are_declared_no_more_are_purged_and_no_others(running, configuration):
     made = "# Made by us\n"
     for name in ("kept.conf", "gone.conf", "gone.txt", "sub/kept.conf"):

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -23,6 +25,17 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
 OPTIONS = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
 ELEMENTS = yaml.safe_load(ModuleDocFragment.ELEMENTS)["options"]["balancers"]["suboptions"]
 TABLES = {"members": MEMBER, "proxy_set": BALANCER}
+# What the table does not know, since it depends on others.
+WITHOUT = {
+    "acquire": "to wait for ever",
+    "connectiontimeout": "timeout",
+    "max": "ThreadsPerChild",
+    "maxattempts": "one less than there are members",
+    "ping": "not to ask",
+    "smax": "max",
+    "timeout": "",
+    "ttl": "to use it",
+}
 ROWS = [(option, row) for option, table in TABLES.items() for row in table.values()]
 
 
@@ -51,6 +64,17 @@ def test_a_range_is_told_with_its_unit(option, row):
             assert number is None or f"V({number})" in text
         unit = {"s": "econds", "ms": "illiseconds", "bytes": "bytes", "": ""}[row.kind.unit]
         assert unit in text
+
+
+@pytest.mark.parametrize(("option", "row"), ROWS)
+def test_what_holds_without_it_is_told(option, row):
+    text = " ".join(described(option, row.name)["description"])
+    # Nothing at all where there is no text, no flag, no template.
+    if row.default not in ("", None, frozenset()) or row.name in WITHOUT:
+        # 30000 are milliseconds; loadfactor is 1.0.
+        said = {"False": "false", "True": "true", "1.0": "1", "30000": "30 seconds"}
+        value = WITHOUT.get(row.name, said.get(str(row.default), str(row.default)))
+        assert re.search(rf"default is .*{re.escape(value)}", text), text
 
 
 @pytest.mark.parametrize(("option", "row"), ROWS)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -141,6 +143,40 @@ def test_a_commit_keeps_extended_attributes(host: Host) -> None:
     assert os.getxattr(path, "user.note") == b"mine"
 
 
+def acl(mask: int) -> bytes:
+    """Return an access control list by which user 65534 has what *mask* allows (linux/posix_acl_xattr.h)."""
+    none = 0xFFFFFFFF
+    entries = [(1, 6, none), (2, 6, 65534), (4, 4, none), (16, mask, none), (32, 0, none)]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+
+
+def test_a_file_gets_no_access_list_from_the_folder_in_which_it_is_prepared(host: Host) -> None:
+    # What is made in there inherits it.
+    for folder in (host.base, host.state):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.setxattr(folder, DEFAULT, acl(6))
+    with host.transaction() as t:
+        t.commit(host.change())
+        for name in ("sites-available/x.conf", "sites-available/y.conf", "balancers/deep/z.conf"):
+            assert ACCESS not in os.listxattr(host.etc / name), name
+        t.roll_back()
+    assert ACCESS not in os.listxattr(host.etc / "sites-available/x.conf")
+
+
+def test_a_new_file_gets_the_access_list_of_its_directory_within_its_mode(host: Host) -> None:
+    os.setxattr(host.etc, DEFAULT, acl(6))
+    files = FileSet()
+    files.write(f"{host.etc}/new.conf", b"new", mode=0o640)
+    files.write(f"{host.etc}/secret.conf", b"new", mode=0o600)
+    with host.transaction() as t:
+        t.commit(files)
+    assert os.getxattr(host.etc / "new.conf", ACCESS) == acl(4)
+    assert os.getxattr(host.etc / "secret.conf", ACCESS) == acl(0)
+
+
 def test_a_commit_keeps_the_security_context_and_gives_a_new_file_that_of_its_directory(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +208,7 @@ def test_a_filesystem_without_extended_attributes_is_fine(
     def refuse(*args: object, **kwargs: object) -> None:
         raise OSError(errno.ENOTSUP, "Operation not supported")
 
-    for name in ("listxattr", "getxattr", "setxattr"):
+    for name in ("listxattr", "getxattr", "setxattr", "removexattr"):
         monkeypatch.setattr(os, name, refuse)
     with host.transaction() as t:
         t.commit(host.change())
@@ -1113,6 +1149,18 @@ def test_the_staging_folder_is_where_httpd_does_not_read(
             find()
     else:
         assert find() == f"{host.base}/{expected}"
+
+
+@pytest.mark.parametrize("times", range(1, 14))
+def test_a_mount_may_be_told_with_less_later_on(
+    host: Host, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    # As where no more files can be opened.
+    said = itertools.chain(itertools.repeat("8 21", times), itertools.repeat("8"))
+    monkeypatch.setattr(_transaction, "mount_of", lambda directory: next(said))
+    with host.transaction() as t:
+        t.commit(host.change(), reads=host.reads())
+    assert (host.etc / "sites-available/x.conf").read_bytes() == b"new x\n"
 
 
 def test_a_state_directory_inside_an_included_directory_is_not_used_for_staging(host: Host) -> None:

@@ -125,6 +125,8 @@ def test_a_default_is_an_acceptable_value_or_a_word_for_absent(name):
         ("balancer stickysession", "", "cookie name"),
         ("balancer stickysessionsep", "::", "one character"),
         ("balancer stickysessionsep", ";", "cookie"),
+        ("balancer stickysessionsep", "\x85", "cookie"),
+        ("balancer stickysessionsep", "é", "cookie"),
         ("balancer failonstatus", [99], "100 to 599"),
         ("balancer failonstatus", [], "at least one"),
         ("balancer growth", 0, "1 to 100"),

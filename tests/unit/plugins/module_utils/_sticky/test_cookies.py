@@ -205,6 +205,14 @@ def test_name_domain_and_path_make_a_cookie():
     assert sent(jar) == "a=2; a=3"
 
 
+def test_a_jar_holds_so_many_cookies_and_the_oldest_goes():
+    jar = Jar()
+    for number in range(1000):
+        stored(jar, f"c{number}=1")
+    names = [name for name, dummy in jar.sent(SHOP, NOW)]
+    assert names == [f"c{number}" for number in range(820, 1000)]
+
+
 def test_a_cookie_ends_in_time():
     jar = Jar()
     stored(jar, "a=1; Max-Age=10")

@@ -78,6 +78,11 @@ def test_a_body_is_read_in_any_form_and_the_connection_kept(answer, step):
     assert server.connections == 1
 
 
+def test_an_answer_may_be_announced_as_often_as_there_is_time_for():
+    with Raw(b"HTTP/1.1 103 Hints\r\n\r\n" * 20_000 + HELLO) as server:
+        assert [visit.node for visit in drive(server)] == ["n1"]
+
+
 @pytest.mark.parametrize(
     "head", ["HTTP/1.1 200 OK", "HTTP/1.0 200 OK", "HTTP/1.1 200 OK\r\nConnection: close"]
 )
