@@ -34,7 +34,8 @@ from ._options import Call, Params, access_needed, access_of, how, instance_of, 
 from ._results import check_possible, message, result_of, running_result
 
 if TYPE_CHECKING:
-    from ._live import Access, Running
+    from ._access import Access
+    from ._live import Running
     from ._member import Waited
 
 # Seconds without a request: a disabled member has no sessions left to wait for, only requests in flight.

@@ -28,10 +28,11 @@ from ._httpd.tree import Node, from_document
 from ._instance import ConfigurationRefused, Instance
 
 if TYPE_CHECKING:
+    from ._access import Access
     from ._balancer.author import Author
     from ._httpd.document import Document
+    from ._httpd.modules import ModuleWish
     from ._layer import Layer
-    from ._live import Access
 
     # What is to be done to a text.
     Edit = Callable[[Author], object]
@@ -53,13 +54,6 @@ class FileWish(NamedTuple):
     owner: str | int | None = None
     group: str | int | None = None
     mode: int | None = None
-
-
-class ModuleWish(NamedTuple):
-    """One module as declared: *name* without ``mod_`` and ``_module``, such as ``proxy_balancer``."""
-
-    name: str
-    present: bool = True
 
 
 class PurgeWish(NamedTuple):

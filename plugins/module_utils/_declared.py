@@ -12,8 +12,9 @@ from typing import Any
 
 from ._apply import carry_out, roll_back
 from ._balancer.live import RUNTIME
-from ._configuration import ConfigurationError, ModuleWish, PurgeWish, Request
+from ._configuration import ConfigurationError, PurgeWish, Request
 from ._descriptions import described, running_description
+from ._httpd.modules import ModuleWish
 from ._layer import Done
 from ._options import (
     Call,

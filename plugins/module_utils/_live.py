@@ -18,6 +18,7 @@ import socket
 from typing import TYPE_CHECKING, Callable, Collection, Iterable, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
+from ._access import Access
 from ._balancer.live import Left, LivePlan, plan_live, posts
 from ._balancer.model import Balancer, Configuration, Vhost
 from ._balancer.plan import Change, Declaration
@@ -34,20 +35,6 @@ _ROUNDS = 5
 
 class LiveError(HttpdError):
     """The running httpd cannot be asked or changed as it is meant."""
-
-
-class Access(NamedTuple):
-    """How balancer-manager is reached: the ``manager_*`` options, *url* one address or more; *timeout* in seconds."""
-
-    url: tuple[str, ...]
-    server_name: str | None = None
-    username: str | None = None
-    password: str | None = None
-    validate_certs: bool = True
-    ca_path: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
-    timeout: float = 10.0
 
 
 class Missed(NamedTuple):

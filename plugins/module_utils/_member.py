@@ -26,8 +26,9 @@ from ._balancer.plan import (
 from ._configuration import BalancerWish, ConfigurationError, Plan, server
 
 if TYPE_CHECKING:
+    from ._access import Access
     from ._layer import Layer
-    from ._live import Access, Managers, Running
+    from ._live import Managers, Running
     from ._manager.page import LiveBalancer, LiveMember
 
 _NONE: frozenset[str] = frozenset()

@@ -17,11 +17,10 @@ import os
 import re
 from typing import AbstractSet, Iterable, Sequence
 
-from ._configuration import ModuleWish
 from ._fileset import FileSet
 from ._httpd.document import Document
 from ._httpd.errors import Expected
-from ._httpd.modules import PACKAGES, in_order, needed_by
+from ._httpd.modules import PACKAGES, ModuleWish, in_order, needed_by
 from ._httpd.text import decode, encode
 from ._instance import Instance
 

@@ -8,15 +8,13 @@ Private to this collection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple
+from typing import Any, Callable, Iterable, Mapping, NamedTuple
 
+from ._access import Access
 from ._balancer.plan import Declaration
 from ._configuration import BalancerWish, ConfigurationError, FileWish
 from ._httpd.text import encode
 from ._instance import Instance
-
-if TYPE_CHECKING:
-    from ._live import Access
 
 Params = Mapping[str, Any]
 
@@ -63,8 +61,6 @@ def access_of(options: Params) -> Access | None:
     """Return how balancer-manager is reached; ``None`` if that is not wished."""
     if not options["manager_url"] or options.get("target") == "config":
         return None
-    from ._live import Access
-
     access = Access(*(options[f"manager_{name}"] for name in Access._fields))
     return access._replace(url=tuple(access.url))
 

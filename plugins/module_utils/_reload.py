@@ -39,7 +39,8 @@ from ._process import Parent
 from ._transaction import Transaction
 
 if TYPE_CHECKING:
-    from ._live import Access, Managers, Missed, Running
+    from ._access import Access
+    from ._live import Managers, Missed, Running
     from ._manager.page import LiveBalancer
 
 _SYSTEMD = "/run/systemd/system"

@@ -47,9 +47,9 @@ def by_turns(
     *environment* are ansible-playbook's."""
     book = []
     for number in range(turns + 1):
-        # Which comes first changes, so that none always runs on what another left.
-        names = list(plays) if number % 2 else list(reversed(plays))
-        for name in names:
+        # Which comes first changes, so that none always runs on what the same one left.
+        first = number % len(plays)
+        for name in [*plays, *plays][first : first + len(plays)]:
             each = [(name, plays[name])] if before is None else [("", before), (name, plays[name])]
             book += [_play(f"{play_name} {number}", body, number) for play_name, body in each]
     played = playbook.play(folder, book, hosts, *arguments, **environment)

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which module of httpd needs which others, and which package of the RedHat family has it. Data only.
+"""Which module of httpd needs which others, and which package of the RedHat family has it.
 
 Private to this collection. Names are without ``mod_`` and ``_module``.
 """
 
 from __future__ import annotations
 
-from typing import AbstractSet, Iterable
+from typing import AbstractSet, Iterable, NamedTuple
 
 #: What must be loaded before a module, so that httpd starts with it: symbols of another module, or what its hooks ask
 #: for. Where nothing of this kind distinguishes a distribution (Debian has a line ``# Depends:`` for each module).
@@ -66,6 +66,13 @@ PACKAGES: dict[str, str] = {
     "ssl": "mod_ssl",
     "xml2enc": "mod_proxy_html",
 }
+
+
+class ModuleWish(NamedTuple):
+    """One module as declared: *name* without ``mod_`` and ``_module``, such as ``proxy_balancer``."""
+
+    name: str
+    present: bool = True
 
 
 def in_order(names: Iterable[str], present: AbstractSet[str] = frozenset()) -> list[str]:

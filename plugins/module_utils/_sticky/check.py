@@ -24,7 +24,7 @@ from .visits import MOVED, STAYED, Evidence, Session, Violation
 if TYPE_CHECKING:
     import ssl
 
-    from .._live import Access
+    from .._access import Access
     from .._manager.page import LiveBalancer
 
     Balancers = dict[str, LiveBalancer]

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._live import Access, Managers
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._access import Access
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._live import Managers
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import (
     Manager,
     Silent,
