@@ -10,12 +10,12 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build/collections
 export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
-lint := ruff types yamllint ansible-lint reuse changelog
-tests := $(lint) docs units httpd load many reliability-sample browser demo-check sanity integration
+lint := ruff types yamllint ansible-lint reuse changelog public-host
+tests := $(lint) docs units artifact importer httpd load many reliability-sample browser demo-check sanity integration
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-stop test test-all lint $(tests) reliability bench report-image molecule molecule-all format setup clean
+.PHONY: help demo demo-stop test test-all lint $(tests) build reliability bench report-image molecule molecule-all format setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,12 +59,28 @@ reuse: setup
 changelog: setup
 	antsibull-changelog lint
 
+public-host: setup
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+
 docs: setup ## a site of all documentation in .build/docs/html; warnings are errors
 	@tools/venv docs
 	@PATH="$(CURDIR)/.build/venv-docs/bin:$$PATH" python tools/docs.py
 
 units: setup ## tests of the pure parts, no httpd needed
 	pytest tests/unit --numprocesses=2 $(ARGS)
+
+build: setup ## the artifact that Galaxy and Automation Hub take, in .build/artifact
+	@tools/build
+
+artifact: setup ## tests of that artifact, installed where nothing else is
+	@tools/debian-packages apache2-bin procps
+	pytest tests/artifact $(ARGS)
+
+importer: setup ## what Galaxy and Automation Hub say about it: nothing
+	@tools/importer
 
 httpd: setup ## tests on a real, private httpd
 	@tools/debian-packages apache2-bin apache2-utils openssl procps
@@ -87,7 +103,7 @@ reliability: setup ## all of it, with a table of what was done (about two hours)
 	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile --full $(ARGS)
 
 bench: setup ## speed, side by side with what one would use instead: a table (make bench ARGS='--help')
-	@tools/debian-packages apache2-bin apache2-utils procps
+	@tools/debian-packages apache2-bin apache2-utils curl procps
 	PYTHONPATH=.build/collections python -m $(collection).tests.bench $(ARGS)
 
 browser: setup ## the report and the demo's page in a real browser, without a screen

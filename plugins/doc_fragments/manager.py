@@ -12,6 +12,14 @@ class ModuleDocFragment:
     CONNECTION: str
 
     DOCUMENTATION = r"""
+attributes:
+  action_group:
+    description:
+      - In C(module_defaults), C(group/webtier.apache_balancer.balancer_manager) takes the options that begin with
+        C(manager_), once for all modules of the group.
+    support: full
+    membership:
+      - webtier.apache_balancer.balancer_manager
 options:
   target:
     description:
@@ -72,5 +80,6 @@ options:
 
 
 # Not in the class: ansible-test reads documentation there without running it.
-_TARGET, _FIRST, _REST = ModuleDocFragment.DOCUMENTATION.partition("  manager_url:\n")
-ModuleDocFragment.CONNECTION = "options:\n" + _FIRST + _REST
+_ATTRIBUTES, _OPTIONS, _ALL = ModuleDocFragment.DOCUMENTATION.partition("options:\n")
+_TARGET, _FIRST, _REST = _ALL.partition("  manager_url:\n")
+ModuleDocFragment.CONNECTION = _ATTRIBUTES + _OPTIONS + _FIRST + _REST

@@ -12,32 +12,35 @@ import contextlib
 import fnmatch
 import os
 import re
+from operator import methodcaller
 from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, Sequence
 
 from ._balancer import codec
-from ._balancer.author import Author
 from ._balancer.lint import Problem, lint
 from ._balancer.model import MAIN, Balancer, Configuration, Place, Vhost
 from ._balancer.plan import MEMBERS, PARAMETERS, Change, Declaration, DeclarationError, plan
 from ._fileset import FileSet
-from ._httpd.document import Document
 from ._httpd.dump import View
+from ._httpd.errors import Expected
 from ._httpd.secrets import secrets
 from ._httpd.text import decode, encode
 from ._httpd.tree import Node, from_document
 from ._instance import ConfigurationRefused, Instance
-from ._modules import ModuleWish, check_switched, switch_modules
-from ._preflight import candidate_view
 
 if TYPE_CHECKING:
+    from ._balancer.author import Author
+    from ._httpd.document import Document
     from ._layer import Layer
     from ._live import Access
+
+    # What is to be done to a text.
+    Edit = Callable[[Author], object]
 
 # Of a new file with a secret: the user who made it, and root, as whom httpd reads it.
 _SECRET_MODE = 0o600
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(Expected):
     """The declaration and the configuration do not fit together."""
 
 
@@ -50,6 +53,13 @@ class FileWish(NamedTuple):
     owner: str | int | None = None
     group: str | int | None = None
     mode: int | None = None
+
+
+class ModuleWish(NamedTuple):
+    """One module as declared: *name* without ``mod_`` and ``_module``, such as ``proxy_balancer``."""
+
+    name: str
+    present: bool = True
 
 
 class PurgeWish(NamedTuple):
@@ -131,7 +141,7 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
     view, refusal = _view(instance, fileset, request) if instance.installed else (None, None)
     root = view.root if view else _documents(fileset, request)
     configuration = codec.read(root)
-    author = Author(lambda path: load(fileset, path))
+    edits: list[Edit] = []
     targets: list[Target] = []
     files: list[str] = []
     given = {entry.path for entry in fileset}
@@ -141,9 +151,9 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
         files += [path for balancer in chosen for path in balancer.files]
         if wish.present and view is not None:
             _check_modules(wish.declaration, view.modules)
-        found = _plan_balancer(fileset, configuration, author, wish, chosen)
+        found = _plan_balancer(fileset, configuration, edits, wish, chosen)
         targets.append(Target(wish, chosen, found))
-    texts = author.texts()
+    texts = _edited(fileset, edits)
     for path, text in texts.items():
         fileset.write(path, encode(text))
     for wish in wishes:
@@ -156,8 +166,23 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
     return Plan(fileset, targets, configuration, view, list(dict.fromkeys(files)), authored)
 
 
+def _edited(fileset: FileSet, edits: Sequence[Edit]) -> dict[str, str]:
+    """Return the new text of each file that *edits* change, by path."""
+    if not edits:
+        return {}
+    # Imported late, as all that most runs have no need of: what is imported takes longer than what it does.
+    from ._balancer.author import Author
+
+    author = Author(lambda path: load(fileset, path))
+    for edit in edits:
+        edit(author)
+    return author.texts()
+
+
 def load(fileset: FileSet, path: str) -> Document:
     """Return the document at *path*, of the set or else of the disk; it must exist."""
+    from ._httpd.document import Document
+
     content = fileset.read(path)
     if content is None:
         raise ConfigurationError(f"{path}: there is no such file")
@@ -289,13 +314,14 @@ def _view(
             fileset.write(wish.path, b"")
     try:
         if not request.modules:
-            view = candidate_view(instance, fileset) if fileset.changed() else instance.view()
-            return view, None
+            return _candidate_view(instance, fileset), None
+        from ._modules import check_switched, switch_modules
+
         before = instance.view()
         switch_modules(instance, fileset, request.modules, before.modules)
         if not fileset.changed():
             return before, None
-        view = candidate_view(instance, fileset)
+        view = _candidate_view(instance, fileset)
         check_switched(instance, fileset, view.modules)
         return view, None
     except ConfigurationRefused as refusal:
@@ -304,8 +330,18 @@ def _view(
         if request.select or any(wish.path is None for wish in request.balancers):
             raise
         if request.modules:
+            from ._modules import switch_modules
+
             switch_modules(instance, fileset, request.modules, frozenset())
         return None, refusal
+
+
+def _candidate_view(instance: Instance, fileset: FileSet) -> View:
+    if not fileset.changed():
+        return instance.view()
+    from ._preflight import candidate_view
+
+    return candidate_view(instance, fileset)
 
 
 def _documents(fileset: FileSet, request: Request) -> Node:
@@ -319,7 +355,7 @@ def _documents(fileset: FileSet, request: Request) -> Node:
             root = tree
         else:
             root.children.extend(tree.children)
-    return root if root is not None else from_document(Document.parse("", ""))
+    return root if root is not None else Node.root()
 
 
 # Balancers
@@ -342,15 +378,15 @@ def _check_modules(declaration: Declaration, modules: set[str]) -> None:
 def _plan_balancer(
     fileset: FileSet,
     configuration: Configuration,
-    author: Author,
+    edits: list[Edit],
     wish: BalancerWish,
     chosen: Sequence[Balancer],
 ) -> list[Change]:
     declaration = wish.declaration
     if not wish.present:
-        return _plan_removal(fileset, configuration, author, wish, chosen)
+        return _plan_removal(fileset, configuration, edits, wish, chosen)
     if not chosen:
-        return _plan_creation(fileset, configuration, author, wish)
+        return _plan_creation(fileset, configuration, edits, wish)
     found: list[Change] = []
     for balancer in _one_of_each_text(chosen):
         _check_purge(fileset, wish, balancer)
@@ -359,14 +395,14 @@ def _plan_balancer(
         _check_followers(configuration, balancer, declaration)
         if changes:
             _check_shared(configuration, wish, chosen, balancer)
-        author.apply(balancer, changes)
+            edits.append(methodcaller("apply", balancer, changes))
         found += changes
         _check_stickiness(balancer, declaration)
     return found
 
 
 def _plan_creation(
-    fileset: FileSet, configuration: Configuration, author: Author, wish: BalancerWish
+    fileset: FileSet, configuration: Configuration, edits: list[Edit], wish: BalancerWish
 ) -> list[Change]:
     declaration = wish.declaration
     name = declaration.name
@@ -400,7 +436,8 @@ def _plan_creation(
     path = place.file if place else str(wish.path)
     if fileset.read(path) is None:
         fileset.write(path, b"")
-    author.create(path, changes, name, place, _section(configuration, vhost, declaration))
+    section = _section(configuration, vhost, declaration)
+    edits.append(methodcaller("create", path, changes, name, place, section))
     return changes
 
 
@@ -415,7 +452,7 @@ def _section(configuration: Configuration, vhost: Vhost | None, declaration: Dec
 def _plan_removal(
     fileset: FileSet,
     configuration: Configuration,
-    author: Author,
+    edits: list[Edit],
     wish: BalancerWish,
     chosen: Sequence[Balancer],
 ) -> list[Change]:
@@ -441,7 +478,7 @@ def _plan_removal(
                 f"balancer://{balancer.name} is still in use: {listed}. Remove that first, or use force: true"
                 " (requests will then answer 503)"
             )
-        author.remove(balancer)
+        edits.append(methodcaller("remove", balancer))
         found.append(Change("config", None, None, balancer.values, None))
     return found
 

@@ -15,12 +15,14 @@ import pwd
 import stat
 from typing import Callable, Iterator, NamedTuple
 
+from ._httpd.errors import Expected
+
 # The kernel's own limit on links followed in one path (path_resolution(7)).
 _MAX_LINKS = 40
 _BECOME = "run as a user who may (become: true)"
 
 
-class FileProblem(Exception):
+class FileProblem(Expected):
     """Something about one path keeps us from going on.
 
     ``path``: the path, ``problem``: what is wrong with it, ``advice``: what the user can do.

@@ -18,6 +18,7 @@ from typing import Sequence
 from . import _process as process
 from ._httpd import dump, layout
 from ._httpd.dump import Message, View
+from ._httpd.errors import Expected
 from ._httpd.text import decode, display
 from ._process import Parent
 
@@ -31,7 +32,7 @@ _COMPILED_IN = re.compile(r'^ -D ([A-Z_]+)="(.*)"', re.M)
 _PATH = re.compile(r"/[^\s'\",:;()<>]+")
 
 
-class InstanceError(Exception):
+class InstanceError(Expected):
     """Something keeps us from asking this httpd."""
 
 

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import AbstractSet, Iterable, NamedTuple, Sequence
+from typing import AbstractSet, Iterable, Sequence
 
+from ._configuration import ModuleWish
 from ._fileset import FileSet
 from ._httpd.document import Document
+from ._httpd.errors import Expected
 from ._httpd.modules import PACKAGES, in_order, needed_by
 from ._httpd.text import decode, encode
 from ._instance import Instance
@@ -29,15 +31,8 @@ _HEAD = "# Modules that the collection webtier.apache_balancer was asked for and
 _DEPENDS = re.compile(r"(?m)^# Depends:[ \t]*(.*)$")
 
 
-class ModuleError(Exception):
+class ModuleError(Expected):
     """A module cannot be enabled or disabled."""
-
-
-class ModuleWish(NamedTuple):
-    """One module as declared: *name* without ``mod_`` and ``_module``, such as ``proxy_balancer``."""
-
-    name: str
-    present: bool = True
 
 
 def switch_modules(

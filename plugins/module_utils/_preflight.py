@@ -10,6 +10,7 @@ Private to this collection. The running httpd, its files and its memory are not 
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import re
@@ -49,6 +50,8 @@ _SEVERE = frozenset(("emerg", "alert", "crit", "error"))
 _ECHOES = frozenset(("AH00016", "AH00020", "AH02311", "AH02312"))
 _ADDRESS = re.compile(r"could not bind to address (\S+):(\d+)")
 _PATH = re.compile(r"/[^\s'\",;()]+")
+# They say nothing of what is permitted here.
+_NO_ROOM = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
 _PASS_PHRASES = frozenset(("AH02577", "AH02578", "AH02580"))
 _LIBRARY = "SSL Library Error"
 _DENIED = "Permission denied"
@@ -59,8 +62,8 @@ class PreflightImpossible(InstanceError):
     """The candidates cannot be shown to httpd without writing them."""
 
 
-class PreflightKilled(InstanceError):
-    """The preflight was killed: whether httpd starts with the candidates is not known."""
+class PreflightBroke(InstanceError):
+    """The preflight did not come to its end: whether httpd starts with the candidates is not known."""
 
 
 class RehearsalFailed(InstanceError):
@@ -105,7 +108,7 @@ def prove(
     """Return the proof that httpd starts with the candidates of ``fileset``.
 
     ``timeout``: seconds a start may take. Raises ConfigurationRefused and LacksPermission (-t),
-    RehearsalFailed (the start), PreflightImpossible, PreflightKilled, and what ``Instance.view`` raises.
+    RehearsalFailed (the start), PreflightImpossible, PreflightBroke, and what ``Instance.view`` raises.
     """
     candidates = fileset.changed()
     parent = instance.parent()
@@ -127,7 +130,7 @@ def prove(
 def candidate_view(instance: Instance, fileset: FileSet) -> View:
     """Return what httpd would make of the configuration with the candidates of ``fileset``.
 
-    Raises ConfigurationRefused, LacksPermission, PreflightImpossible, PreflightKilled, and what
+    Raises ConfigurationRefused, LacksPermission, PreflightImpossible, PreflightBroke, and what
     ``Instance.view`` raises.
     """
     return _test(instance, fileset.changed(), instance.parent())[0]
@@ -180,11 +183,16 @@ def _in_place(
         except PermissionError as error:
             raise LacksPermission([str(error.filename)]) from error
         except (NamespaceError, OSError) as error:
+            if error.errno in _NO_ROOM:
+                raise PreflightBroke(
+                    f"the preflight could not be made ({error}); see what uses up memory, processes or files, and run"
+                    " again"
+                ) from error
             refusals.append(f"{way.name}: {error}")
         except TimedOut as error:
             raise TookTooLong(f"the preflight did not end within {timeout:g} s") from error
         except Killed as error:
-            raise PreflightKilled(
+            raise PreflightBroke(
                 "the preflight was killed, perhaps for want of memory; run again"
             ) from error
         except ChildFailed as error:

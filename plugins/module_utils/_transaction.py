@@ -310,15 +310,13 @@ class Transaction:
         by_mount = {}
         if not any(inside(self.state_dir, path) for path in read):
             by_mount[mount_of(self.state_dir)] = self.state_dir
-        for directory in targets.values():
-            mount = mount_of(directory)
+        # Asked once: it need not say the same twice.
+        mounts = {path: mount_of(directory) for path, directory in targets.items()}
+        for path, mount in mounts.items():
             if mount not in by_mount:
-                by_mount[mount] = place(directory, read, set(targets.values()))
+                by_mount[mount] = place(targets[path], read, set(targets.values()))
         name = _FOLDER + os.urandom(8).hex()
-        return {
-            path: os.path.join(by_mount[mount_of(directory)], name)
-            for path, directory in targets.items()
-        }
+        return {path: os.path.join(by_mount[mount], name) for path, mount in mounts.items()}
 
     # -- the state directory ----------------------------------------------------------------------
 

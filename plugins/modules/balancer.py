@@ -255,30 +255,30 @@ path:
   sample: [/etc/apache2/sites-enabled/shop.conf]
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     balancer_options,
     httpd_options,
     manager_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_balancer,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_balancer(
-        Module(
-            argument_spec={
-                **balancer_options(),
-                **manager_options(),
-                **write_options(),
-                **httpd_options(),
-            },
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={
+            **balancer_options(),
+            **manager_options(),
+            **write_options(),
+            **httpd_options(),
+        },
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._declared import balancer
+
+    run(module, balancer)
 
 
 if __name__ == "__main__":

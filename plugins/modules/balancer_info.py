@@ -313,28 +313,30 @@ reload_reasons:
   elements: str
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     info_options,
     manager_connection_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_balancer_info,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_balancer_info(
-        Module(
-            argument_spec={
-                **info_options(),
-                **manager_connection_options(),
-                **httpd_options(),
-            },
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={
+            **info_options(),
+            **manager_connection_options(),
+            **httpd_options(),
+        },
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer_info import (
+        balancer_info,
+    )
+
+    run(module, balancer_info)
 
 
 if __name__ == "__main__":

@@ -156,6 +156,19 @@ EXAMPLES = r"""
     manager_username: ops
     manager_password: "{{ manager_password }}"
   delegate_to: localhost
+
+- name: Say once where balancer-manager is
+  module_defaults:
+    group/webtier.apache_balancer.balancer_manager:
+      manager_url: http://127.0.0.2:8008/balancer-manager
+  block:
+    - name: Stop sending requests to a node
+      webtier.apache_balancer.balancer_member:
+        host: 10.0.0.11
+        state: disabled
+
+    - name: Let httpd load what is left, if anything is
+      webtier.apache_balancer.graceful_reload:
 """
 
 RETURN = r"""
@@ -293,32 +306,34 @@ backup_files:
   type: dict
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     manager_options,
     member_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_balancer_member,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_balancer_member(
-        Module(
-            argument_spec={
-                **member_options(),
-                **manager_options(),
-                **write_options(),
-                **httpd_options(),
-            },
-            mutually_exclusive=[("url", "host"), ("route", "host")],
-            required_one_of=[("url", "route", "host")],
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={
+            **member_options(),
+            **manager_options(),
+            **write_options(),
+            **httpd_options(),
+        },
+        mutually_exclusive=[("url", "host"), ("route", "host")],
+        required_one_of=[("url", "route", "host")],
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer_member import (
+        balancer_member,
+    )
+
+    run(module, balancer_member)
 
 
 if __name__ == "__main__":

@@ -299,24 +299,26 @@ balancers:
   sample: []
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     configuration_options,
     httpd_options,
     write_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_configuration,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_configuration(
-        Module(
-            argument_spec={**configuration_options(), **write_options(), **httpd_options()},
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={**configuration_options(), **write_options(), **httpd_options()},
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._declared import (
+        configuration,
+    )
+
+    run(module, configuration)
 
 
 if __name__ == "__main__":

@@ -119,28 +119,30 @@ seconds:
   sample: 0.12
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     httpd_options,
     manager_connection_options,
     reload_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_graceful_reload,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_graceful_reload(
-        Module(
-            argument_spec={
-                **reload_options(),
-                **manager_connection_options(),
-                **httpd_options(),
-            },
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={
+            **reload_options(),
+            **manager_connection_options(),
+            **httpd_options(),
+        },
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._graceful_reload import (
+        graceful_reload,
+    )
+
+    run(module, graceful_reload)
 
 
 if __name__ == "__main__":

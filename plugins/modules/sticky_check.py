@@ -395,23 +395,25 @@ trace:
   sample: [{"client": 1, "visits": [[3, "node1", 200], [5, "node1", 200]]}]
 """
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     manager_connection_options,
     sticky_check_options,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import (
-    Module,
-    run_sticky_check,
-)
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._run import run
 
 
 def main() -> None:
-    run_sticky_check(
-        Module(
-            argument_spec={**sticky_check_options(), **manager_connection_options()},
-            supports_check_mode=True,
-        )
+    module = Module(
+        argument_spec={**sticky_check_options(), **manager_connection_options()},
+        supports_check_mode=True,
     )
+    # Imported late: until here, nothing of it is needed.
+    from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky_check import (
+        sticky_check,
+    )
+
+    run(module, sticky_check)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,28 @@ from pathlib import Path
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.webtier.apache_balancer.tests.bench.measure import Measured, Row
+from ansible_collections.webtier.apache_balancer.tests.bench.rows import (
+    documents,
+    live,
+    many,
+    modules,
+    payloads,
+    roles,
+    sessions,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
 
 #: the rows of the table, in their order.
-ROWS: tuple[Row, ...] = ()
+ROWS: tuple[Row, ...] = (
+    *modules.ROWS,
+    *documents.ROWS,
+    live.READING,
+    live.CHANGING,
+    *roles.ROWS,
+    *many.ROWS,
+    sessions.ROW,
+    *payloads.ROWS,
+)
 
 
 def machine() -> str:
@@ -51,14 +69,16 @@ def line(row: Row, measured: Measured) -> str:
         row.against,
         str(row.goal),
         f"{ratio:.3g}" + ("" if row.goal.reached(measured.ratio) else ", missed"),
-        f"{_seconds(measured.ours.median)} / {_seconds(measured.theirs.median)}",
+        " / ".join(_shown(side.median, measured.unit) for side in (measured.ours, measured.theirs)),
         "; ".join(measured.notes),
     ]
     return "| " + " | ".join(cells) + " |"
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+def _shown(figure: float, unit: str) -> str:
+    if unit != "s" or figure >= 1:
+        return f"{figure:.3g} {unit}"
+    return f"{figure * 1000:.3g} ms" if figure >= 1e-4 else f"{figure * 1e6:.3g} µs"
 
 
 def main() -> int:

@@ -33,13 +33,24 @@ class Spread(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What came of a comparison. *ours*, *theirs*: seconds; *ratio*: ours / theirs, pair by pair. *notes*: what else
-    there is to say, such as memory."""
+    """What came of a comparison. *ours*, *theirs*: seconds, or what *unit* says; *ratio*: ours / theirs, pair by pair.
+    *notes*: what else there is to say, such as memory."""
 
     ours: Spread
     theirs: Spread
     ratio: Spread
     notes: tuple[str, ...] = ()
+    unit: str = "s"
+
+
+def paired(ours: Sequence[float], theirs: Sequence[float], notes: Sequence[str] = ()) -> Measured:
+    """Return figures that were taken in pairs as a comparison."""
+    return Measured(Spread(tuple(ours)), Spread(tuple(theirs)), ratios(ours, theirs), tuple(notes))
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
+    """Return *ours* / *theirs*, pair by pair."""
+    return Spread(tuple(first / second for first, second in zip(ours, theirs)))
 
 
 class Goal(NamedTuple):
@@ -87,12 +98,7 @@ def by_turns(ours: Once, theirs: Once, pairs: int, notes: Sequence[str] = ()) ->
         else:
             first, second = ours(), theirs()
         figures.append((first, second))
-    return Measured(
-        Spread(tuple(first for first, dummy in figures)),
-        Spread(tuple(second for dummy, second in figures)),
-        Spread(tuple(first / second for first, second in figures)),
-        tuple(notes),
-    )
+    return paired(*zip(*figures), notes=notes)
 
 
 def timed(function: Callable[[], Any]) -> float:

@@ -6,61 +6,29 @@ the others."""
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Iterator
 
 import pytest
 
 from ansible_collections.webtier.apache_balancer.tests.support import playbook
-from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
-    BALANCER,
-    BINARY,
-    MODULES,
-    PrivateHttpd,
+from ansible_collections.webtier.apache_balancer.tests.support.many import (
+    CONFIGURE,
+    HTTPD,
+    Proxies,
+    hosts_of,
+    many,
 )
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import PrivateHttpd
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import MANAGER
 
-Proxies = Dict[str, PrivateHttpd]
-
-HTTPD = {
-    "binary": BINARY,
-    "server_root": "{{ root }}",
-    "config_file": "{{ root }}/httpd.conf",
-}
-BALANCER_OF_ALL = {
-    "name": "app",
-    "path": "{{ root }}/load_balancer/app.conf",
-    "members": [
-        {"url": "http://127.0.0.1:1", "route": "n1", "loadfactor": "{{ weight }}"},
-        {"url": "http://127.0.0.1:2", "route": "n2"},
-    ],
-    "proxy_set": {"stickysession": "SID", "growth": 5},
-    "manager_url": ["{{ manager_url }}"],
-}
-SITE = MANAGER + (
-    "Include {{ root }}/load_balancer/app.conf\n"
-    "ProxyPass / balancer://app/\n"
-    "{% if listen is defined %}Listen 127.0.0.1:{{ listen }}\n{% endif %}"
-    "{% if certificate is defined %}"
-    f"LoadModule ssl_module {MODULES}/mod_ssl.so\n"
-    "<VirtualHost *:*>\n    SSLEngine On\n    SSLCertificateFile {{ certificate }}\n</VirtualHost>\n"
-    "{% endif %}"
-)
 CONVERGE = [
     {
         "hosts": "all",
         "gather_facts": False,
         "tasks": [
-            {
-                "name": "Configure",
-                "webtier.apache_balancer.configuration": {
-                    "httpd": HTTPD,
-                    "files": [{"path": "{{ root }}/conf/site.conf", "content": SITE}],
-                    "balancers": [BALANCER_OF_ALL],
-                },
-            },
+            CONFIGURE,
             {
                 "name": "Reload",
                 "webtier.apache_balancer.graceful_reload": {
@@ -89,30 +57,13 @@ ROLL_BACK = [
     scope="module", params=[8, pytest.param(50, marks=pytest.mark.long)], ids="{} proxies".format
 )
 def proxies(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[Proxies]:
-    """Running proxies, by host name, that balance nothing yet."""
-    folder = tmp_path_factory.mktemp("proxies")
-    with contextlib.ExitStack() as stack:
-        found = {}
-        for number in range(request.param):
-            httpd = stack.enter_context(
-                PrivateHttpd(folder / f"p{number}", *BALANCER, "authz_host", "alias")
-            )
-            httpd.write("conf/site.conf", MANAGER)
-            found[f"proxy{number:02}"] = httpd.start()
+    with many(tmp_path_factory.mktemp("proxies"), request.param) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def hosts(proxies: Proxies) -> dict[str, dict[str, Any]]:
-    """The variables of each host."""
-    return {
-        name: {
-            "root": str(httpd.root),
-            "manager_url": f"http://127.0.0.1:{httpd.port}/balancer-manager",
-            "weight": 1,
-        }
-        for name, httpd in proxies.items()
-    }
+    return hosts_of(proxies)
 
 
 def weight_of(httpd: PrivateHttpd) -> str:

@@ -132,7 +132,7 @@ class Raw:
         while not self._end.is_set():
             try:
                 connection, dummy = self._listener.accept()
-            except TimeoutError:
+            except socket.timeout:  # a TimeoutError since Python 3.10
                 continue
             self.connections += 1
             with connection, contextlib.suppress(OSError):

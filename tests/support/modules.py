@@ -30,7 +30,7 @@ def run(
     module: str, /, check: bool = False, diff: bool = False, patience: float = 120, **options: Any
 ) -> dict[str, Any]:
     """Return the result of *module* with *options*, after *patience* seconds at the latest; a traceback is an
-    AssertionError."""
+    AssertionError, and so is what later versions of Ansible will not take."""
     return started(module, check, diff, **options).wait(patience)
 
 
@@ -60,7 +60,7 @@ class Started:
 
     def wait(self, patience: float = 120) -> dict[str, Any]:
         """Return its result. What is not at its end after *patience* seconds is killed, and is a TimeoutExpired; a
-        traceback, or no result, is an AssertionError."""
+        traceback, no result, or what later versions of Ansible will not take, is an AssertionError."""
         pipes = [self._out, self._err, self._status]
         try:
             out, err, status = _read(pipes, time.monotonic() + patience)
@@ -76,6 +76,8 @@ class Started:
             raise AssertionError(f"no result, {end}: {out.decode()}\n{err.decode()}") from None
         if "Traceback" in str(result.get("exception", "")):
             raise AssertionError(result["exception"])
+        if "deprecations" in result:
+            raise AssertionError(result["deprecations"])
         return result
 
     def kill(self) -> None:

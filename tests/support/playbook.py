@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Sequence
 
 _CHECKOUT = next(p for p in Path(__file__).parents if (p / "galaxy.yml").exists())
+COLLECTIONS = _CHECKOUT / ".build" / "collections"
 
 
 class Task(NamedTuple):
-    """One task: its name, the seconds it took on all hosts together, its result on each of them."""
+    """One task: its name and its play's, the seconds it took on all hosts together, its result on each of them."""
 
     name: str
+    play: str
     seconds: float
     results: dict[str, dict[str, Any]]
 
@@ -48,9 +50,12 @@ def play(
     playbook: Path | Sequence[Mapping[str, Any]],
     hosts: Mapping[str, Mapping[str, Any]],
     *arguments: str,
+    collections: Path = COLLECTIONS,
+    **environment: str,
 ) -> Played:
     """Run *playbook*, a file or plays, with *arguments* of ansible-playbook, on *hosts* with their variables. *folder*
-    is for what is needed on the way."""
+    is for what is needed on the way, *collections* where collections are; *environment* is added to what it is run
+    in."""
     book = playbook
     if not isinstance(book, Path):
         book = folder / "playbook.json"
@@ -61,7 +66,8 @@ def play(
     inventory.write_text(json.dumps({"all": {"hosts": each}}))
     environment = {
         **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(_CHECKOUT / ".build" / "collections"),
+        **environment,
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_HOME": str(folder / "ansible"),
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
@@ -77,16 +83,16 @@ def play(
     )
     assert "{" in done.stdout, done.stdout + done.stderr
     said = json.loads(done.stdout[done.stdout.index("{") :])
-    tasks = [_task(task) for each in said["plays"] for task in each["tasks"]]
+    tasks = [_task(each, task) for each in said["plays"] for task in each["tasks"]]
     stats = said["global_custom_stats"]
     return Played(done.returncode, tasks, said["stats"], stats)
 
 
-def _task(task: Mapping[str, Any]) -> Task:
+def _task(play: Mapping[str, Any], task: Mapping[str, Any]) -> Task:
     duration = task["task"]["duration"]
     begin, end = (
         datetime.fromisoformat(duration[key].rstrip("Z")) if key in duration else None
         for key in ("start", "end")
     )
     seconds = (end - begin).total_seconds() if begin and end else 0.0
-    return Task(task["task"]["name"], seconds, task["hosts"])
+    return Task(task["task"]["name"], play["play"]["name"], seconds, task["hosts"])

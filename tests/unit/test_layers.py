@@ -22,7 +22,7 @@ ALLOWED = {"__future__", "bisect", "fnmatch", "functools", "html", "re", "typing
 REPORT = sorted((ROOT.parent / "plugin_utils" / "_report").glob("*.py"))
 ALLOWED_IN_REPORT = {"__future__", "collections", "html", "json", "re", "typing", "urllib"}
 ROOMS = (".._httpd", ".._balancer", ".._manager.page")
-GLUE = "_run.py"
+GLUE = "_ansible.py"
 FORBIDDEN = {"open", "print", "input", "exec", "eval"}
 
 

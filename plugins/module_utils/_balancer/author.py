@@ -21,6 +21,7 @@ from .._httpd.edit import (
     remove_word,
     set_word,
 )
+from .._httpd.errors import Expected
 from .._httpd.lexer import OPEN, Statement, quoted, statement
 from .codec import balancer_name
 from .cookie import ROUTE_CHANGED, Cookie, Header, header
@@ -32,7 +33,7 @@ from .plan import HEALTH_CHECK, STICKY_COOKIE, URL, Change
 _INDENT = "    "
 
 
-class NotEditable(Exception):
+class NotEditable(Expected):
     """A change cannot be made where the thing stands; *place* is that position."""
 
     def __init__(self, place: Place, message: str) -> None:

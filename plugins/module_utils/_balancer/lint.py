@@ -29,7 +29,7 @@ from .model import (
     Vhost,
     identity,
 )
-from .parameters import BALANCER, MEMBER, Parameter
+from .parameters import BALANCER, MEMBER, Parameter, flags
 
 # The module that serves members of a scheme.
 SCHEME_MODULES: dict[str, str] = {
@@ -297,6 +297,16 @@ def _members(balancer: Balancer) -> Iterator[Problem]:
             f"balancer://{balancer.name} has no members; requests answer 503 (AH01171).",
             balancer.place,
             "Add members, or remove the balancer.",
+            balancer,
+        )
+    elif all("hot_spare" in flags(member.values) for member in balancer.members.values()):
+        # proxy_util.c ap_proxy_balancer_get_best_worker: as many spares as there are others that cannot be used.
+        yield Problem(
+            "AB208",
+            f"All members of balancer://{balancer.name} are hot spares, each of which httpd uses only in place of"
+            " another member that cannot be used; requests answer 503 (AH01170).",
+            balancer.place,
+            "Take hot_spare from at least one; a member for the time when all others are gone is a hot_standby.",
             balancer,
         )
     for merged in balancer.merged:

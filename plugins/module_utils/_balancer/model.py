@@ -36,6 +36,7 @@ _DEFAULT_PORTS = {
 _URL = re.compile(
     r"(?s)([A-Za-z][A-Za-z0-9+.-]*)://((?:[^/@?#]*@)?)(\[[^\]/]*\]|[^/:?#]*)(?::([0-9]*))?((?:[/?#].*)?)"
 )
+_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
 
 
 class Place(NamedTuple):
@@ -95,7 +96,7 @@ def absorbing_member(url: str, members: Iterable[str]) -> str | None:
     """
     known = members if isinstance(members, (set, dict)) else set(members)
     written = url.partition("|")[2] if url.lower().startswith("unix:") else url
-    found = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*", written)
+    found = _HOST.match(written)
     if not found:
         return None
     written = found.group(0).lower() + written[found.end() :]

@@ -26,6 +26,8 @@ from .._httpd.secrets import HIDDEN, is_secret, masked
 Value = Union[bool, int, float, str, FrozenSet[str], Tuple[int, ...]]
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]{0,20})")
+_FLOAT = re.compile(r"[ \t\n\v\f\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
 class Kind:
@@ -57,7 +59,7 @@ _LARGEST = 2**31 - 1
 def _atoi(text: str) -> int:
     """Return what C's ``atoi`` reads: leading digits, 0 for anything else; of a number that is too large for a long
     the largest one, of that what fits into an int (glibc)."""
-    found = re.match(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]{0,20})", text)
+    found = _INTEGER.match(text)
     sign, digits = found.groups() if found else ("", "")
     number = int(digits or "0")
     number = max(-number, -(2**63)) if sign == "-" else min(number, 2**63 - 1)
@@ -117,9 +119,7 @@ class Factor(Kind):
     argument = {"type": "float"}
 
     def read(self, text: str) -> Value:
-        found = re.match(
-            r"[ \t\n\v\f\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE
-        )
+        found = _FLOAT.match(text)
         number = min(float(found.group(0)) if found else 0.0, 1000.0)
         # The small addition keeps 1.15 from becoming 1.14 through its binary form.
         return self._ranged(int(number * 100 + 1e-6))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Mapping, NamedTuple
 
+from .._httpd.errors import Expected
 from .._httpd.secrets import masked, masked_url
 from . import cookie, health, parameters
 from .cookie import Cookie
@@ -27,8 +28,23 @@ HEALTH_CHECK = "health_check"
 # In a change: the URL of a member, which is no parameter of it.
 URL = "url"
 
+_QUOTE = "a quote would change the words of the line"
+# What a URL may not contain, beside control characters.
+_REASONS = {
+    " ": "white space ends a word",
+    '"': _QUOTE,
+    "'": _QUOTE,
+    "\\": "a backslash would change the words of the line",
+    "=": "httpd takes a word with = for a parameter",
+    "${": "httpd would replace ${...} by a variable",
+    ">": "a > would end the section",
+    "<": "a < would open a section",
+}
+_IMPOSSIBLE = re.compile("|".join([CONTROL.pattern, *map(re.escape, _REASONS)]))
+_PORT = re.compile(r"[^:/]+://(?:[^/@]*@)?(?:\[[^\]]*\]|[^/:\[@]*):([^/@]*)(?:/|$)")
 
-class DeclarationError(ValueError):
+
+class DeclarationError(Expected, ValueError):
     """A declaration that cannot be meant, or that httpd would read as something else."""
 
 
@@ -321,33 +337,33 @@ def checked_name(name: str) -> str:
 
 def checked_url(written: str) -> str:
     """Return a member URL as httpd names the member; raise :class:`DeclarationError`."""
-    shown = masked_url(written)
-    if CONTROL.search(written):
-        raise DeclarationError(f"member {shown!r}: the URL contains a control character")
-    for mark, reason in (
-        (" ", "white space ends a word"),
-        ('"', "a quote would change the words of the line"),
-        ("'", "a quote would change the words of the line"),
-        ("\\", "a backslash would change the words of the line"),
-        ("=", "httpd takes a word with = for a parameter"),
-        ("${", "httpd would replace ${...} by a variable"),
-        (">", "a > would end the section"),
-        ("<", "a < would open a section"),
-    ):
-        if mark in written:
-            raise DeclarationError(f"member {shown!r}: the URL may not contain {mark!r}: {reason}")
+    found = _IMPOSSIBLE.search(written)
+    if found:
+        mark = found.group()
+        reason = (
+            f"may not contain {mark!r}: {_REASONS[mark]}"
+            if mark in _REASONS
+            else "contains a control character"
+        )
+        raise DeclarationError(f"member {masked_url(written)!r}: the URL {reason}")
     try:
         url = canonical_url(written)
     except ValueError as problem:
         raise DeclarationError(f"member: {problem}") from None
     if url.startswith("balancer://"):
-        raise DeclarationError(f"member {shown!r}: a member is a server, not another balancer")
-    size = len(url.encode("utf-8", "surrogateescape"))
+        raise DeclarationError(
+            f"member {masked_url(written)!r}: a member is a server, not another balancer"
+        )
+    size = len(url) if url.isascii() else len(url.encode("utf-8", "surrogateescape"))
     if size > 383:
-        raise DeclarationError(f"member {shown!r}: the URL is {size} bytes long; httpd keeps 383")
-    port = re.match(r"[^:/]+://(?:[^/@]*@)?(?:\[[^\]]*\]|[^/:\[@]*):([^/@]*)(?:/|$)", identity(url))
+        raise DeclarationError(
+            f"member {masked_url(written)!r}: the URL is {size} bytes long; httpd keeps 383"
+        )
+    port = _PORT.match(identity(url))
     if port and (not port.group(1).isdigit() or not 0 < int(port.group(1)) < 65536):
-        raise DeclarationError(f"member {shown!r}: port {port.group(1)} is not 1 to 65535")
+        raise DeclarationError(
+            f"member {masked_url(written)!r}: port {port.group(1)} is not 1 to 65535"
+        )
     return url
 
 

@@ -10,7 +10,11 @@ Private to this collection.
 from __future__ import annotations
 
 
-class HttpdError(Exception):
+class Expected(Exception):
+    """Something is wrong with the input, the files or the httpd, as opposed to with us; the text says what."""
+
+
+class HttpdError(Expected):
     """Anything wrong with a configuration text, with the place if it is known.
 
     :param message: one sentence without the place.

@@ -26,6 +26,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import functools
 import re
 from bisect import bisect_right
 from typing import NamedTuple
@@ -49,6 +50,7 @@ _WORD = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_PLAIN_WORD = re.compile(r"[^ \t\n\v\f\r]+")
 _GAP = re.compile(r"[ \t\n\v\f\r]*")
 _ESCAPES = {
     "double": re.compile(r'\\([\\"])'),
@@ -133,6 +135,8 @@ def is_finished(text: str) -> bool:
 
     False without a line end, and where the text ends within a continuation.
     """
+    if "\\" not in text:
+        return text[-1:] in ("", "\n")
     return logical_lines(text + "#")[-1].raw == "#"
 
 
@@ -154,6 +158,8 @@ def joined(raw: str) -> str:
     return _join(raw)[0].strip(SPACE)
 
 
+# Who changes a line asks for it again and again. What is returned is shared, so nobody may change it.
+@functools.lru_cache(maxsize=16)
 def statement(raw: str) -> Statement:
     """Say what a logical line means.
 
@@ -162,7 +168,7 @@ def statement(raw: str) -> Statement:
     ``${VAR}`` stands as written: httpd replaces it in the whole line before it looks for words.
     """
     text, spans = _join(raw)
-    begin = _skip_space(text, 0, len(text))
+    begin = len(text) - len(text.lstrip(SPACE))
     if begin == len(text):
         return Statement(BLANK, "", [])
     end = len(text.rstrip(SPACE))
@@ -208,6 +214,13 @@ def statement(raw: str) -> Statement:
 def split_words(args: str) -> list[Word]:
     """Cut the arguments of a directive into words. The text holds no continuation."""
     return _words(args, 0, len(args), _Origin([]))
+
+
+def word_texts(args: str) -> list[str]:
+    """Give what the words of ``split_words`` read, without their places."""
+    if '"' in args or "'" in args or "\\" in args:
+        return [_read(match)[0] for match in _WORD.finditer(args)]
+    return _PLAIN_WORD.findall(args)
 
 
 def quoted(text: str, quote: str = "") -> str:
@@ -285,6 +298,7 @@ class _Origin:
     """Where in the raw line a place of the joined text lies."""
 
     def __init__(self, spans: list[tuple[int, int]]) -> None:
+        self.is_moved = bool(spans)
         self._spans = spans
         self._starts: list[int] = []
         length = 0
@@ -293,7 +307,7 @@ class _Origin:
             length += end - start
 
     def start(self, place: int) -> int:
-        if not self._spans:
+        if not self.is_moved:
             return place
         index = bisect_right(self._starts, place) - 1
         return self._spans[index][0] + place - self._starts[index]
@@ -311,20 +325,28 @@ def _skip_space(text: str, begin: int, end: int) -> int:
 def _word(text: str, begin: int, end: int) -> tuple[str, int, str]:
     """Read the word at ``begin``: what it says, where it ends, its quote."""
     match = _WORD.match(text, begin, end)
-    if match is None or match.lastgroup is None:
+    if match is None:
         raise ValueError("no word here")
-    style = match.lastgroup
-    word = match.group(style)
+    word, quote = _read(match)
+    return word, match.end(), quote
+
+
+def _read(match: re.Match[str]) -> tuple[str, str]:
+    """Give what a match of ``_WORD`` says, and its quote."""
+    style = match.lastgroup or ""
+    word: str = match[style]
     if "\\" in word:
         word = _ESCAPES[style].sub(r"\1", word)
-    return word, match.end(), _QUOTES[style]
+    return word, _QUOTES[style]
 
 
 def _words(text: str, begin: int, end: int, origin: _Origin) -> list[Word]:
     words = []
-    begin = _skip_space(text, begin, end)
-    while begin < end:
-        word, stop, quote = _word(text, begin, end)
-        words.append(Word(word, origin.start(begin), origin.end(stop), quote))
-        begin = _skip_space(text, stop, end)
+    # Between words there is white space at most: anything else is one.
+    for match in _WORD.finditer(text, begin, end):
+        word, quote = _read(match)
+        start, stop = match.span()
+        if origin.is_moved:
+            start, stop = origin.start(start), origin.end(stop)
+        words.append(Word(word, start, stop, quote))
     return words

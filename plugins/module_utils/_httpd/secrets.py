@@ -53,6 +53,8 @@ _VALUE = re.compile(r"[^\s\"'&<>]+")
 # In quotes a parameter may hold white space.
 _QUOTED_PARAMETER = re.compile(r"(?i)[\"'](?:nonce|secret)=([^\"'\n]+)")
 _CREDENTIALS = re.compile(r"://([^/\s]+)@")
+# Most URLs are an address without a user and parameters, and in one word without those nothing is secret.
+_ADDRESS = re.compile(r"[A-Za-z][^\s@=%(]*")
 _BEFORE_HOST = re.compile(r"(?s)\A(.*?//|)(.+)@")
 # RewriteRule ... [E=NAME:VALUE]
 _FLAG = re.compile(r"\b(?:E|env)=([\w-]+):([^\],\s]+)")
@@ -126,6 +128,8 @@ def masked_file(text: str) -> str:
 
 def secrets(text: str) -> set[str]:
     """Return what is secret in *text*, a file or a URL, as it stands there."""
+    if _ADDRESS.fullmatch(text):
+        return set()
     found = {text[start:end] for start, end in _of_file(text)}
     found |= {match[1].partition(":")[2] for match in _CREDENTIALS.finditer(text)}
     return found - {""}

@@ -10,10 +10,12 @@ Private to this collection.
 from __future__ import annotations
 
 import re
-from typing import Iterator, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Iterator, Mapping, NamedTuple
 
-from .document import Document
-from .lexer import BLANK, CLOSE, COMMENT, OPEN, joined, split_words, statement
+from .lexer import BLANK, CLOSE, COMMENT, OPEN, joined, statement, word_texts
+
+if TYPE_CHECKING:
+    from .document import Document
 
 _IN_FILE = "# In file: "
 _LINE_MARK = re.compile(r"( *)# *([0-9]+):")
@@ -70,7 +72,7 @@ class Node:
     @property
     def words(self) -> list[str]:
         """The arguments as httpd reads them."""
-        return [word.text for word in split_words(self.args)]
+        return word_texts(self.args)
 
     def walk(self) -> Iterator[Node]:
         """Give everything below this node, each section before its content, in file order."""

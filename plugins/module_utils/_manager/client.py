@@ -33,6 +33,8 @@ _BODY = 1024
 # A page of 10,000 members is smaller.
 _LARGEST = 4 * 1024 * 1024
 _CHUNK = 256 * 1024
+# Of what a server says, a message has so many characters.
+_SHOWN = 200
 # From the one on, values are decoded twice; before the other, once (seen on 2.4.18 to 2.4.41, and from 2.4.52 on).
 _TWICE = (2, 4, 52)
 _ONCE = (2, 4, 49)
@@ -267,9 +269,9 @@ class Manager:
                 raise Unreachable(f"{self.url}: the answer is larger than {_LARGEST // 2**20} MiB")
 
     def _status(self, response: http.client.HTTPResponse) -> str:
-        said = f"status {response.status} {response.reason}"
+        said = f"status {response.status} {response.reason[:_SHOWN]}"
         if 300 <= response.status < 400:
-            target = _shown(response.headers.get("Location", "nowhere"))
+            target = _shown(response.headers.get("Location", "nowhere"))[:_SHOWN]
             return f"{said}, to {target}; name that address in manager_url if balancer-manager is there"
         advice = _ADVICE.get(response.status, "")
         return said + (f"; {advice}" if advice else "")

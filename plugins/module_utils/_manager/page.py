@@ -12,9 +12,9 @@ years, and changed quotes, escapes and units, but never a heading. Pages are cut
 
 from __future__ import annotations
 
-import html
+import functools
 import re
-from typing import Any
+from typing import Any, Callable, Sequence
 
 from .._balancer.model import identity
 from .._balancer.parameters import BALANCER, MEMBER, Value
@@ -50,7 +50,10 @@ _BALANCER_COLUMNS = {
 }
 # Rows of tables, or members: what is made of one takes far more memory than its text.
 _MOST = 10_000
+_COUNTER_COLUMNS = {"Elected": "elected", "Busy": "busy", "Load": "lbstatus"}
 _COUNTERS = ("elected", "busy", "lbstatus", "transferred", "read", "retries")
+_TAG = re.compile(r"<[^<>]*>")
+_NUMBER = re.compile(r"\s*-?\d{1,20}")
 
 
 class PageError(HttpdError):
@@ -136,7 +139,7 @@ def _parse_html(text: str) -> Page:
     if "</html>" not in text[-64:]:
         raise PageError("the page of balancer-manager ends before its end")
     page = Page()
-    page.server_name = html.unescape(heading.group(1)).strip()
+    page.server_name = _unescaped(heading.group(1)).strip()
     before, *sections = text.split(_SECTION)
     version = re.search(r"Server Version: Apache/(\d{1,9}(?:\.\d{1,9}){0,9})", before)
     page.version = tuple(map(int, version.group(1).split("."))) if version else ()
@@ -152,7 +155,7 @@ def _parse_html(text: str) -> Page:
 def _looks_like(text: str) -> str:
     title = re.search(r"<title>([^<]{0,200})", text[:65536], re.IGNORECASE)
     words = " ".join(re.sub(r"<[^<>]{0,1000}>", " ", text[:2000]).split())[:80]
-    seen = (html.unescape(title.group(1)).strip() if title else words) or text.strip()[:80]
+    seen = (_unescaped(title.group(1)).strip() if title else words) or text.strip()[:80]
     return f"this is no page of balancer-manager, but {seen!r}" if seen else "the answer is empty"
 
 
@@ -171,10 +174,9 @@ def _balancer(section: str) -> LiveBalancer:
             for row in rows:
                 _settings(balancer, _row(headings, row))
         elif headings[:1] == ["Worker URL"]:
-            for row in rows:
-                if not nonce:
-                    nonce = re.search(r"nonce=([^\"'&]*)", row[0])
-                member = _member(_row(headings, row))
+            links = (re.search(r"nonce=([^\"'&]*)", row[0]) for row in rows)
+            nonce = nonce or next(filter(None, links), None)
+            for member in _members(headings, rows) if rows else ():
                 balancer.members[identity(member.url)] = member
     if not {"MaxMembers", "Worker URL"} <= {
         name for headings, _rows in tables for name in headings[:1]
@@ -182,7 +184,7 @@ def _balancer(section: str) -> LiveBalancer:
         raise PageError(
             f"the page of balancer-manager breaks off in balancer://{balancer.name[:80]}"
         )
-    balancer.nonce = html.unescape(nonce.group(1)) if nonce else None
+    balancer.nonce = _unescaped(nonce.group(1)) if nonce else None
     return balancer
 
 
@@ -203,21 +205,34 @@ def _table(part: str) -> tuple[list[str], list[list[str]]]:
 
 
 def _row(headings: list[str], row: list[str]) -> dict[str, str]:
+    _check_fits(headings, row)
+    return dict(zip(headings, row))
+
+
+def _check_fits(headings: list[str], row: list[str]) -> None:
     # A URL may hold "<td>", and httpd shows it as it is: rather no value than that of another column.
     if len(row) != len(headings):
         raise PageError("the page of balancer-manager has a row that does not fit its headings")
-    return dict(zip(headings, row))
 
 
 def _shown(cell: str) -> str:
     """Return a cell without tags: httpd escapes neither URLs of members nor names of balancers."""
-    return (re.sub(r"<[^<>]*>", "", cell) if "<" in cell else cell).strip()
+    text, _end, rest = cell.partition("</td>")
+    return (_TAG.sub("", cell) if "<" in text or rest else text).strip()
 
 
 def _text(cell: str) -> str:
     """Return what a reader sees of a cell."""
-    cell = _shown(cell)
-    return html.unescape(cell).strip() if "&" in cell else cell
+    return _unescaped(_shown(cell)).strip()
+
+
+def _unescaped(text: str) -> str:
+    if "&" not in text:
+        return text
+    # Imported late, as it is large and httpd escapes little.
+    import html
+
+    return html.unescape(text)
 
 
 def _settings(balancer: LiveBalancer, row: dict[str, str]) -> None:
@@ -240,19 +255,38 @@ def _setting(name: str, text: str) -> Value:
     return _number(text) if name in ("timeout", "maxattempts") else BALANCER[name].read(text)
 
 
-def _member(row: dict[str, str]) -> LiveMember:
-    flags = frozenset(_text(row.get("Status", "")).split())
-    values: dict[str, Value] = {"status": _status(flags)}
+def _members(headings: list[str], rows: list[list[str]]) -> list[LiveMember]:
+    for row in rows:
+        _check_fits(headings, row)
+    columns = dict(zip(headings, zip(*rows)))
+    missing = ("",) * len(rows)
+    states = _read(columns.get("Status", missing), _state)
+    values = {"status": [status for _flags, status in states]}
     for heading, name in _MEMBER_COLUMNS.items():
-        if heading in row:
-            values[name] = _value(name, _text(row[heading]))
-    counters = {name: _number(row.get(name.capitalize(), "0")) for name in ("elected", "busy")}
-    counters["lbstatus"] = _number(row.get("Load", "0"))
-    return LiveMember(_shown(row.get("Worker URL", "")), values, flags, counters)
+        if heading in columns:
+            values[name] = _read(columns[heading], functools.partial(_value, name))
+    counters = {
+        name: _read(columns.get(heading, missing), _number)
+        for heading, name in _COUNTER_COLUMNS.items()
+    }
+    return [
+        LiveMember(_shown(url), dict(zip(values, its)), flags, dict(zip(counters, counts)))
+        for url, (flags, _status), its, counts in zip(
+            columns["Worker URL"], states, zip(*values.values()), zip(*counters.values())
+        )
+    ]
 
 
-def _status(flags: frozenset[str]) -> Value:
-    return frozenset(_FLAGS[flag] for flag in flags if flag in _FLAGS)
+def _read(cells: Sequence[str], read: Callable[[str], Any]) -> list[Any]:
+    """Return what *read* makes of each of *cells*, found out once for all that say the same: most of a column do."""
+    known = {cell: read(_text(cell)) for cell in set(cells)}
+    return [known[cell] for cell in cells]
+
+
+def _state(text: str) -> tuple[frozenset[str], Value]:
+    """Return the flags of a member, and its ``status``."""
+    flags = frozenset(text.split())
+    return flags, frozenset(_FLAGS[flag] for flag in flags if flag in _FLAGS)
 
 
 def _value(name: str, text: str) -> Value:
@@ -262,8 +296,8 @@ def _value(name: str, text: str) -> Value:
     return MEMBER[name].read(text)
 
 
-def _number(cell: str) -> int:
-    found = re.match(r"-?\d{1,20}", _text(cell))
+def _number(text: str) -> int:
+    found = _NUMBER.match(text)
     return int(found.group(0)) if found else 0
 
 
@@ -310,8 +344,8 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def _worker(fields: dict[str, str]) -> LiveMember:
-    flags = frozenset(fields.get("status", "").split())
-    values: dict[str, Value] = {"status": _status(flags)}
+    flags, status = _state(fields.get("status", ""))
+    values: dict[str, Value] = {"status": status}
     for name in ("loadfactor", "route", "redirect", "lbset"):
         if name in fields:
             values[name] = MEMBER[name].read(fields[name])

@@ -62,7 +62,8 @@ class Host(NamedTuple):
 
 def read_host(declared: Mapping[str, Any]) -> Host:
     """Return what *declared* means: the variables of the role, without ``load_balancer_``."""
-    given = {key: value for key, value in declared.items() if value is not None}
+    # Of None, templates make an empty text before ansible-core 2.19.
+    given = {key: value for key, value in declared.items() if value not in (None, "")}
     keepalive = {_KEEPALIVE[key]: given[key] for key in _KEEPALIVE if key in given}
     if "KeepAlive" in keepalive:
         keepalive["KeepAlive"] = "On" if truth(keepalive["KeepAlive"]) else "Off"

@@ -294,6 +294,9 @@ def test_without_permission_become_is_advised_and_nothing_is_changed(tmp_path: P
     def work() -> None:
         # Where everybody may come to, which the folders of the test are not.
         mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/mnt")
+        tempfile.tempdir = "/mnt/temporary"
+        Path(tempfile.tempdir).mkdir()
+        Path(tempfile.tempdir).chmod(0o1777)
         site = SeveralFiles(PrivateHttpd(Path("/mnt/httpd"), *BALANCER))
         shutil.rmtree(site.root / STATE, ignore_errors=True)
         for path in (PLUGINS / "module_utils").rglob("*.py"):

@@ -19,7 +19,10 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
     PrivateHttpd,
     wait_for,
 )
-from ansible_collections.webtier.apache_balancer.tests.support.several_files import SeveralFiles
+from ansible_collections.webtier.apache_balancer.tests.support.several_files import (
+    MEMORY,
+    SeveralFiles,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.traced import Call, Traced
 
 from .conftest import Tally
@@ -159,30 +162,102 @@ def test_a_run_killed_at_any_call_loses_nothing(
 def test_a_process_that_a_run_started_is_killed_and_nothing_is_lost(
     way: str, site: SeveralFiles, kill: Kill, full: bool, dice: random.Random
 ) -> None:
-    calls = Traced("configuration", site.change, family=True).calls()
-    chosen = dice.sample(calls, 500 if full else ELSEWHERE)
+    by_process = Traced("configuration", site.change, family=True).calls_of_children()
+    calls = [call for calls in by_process for call in calls]
+    chosen = dice.sample(calls, min(len(calls), 500) if full else ELSEWHERE)
     assert sum(kill(call, family=True) for call in chosen) > 0
+
+
+@pytest.fixture()
+def bad(site: SeveralFiles) -> SeveralFiles:
+    """A change that httpd would not start with, though httpd -t has nothing against it: a logger that is not there."""
+    logger = f'CustomLog "|{site.root}/nowhere" common\n'
+    site.change["files"].append(site.file("conf/logger.conf", content=logger))
+    return site
+
+
+@pytest.mark.parametrize("way", WAYS[:2], indirect=True)
+@pytest.mark.parametrize("error", ["EAGAIN", "ENOMEM"])
+def test_a_change_for_whose_proof_there_is_no_room_is_not_written(
+    way: str, bad: SeveralFiles, error: str, tally: Tally
+) -> None:
+    forks = [call for call in Traced("configuration", bad.change).calls() if call.name == "clone"]
+    assert forks
+    for call in forks:
+        bad.reset()
+        traced = Traced("configuration", bad.change, call, f"error={error}")
+        assert traced.came_to and "msg" in traced.result, traced.result
+        assert bad.picture() == bad.old
+        tally("faults injected")
 
 
 @pytest.mark.parametrize("way", WAYS[:3], indirect=True)
 def test_a_change_whose_proof_was_killed_is_not_written(
-    way: str, site: SeveralFiles, full: bool, dice: random.Random, tally: Tally
+    way: str, bad: SeveralFiles, full: bool, dice: random.Random, tally: Tally
 ) -> None:
-    """Nor is less of a proof taken for it: httpd -t has nothing against a logger that is not there."""
-    logger = f'CustomLog "|{site.root}/nowhere" common\n'
-    site.change["files"].append(site.file("conf/logger.conf", content=logger))
+    """Nor is less of a proof taken for it."""
+    site = bad
     proven = PROVES.get(way, "rehearsed") == "rehearsed"
     traced = Traced("configuration", site.change, family=True)
     by_process = traced.calls_of_children()
     assert ("would not start" in traced.result.get("msg", "")) is proven
     assert len(by_process) > (6 if proven else 3)
-    for calls in by_process:
+    killed = 0
+    chosen = by_process if full else dice.sample(by_process, min(len(by_process), 8))
+    for calls in chosen:
         for call in dice.sample(calls, min(len(calls), 20 if full else 1)):
             site.reset()
             traced = Traced("configuration", site.change, call, family=True)
-            assert traced.status == 0, call
-            tally("points killed", traced.came_to)
+            assert traced.status in (0, signal.SIGKILL), traced.result
+            if traced.status == signal.SIGKILL:
+                # It does not make the same calls each time, and was killed itself.
+                continue
+            killed += traced.came_to
             if proven or "msg" in traced.result:
                 assert "msg" in traced.result, (call, traced.result)
                 assert site.picture() == site.old, call
             assert "Traceback" not in str(traced.result), traced.result
+    tally("points killed", killed)
+    assert killed
+
+
+def test_a_reload_killed_at_any_call_is_done_or_left_to_the_next(
+    tmp_path: Path, full: bool, dice: random.Random, tally: Tally
+) -> None:
+    with PrivateHttpd(tmp_path / "httpd", *BALANCER) as httpd:
+        # So that there is room for new children beside those that end.
+        httpd.enlarge()
+        site = SeveralFiles(httpd)
+        pid = httpd.start().pid
+        common = {"httpd": site.nothing["httpd"]}
+        options = {**common, "only_if_needed": False}
+        calls = Traced("graceful_reload", options).calls()
+        locked = next(place for place, call in enumerate(calls) if call.name == "flock")
+        # The memory of what was loaded.
+        noted = next(
+            place
+            for place, call in enumerate(calls)
+            if MEMORY in call.text and call.name == "rename"
+        )
+        times = 100 if full else 5
+        chosen = [*dice.sample(calls[locked:noted], times), *dice.sample(calls[noted + 1 :], times)]
+        killed, required = 0, set()
+        for call in chosen:
+            httpd.write("conf/keep.conf", f"# kept: {call.name} {call.number}\n")
+            before = site.picture()
+            traced = Traced("graceful_reload", options, call)
+            assert traced.status in (0, signal.SIGKILL), traced.result
+            killed += traced.status == signal.SIGKILL
+            assert site.picture() == before
+            done = Traced("graceful_reload", common).result
+            assert "msg" not in done, (call, done)
+            required.add(done["changed"])
+            wait_for(lambda: httpd.get("/").status == 404, "an answer")
+            assert httpd.pid == pid
+            assert Traced("balancer_info", common).result["reload_required"] is False, call
+            # What is there now is what a roll-back would bring back.
+            back = {**common, "state": "rolled_back", "_ansible_check_mode": True}
+            assert Traced("configuration", back).result["changed"] is False, call
+            assert site.remains() == set() and site.processes() == []
+        tally("points killed", killed)
+        assert killed and required == {True, False}

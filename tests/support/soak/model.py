@@ -318,7 +318,8 @@ class Model:
         """Return the members of one set that get new sessions."""
         ready = {name for name in usable if "drained" not in status[name]}
         spare = {name for name in ready if "hot_spare" in status[name]}
-        waits = {name for name in ready if "hot_standby" in status[name]}
+        # What is both is a spare (proxy_util.c ap_proxy_balancer_get_best_worker).
+        waits = {name for name in ready if "hot_standby" in status[name]} - spare
         first = {name for name in inside if not status[name] & {"hot_spare", "hot_standby"}}
         plain = ready & first
         chosen = plain | (spare if first - plain else set())

@@ -21,6 +21,7 @@ CONFIGURED = {
     "__load_balancer_first_start": ["httpd-ssl-gencerts"],
     "__load_balancer_install_packages": ["httpd", "mod_ssl"],
     "__load_balancer_selinux": True,
+    "__load_balancer_installed": {"rc": 0, "stdout_lines": ["installed", "installed"]},
     "__load_balancer_install": {"changed": False},
     "__load_balancer_never_started": {"changed": False},
     "__load_balancer_first": {"changed": False},
@@ -67,11 +68,25 @@ def run(**changes):
 
 def test_a_host_that_is_as_declared_needs_four_modules():
     assert sorted(set(run().values())) == [
-        "ansible.builtin.package",
+        "ansible.builtin.command",
         "ansible.builtin.service",
         "webtier.apache_balancer.configuration",
         "webtier.apache_balancer.graceful_reload",
     ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"rc": 1, "stdout_lines": ["installed"]},
+        # Removed, but for its configuration.
+        {"rc": 0, "stdout_lines": ["installed", "config-files"]},
+    ],
+)
+def test_the_package_manager_is_asked_where_a_package_is_missing(said):
+    install = "Install | Install the packages"
+    assert install not in run()
+    assert install in run(__load_balancer_installed=said)
 
 
 @pytest.mark.parametrize("name", ["__load_balancer_install", "__load_balancer_never_started"])
@@ -135,10 +150,12 @@ def test_check_mode_on_an_empty_host_leaves_out_what_needs_httpd():
     changed = {"changed": True}
     names = run(
         ansible_check_mode=True,
+        __load_balancer_installed={"rc": 1, "stdout_lines": []},
         __load_balancer_install=changed,
         __load_balancer_configuration={**AS_DECLARED, "changed": True, "running": False},
     )
     assert list(names.values()) == [
+        "ansible.builtin.command",
         "ansible.builtin.package",
         "ansible.builtin.command",
         "webtier.apache_balancer.configuration",

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.webtier.apache_balancer.tests.support.modules import run
+from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
 
 SITE = """\
 Define NODE 127.0.0.1:1011
@@ -109,3 +110,17 @@ def test_a_running_httpd_says_so(shop, balancer_info):
 def test_a_nul_character_is_refused_wherever_it_is(options, name):
     message = run("balancer_info", **options)["msg"]
     assert message == f"{name} holds a NUL character"
+
+
+@pytest.mark.parametrize("status, answer, codes", [("R", 503, ["AB208"]), ("H", 200, [])])
+def test_members_that_are_all_spares_answer_nobody(httpd, balancer_info, status, answer, codes):
+    with Backend("n1") as node:
+        member = f"BalancerMember http://127.0.0.1:{node.port} status={status}"
+        httpd.write(
+            "conf/app.conf",
+            f"<Proxy balancer://app>\n{member}\n</Proxy>\nProxyPass / balancer://app/\n",
+        )
+        httpd.start()
+        assert httpd.get("/").status == answer
+        found = [problem["code"] for problem in balancer_info()["problems"]]
+    assert [code for code in found if code.startswith("AB2")] == codes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import signal
@@ -1148,6 +1149,18 @@ def test_the_staging_folder_is_where_httpd_does_not_read(
             find()
     else:
         assert find() == f"{host.base}/{expected}"
+
+
+@pytest.mark.parametrize("times", range(1, 14))
+def test_a_mount_may_be_told_with_less_later_on(
+    host: Host, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    # As where no more files can be opened.
+    said = itertools.chain(itertools.repeat("8 21", times), itertools.repeat("8"))
+    monkeypatch.setattr(_transaction, "mount_of", lambda directory: next(said))
+    with host.transaction() as t:
+        t.commit(host.change(), reads=host.reads())
+    assert (host.etc / "sites-available/x.conf").read_bytes() == b"new x\n"
 
 
 def test_a_state_directory_inside_an_included_directory_is_not_used_for_staging(host: Host) -> None:

@@ -813,6 +813,11 @@ def test_a_redirect_is_not_followed_and_its_target_is_shown_without_password(ser
     assert "to nowhere" in refused(serve(answer("", "301 Moved")))
 
 
+def test_of_what_a_server_says_a_message_has_no_more_than_one_reads(serve):
+    target = f"Location: http://elsewhere/{'x' * 9999}\r\n"
+    assert len(refused(serve(answer("", f"302 {'Found' * 9999}", target)))) < 600
+
+
 @pytest.mark.parametrize("chunked", [True, False])
 def test_an_answer_without_end_is_given_up_at_4_mib(serve, chunked):
     part = b"x" * 2**20

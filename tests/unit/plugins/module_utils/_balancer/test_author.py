@@ -508,3 +508,27 @@ class TestAHealthCheck:
         text = self.JUDGED.replace('"%{REQUEST_STATUS} -eq 200"', "{%{REQUEST_STATUS} -eq 200}")
         with pytest.raises(NotEditable, match="not in quotes"):
             written(text, health_check={"uri": "/up", "expect_status": ["204"]})
+
+
+def test_a_balancer_without_members_gets_them_after_the_line_that_opens_it():
+    text = "<Proxy balancer://app>\n    ProxySet timeout=3\n</Proxy>\n"
+    after = written(text, members=[{"url": "http://a:1", "route": "n1"}, {"url": "http://b:1"}])
+    assert after == text.replace(
+        "    ProxySet",
+        "    BalancerMember http://a:1 route=n1\n    BalancerMember http://b:1\n    ProxySet",
+    )
+
+
+@pytest.mark.parametrize(
+    "declared", [{"proxy_set": {"timeout": 3}}, {"members": [{"url": "http://b:1"}]}]
+)
+def test_what_a_macro_or_the_command_line_says_is_left_to_who_wrote_it(declared):
+    text = "BalancerMember balancer://app http://a:1\n"
+    author = Author(lambda path: Document.parse(text, path))
+    tree = from_document(Document.parse(text, "Macro pool on line 1 of /f"))
+    (balancer,) = codec.read(tree).balancers
+    declaration = Declaration("app", purge=[], **declared)
+    with pytest.raises(NotEditable) as refusal:
+        author.apply(balancer, plan(balancer, declaration))
+    assert "there is no <Proxy> section" in str(refusal.value)
+    assert author.texts() == {}

@@ -182,3 +182,55 @@ def test_sections_may_be_nested_as_deep_as_anybody_likes():
         + "</Location>\n" * 3000
     ).balancers
     assert balancer.name == "app"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "BalancerMember balancer://app http://a route=n1",
+        "<Proxy balancer://app>\nBalancerMember balancer://app http://a route=n1\n</Proxy>",
+        "<Proxy balancer://app>\nBalancerMember http://a route=n1\n</Proxy>",
+    ],
+)
+def test_a_member_may_name_its_balancer_inside_of_its_section_and_outside(line):
+    (member,) = one(line + "\n").members.values()
+    assert (member.url, member.values) == ("http://a", {"route": "n1"})
+
+
+def test_parameters_may_name_their_balancer_inside_of_its_section_and_outside():
+    section = "<Proxy balancer://app>\nBalancerMember http://a\n{}</Proxy>\n{}"
+    line = "ProxySet balancer://app timeout=3\n"
+    assert one(section.format(line, "")).values == {"timeout": 3}
+    assert one(section.format("", line)).values == {"timeout": 3}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "BalancerMember",
+        "BalancerMember http://a",
+        "BalancerMember balancer://app",
+        "ProxySet timeout=3",
+        "ProxySet http://a timeout=3",
+        "ProxyHCExpr ok",
+        "<Proxy>\n</Proxy>",
+        "<Proxy http://a>\nProxySet timeout=3\n</Proxy>",
+        "ProxyPass / http://a/",
+    ],
+)
+def test_what_names_no_balancer_makes_none(line):
+    configuration = read(line + "\n")
+    assert configuration.main.balancers == {} and configuration.main.expressions == {}
+
+
+def test_an_expression_may_stand_in_the_section_of_a_balancer():
+    text = "<Proxy balancer://app>\nBalancerMember http://a\nProxyHCExpr ok {%{REQUEST_STATUS} =~ /^2/}\n</Proxy>\n"
+    assert "ok" in read(text).main.expressions
+
+
+@pytest.mark.parametrize(("value", "off"), [("On", False), ("off", True)])
+def test_what_a_virtual_host_inherits_is_told(value, off):
+    vhost = (
+        f"<VirtualHost *:80>\nBalancerInherit {value}\nProxyPassInherit {value}\n</VirtualHost>\n"
+    )
+    assert read(vhost).vhosts[1].inherit_off == {"balancerinherit": off, "proxypassinherit": off}

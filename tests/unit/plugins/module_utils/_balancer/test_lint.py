@@ -76,6 +76,11 @@ def test_a_good_configuration_has_no_findings():
             "<Proxy balancer://c>\nBalancerMember http://a\n</Proxy>\nProxyPass / balancer://cx\n",
         ),
         (
+            "AB208",
+            1,
+            "<Proxy balancer://a>\nBalancerMember http://a status=R\nBalancerMember http://b status=HR\n</Proxy>\n",
+        ),
+        (
             "AB301",
             3,
             "<Proxy balancer://a>\nBalancerMember http://a\nBalancerMember http://a/ route=x\n</Proxy>\n",

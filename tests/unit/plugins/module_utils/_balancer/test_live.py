@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.live import (
     drift,
+    effective,
     plan_live,
     posts,
     reload_reasons,
@@ -466,3 +467,60 @@ class TestACookieThatHttpdIssues:
             running((A, {}), stickysession="R"), declared(sticky_cookie={"name": "R"})
         )
         assert [left.parameter for left in planned.left] == ["sticky_cookie"]
+
+
+class TestTheParametersOfAVirtualHost:
+    MAIN = "<Proxy balancer://app>\nBalancerMember http://a\nProxySet timeout=1 lbmethod=bytraffic\n</Proxy>\n"
+
+    def values(self, inside, main=MAIN):
+        """What the only virtual host has, whose lines are *inside*."""
+        text = f"{main}<VirtualHost *:80>\n{inside}\n</VirtualHost>\n"
+        configuration = codec.read(from_document(Document.parse(text, "/f")))
+        return effective(configuration, configuration.vhosts[1], "app")
+
+    def test_are_its_own_where_it_has_the_balancer(self):
+        own = "<Proxy balancer://app>\nBalancerMember http://b\nProxySet timeout=2\n</Proxy>"
+        assert self.values(own) == {"timeout": 2}
+
+    def test_are_those_of_the_main_server_except_for_the_method(self):
+        assert self.values("ProxyPass / balancer://app/") == {"timeout": 1}
+        assert self.values("") == {"timeout": 1}
+
+    def test_win_over_those_of_the_main_server(self):
+        assert self.values("ProxyPass / balancer://app/ timeout=3 growth=2") == {
+            "timeout": 3,
+            "growth": 2,
+        }
+
+    def test_are_unknown_where_nobody_has_the_balancer(self):
+        assert self.values("ProxyPass / balancer://app/", main="") is None
+        assert self.values("", main="ProxyPass / balancer://app/\n") is None
+
+
+def test_a_difference_is_shown_in_plain_types_and_without_secrets():
+    text = f"BalancerMember {A} status=+N\nBalancerMember {B}"
+    balancer = config(text)
+    (found,) = drift(balancer.members, balancer.values, running((A, {}), (B, {})), None)
+    assert found.result() == {
+        "member": A,
+        "parameter": "status",
+        "declared": None,
+        "config": ["drained"],
+        "runtime": [],
+    }
+    (nonce,) = drift({}, {}, None, declared(proxy_set={"nonce": "hunter2"}))
+    assert nonce.result()["member"] is None and "hunter2" not in str(nonce.result())
+
+
+def test_a_balancer_that_is_made_or_removed_is_so_by_a_reload():
+    wish = declared((A, {}))
+    assert reload_reasons(plan(None, wish), []) == ["the balancer is made by a reload"]
+
+
+def test_a_member_whose_socket_changes_is_another_one_after_a_reload():
+    old, new = "unix:/run/a.sock|http://app/", "unix:/run/b.sock|http://app/"
+    balancer = config(f"BalancerMember {new}")
+    (found,) = drift(balancer.members, balancer.values, running((old, {})), None)
+    assert (found.parameter, found.config, found.runtime) == ("url", new, old)
+    (left,) = plan_live(running((old, {})), declared((new, {}))).left
+    assert left.reason == f"member {old} becomes {new} by a reload"

@@ -89,3 +89,37 @@ def test_a_port_has_the_digits_that_it_has():
     assert canonical_url("http://a:" + "0" * 5000 + "80/") == "http://a/"
     with pytest.raises(ValueError, match="is no member URL"):
         canonical_url("http://a:\u0668\u0660/")
+
+
+def balancer_of(text):
+    (balancer,) = codec.read(from_document(Document.parse(text, "/f"))).balancers
+    return balancer
+
+
+def test_a_balancer_is_where_it_begins():
+    section = "<Proxy balancer://app>\nBalancerMember http://a\n</Proxy>\n"
+    assert str(balancer_of(section).place) == "/f:1"
+    assert str(balancer_of("\nBalancerMember balancer://app http://a\n").place) == "/f:2"
+
+
+def test_a_balancer_that_requests_only_go_to_is_nowhere_and_fed_by_no_file():
+    text = "ProxyPass / balancer://app/\n"
+    configuration = codec.read(from_document(Document.parse(text, "/f")))
+    balancer = configuration.main.balancers["app"]
+    assert (balancer.place, balancer.files, balancer.defined) == (None, [], False)
+
+
+def test_every_line_that_feeds_a_balancer_names_its_file_once():
+    text = (
+        "<Proxy balancer://app>\nBalancerMember http://a\nBalancerMember http://a:80\n</Proxy>\n"
+        '<Proxy balancer://app/>\nHeader add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e"'
+        " env=BALANCER_ROUTE_CHANGED\n</Proxy>\n"
+    )
+    assert balancer_of(text).files == ["/f"]
+
+
+def test_virtual_hosts_that_share_their_name_are_told_apart_by_their_line():
+    text = "<VirtualHost *:80>\nServerName a\n</VirtualHost>\n" * 2
+    configuration = codec.read(from_document(Document.parse(text, "/f")))
+    assert [configuration.label(each) for each in configuration.vhosts[1:]] == ["/f:1", "/f:4"]
+    assert len(configuration.named("A")) == 2 and len(configuration.named("/f:4")) == 1

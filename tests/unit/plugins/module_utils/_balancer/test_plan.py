@@ -217,3 +217,69 @@ class TestTheCookieAndStickysession:
             plan(balancer, Declaration("app", sticky_cookie={"name": "R", "secure": True}))
         changes = plan(balancer, Declaration("app", sticky_cookie={}))
         assert [change.parameter for change in changes] == ["stickysession", "sticky_cookie"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sticky_cookie": {"name": "a b"}}, "balancer app: sticky_cookie: "),
+        ({"health_check": {"method": "PUT"}}, "balancer app: health_check: "),
+    ],
+)
+def test_what_is_wrong_with_a_part_names_the_balancer_and_the_part(options, message):
+    with pytest.raises(DeclarationError) as refusal:
+        Declaration("app", **options)
+    assert str(refusal.value).startswith(message)
+
+
+def the_balancer(text):
+    (balancer,) = codec.read(from_document(Document.parse(text, "/f"))).balancers
+    return balancer
+
+
+MEMBERS = "<Proxy balancer://app>\nBalancerMember http://a route=a lbset=1\nBalancerMember http://b\n</Proxy>\n"
+
+
+def test_a_parameter_that_is_reset_goes_from_every_member_that_sets_it():
+    changes = plan(the_balancer(MEMBERS), Declaration("app", reset=["lbset", "retry"]))
+    assert [(c.member, c.parameter, c.before, c.after) for c in changes] == [
+        ("http://a", "lbset", 1, None)
+    ]
+
+
+def test_a_parameter_that_is_reset_goes_with_a_member_that_goes_altogether():
+    declared = Declaration("app", members=[{"url": "http://b"}], reset=["lbset"])
+    changes = plan(the_balancer(MEMBERS), declared)
+    assert [(c.member, c.parameter) for c in changes] == [("http://a", None)]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [("http://c", None)]),
+        ({"existing_only": True}, []),
+        ({"existing_only": True, "absent": ["http://b", "http://d"]}, [("http://b", None)]),
+    ],
+)
+def test_members_that_are_not_there_are_added_or_left_out(options, expected):
+    declared = Declaration("app", members=[{"url": "http://c"}], purge=[], **options)
+    changes = plan(the_balancer(MEMBERS), declared)
+    assert [(change.member, change.parameter) for change in changes] == expected
+
+
+def test_a_change_is_shown_in_plain_types_and_without_secrets():
+    declared = Declaration(
+        "app",
+        members=[{"url": "http://a", "retry": 5, "secret": "hunter2", "status": ["drained"]}],
+        proxy_set={"nonce": "hunter2"},
+        sticky_cookie={"name": "R", "secure": True},
+    )
+    whole = [change.result() for change in plan(None, declared)]
+    assert "hunter2" not in str(whole) and whole[0]["layer"] == "config"
+    assert whole[1]["member"] == "http://a"
+    assert {**whole[1]["after"], "secret": ""} == {"retry": 5, "secret": "", "status": ["drained"]}
+    assert (whole[2]["after"]["name"], whole[2]["after"]["secure"]) == ("R", True)
+    single = [change.result() for change in plan(the_balancer(MEMBERS), declared)]
+    shown = {(each["member"], each["parameter"]): each["after"] for each in single}
+    assert shown["http://a", "status"] == ["drained"]
+    assert "hunter2" not in str(single)

@@ -22,6 +22,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.lex
     quoted,
     split_words,
     statement,
+    word_texts,
 )
 
 # Everything that means something to httpd, and a few things that do not.
@@ -300,6 +301,18 @@ def test_a_line_is_joined_and_trimmed_as_httpd_sees_it() -> None:
 def test_words_are_cut_as_httpd_cuts_them(args: str, expected: list[str]) -> None:
     assert [word.text for word in split_words(args)] == expected
     assert texts("Name " + args) == expected
+
+
+@no_deadline
+@given(NASTY)
+def test_the_texts_of_words_are_the_same_without_their_places(args: str) -> None:
+    assert word_texts(args) == [word.text for word in split_words(args)]
+
+
+@no_deadline
+@given(NASTY)
+def test_a_text_is_finished_when_a_line_after_it_would_be_one_by_itself(text: str) -> None:
+    assert is_finished(text) == (raws(text + "#")[-1] == "#")
 
 
 def test_a_word_knows_its_quote_and_its_place() -> None:

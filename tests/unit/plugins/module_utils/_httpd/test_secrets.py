@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
     BALANCER,
@@ -167,3 +169,14 @@ def test_the_values_of_secret_variables_are_known():
         "PWD": "/root",
     }
     assert secret_values(variables) == {"hunter2"}
+
+
+@given(st.from_regex(r"[A-Za-z][^\s@=%(]*", fullmatch=True))
+def test_nothing_is_secret_in_an_address_without_a_user_and_parameters(address: str) -> None:
+    assert secrets(address) == set()
+    assert masked_file(address) == address
+
+
+@pytest.mark.parametrize("secret", ["u:hunter2@", "?token=hunter2", " --password hunter2"])
+def test_what_is_added_to_an_address_may_be_secret(secret: str) -> None:
+    assert "hunter2" in str(secrets("http://10.0.0.1:80/".replace("//", "//" + secret)))

@@ -552,3 +552,56 @@ def test_a_page_of_the_manager_says_who_was_out_before_or_after():
     assert [(m.elected, m.load) for m in found.members] == [(3, -100), (3, -100), (3, 0)]
     assert found.is_out("n1") and not found.is_out("n2") and not found.is_out("n9")
     assert found.others == (Other("same", frozenset(["m1"]), "/same"),)
+
+
+# What the check looks at, and what httpd does.
+
+
+def told(evidence: Evidence, case: Case, balancer: Balancing | None = None) -> tuple[str, str, str]:
+    """The only finding: its code, its message and what to do."""
+    (found,) = diagnose(evidence, case, balancer)
+    return found.code, found.message, found.fix
+
+
+def named(sessions: list[Session], name: str, **options: Any) -> Evidence:
+    return seen(*sessions, name=name, known=frozenset(["n1", "n2"]), **options)
+
+
+def test_a_check_that_looks_at_another_cookie_than_httpd_is_the_one_to_change():
+    case = CASE._replace(cookie="OTHER")
+    code, message, fix = told(named(stuck(), "OTHER"), case, app("n1", "n2"))
+    assert (code, fix) == ("AB405", "In the task, write cookie: SID")
+    assert "the check at OTHER (cookie), which was never there in 6 sessions" in message
+
+
+def test_httpd_that_looks_at_another_cookie_than_carries_routes_is_the_one_to_change():
+    case = CASE._replace(cookie="SID")
+    balancer = app("n1", "n2", sticky="sid|jsessionid")
+    code, message, fix = told(named(stuck(), "SID"), case, balancer)
+    assert (code, fix) == ("AB405", "ProxySet stickysession=SID|jsessionid")
+    assert "the sessions are in SID. It tells upper from lower case" in message
+
+
+def test_a_cookie_without_a_route_is_not_what_to_look_at_beside_one_that_has_it():
+    sessions = stuck()
+    for each in sessions:
+        each.visits[:] = [v._replace(sent={**v.sent, "THEME": "dark"}) for v in each.visits]
+        each.held = {**each.held, "THEME": "dark"}
+    case = CASE._replace(cookie="THEME")
+    code, message, fix = told(named(sessions, "THEME"), case)
+    assert (code, fix) == ("AB405", "In the task, write cookie: SID")
+    assert "THEME (cookie), which carries no route; SID carries the routes n1, n2" in message
+
+
+def test_sessions_without_a_link_that_keeps_them_have_not_begun():
+    case = CASE._replace(parameter="sid")
+    code, message, fix = told(named(NOTHING, "sid", url=True), case)
+    assert code == "AB401" and "no link and no redirect in 4 sessions" in message
+    assert fix.startswith("Let the application write its session into URLs, or let httpd set")
+
+
+def test_a_member_that_is_gone_is_told_of_with_the_sessions_it_had():
+    sessions = [session(n, ("n2", f"{n}.n2"), node="n9", held=f"{n}.n9") for n in range(3)]
+    found = diagnose(named(sessions, "SID", expect="same"), CASE, app("n1", "n2"))
+    (gone,) = [each for each in found if each.code == "AB413"]
+    assert gone.message == "3 moved from route n9, which is that of no member any more."

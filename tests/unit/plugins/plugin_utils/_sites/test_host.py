@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.host import (
+    Host,
     host_modules,
     host_problems,
     host_text,
@@ -93,3 +94,8 @@ def test_a_problem_is_a_sentence_that_names_variable_and_value(declared, problem
 
 def test_processes_without_threads_may_be_any_number():
     assert host_problems(read_host({"mpm": "prefork", "max_request_workers": 110})) == []
+
+
+def test_what_older_versions_of_ansible_make_of_none_is_none():
+    declared = dict.fromkeys(("mpm", "max_request_workers", "threads_per_child", "keepalive"), "")
+    assert read_host({**declared, "tls_profile": "modern"}) == Host(tls_profile="modern")

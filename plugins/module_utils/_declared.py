@@ -1,0 +1,97 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules that are told what shall be: ``configuration``, and ``balancer``, which is that with one balancer.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._apply import carry_out, roll_back
+from ._balancer.live import RUNTIME
+from ._configuration import ConfigurationError, ModuleWish, PurgeWish, Request
+from ._descriptions import described, running_description
+from ._layer import Done
+from ._options import (
+    Call,
+    access_needed,
+    balancer_wish,
+    file_wish,
+    how,
+    instance_of,
+    target_of,
+)
+from ._results import check_possible, result_of, running_result
+
+
+def configuration(call: Call) -> dict[str, Any]:
+    """Do what the module ``configuration`` does; return its result."""
+    params = call.params
+    for options in params["balancers"]:
+        if target_of(options) == RUNTIME:
+            raise ConfigurationError(
+                f"balancers: {options['name']}: target: runtime is for the module balancer; here files are changed"
+            )
+    request = Request(
+        files=[file_wish(options) for options in params["files"]],
+        modules=[ModuleWish(m["name"], m["state"] == "present") for m in params["modules"]],
+        balancers=[balancer_wish(options) for options in params["balancers"]],
+        purge=[PurgeWish(p["folder"], p["patterns"], p["contains"]) for p in params["purge"]],
+    )
+    instance = instance_of(params)
+    if params["state"] == "rolled_back":
+        if any(request):
+            raise ConfigurationError(
+                "state rolled_back takes no files, modules, balancers or purge"
+            )
+        outcome = roll_back(instance, **how(call))
+    else:
+        outcome = carry_out(instance, request, **how(call))
+    result = result_of(call, outcome)
+    names = [wish.declaration.name for wish in request.balancers]
+    result["balancers"] = described(outcome.configuration, names)
+    return result
+
+
+def balancer(call: Call) -> dict[str, Any]:
+    """Do what the module ``balancer`` does; return its result."""
+    if target_of(call.params) == RUNTIME:
+        return _running_balancer(call)
+    wish = balancer_wish(call.params)
+    request = Request(balancers=[wish])
+    outcome = carry_out(instance_of(call.params), request, **how(call))
+    result = result_of(call, outcome)
+    result["balancer"] = described(outcome.configuration, [wish.declaration.name])
+    result["path"] = list(dict.fromkeys(path for b in result["balancer"] for path in b["files"]))
+    return result
+
+
+def _running_balancer(call: Call) -> dict[str, Any]:
+    """The module ``balancer`` with ``target: runtime``: no file is looked at."""
+    from . import _live
+
+    declared = balancer_wish(call.params).declaration
+    access = access_needed(call.params)
+    if call.params["state"] == "absent":
+        raise ConfigurationError(
+            f"balancer://{declared.name}: httpd cannot remove a balancer while it runs; use target: both or config"
+        )
+    found = _live.find_running(_live.Managers(), access, lambda each: each.name == declared.name)
+    if not found:
+        raise ConfigurationError(
+            f"balancer://{declared.name}: {', '.join(access.url)} shows no such balancer; name the virtual host that"
+            " has it with manager_server_name"
+        )
+    running = found[0]
+    plan = _live.foresee(running, declared)
+    check_possible(plan)
+    if plan.changes and not call.check_mode:
+        plan = _live.apply_now(running, declared)
+        check_possible(plan)
+    changes = [Done(running.name, change, running.vhost) for change in plan.changes]
+    result = running_result(call, changes)
+    result.update(balancer=[running_description(running)], path=[])
+    return result
