@@ -56,7 +56,7 @@ KEYWORDS = frozenset(
     }
 )
 #: Hosts of an inventory, for balancers whose members come from a group.
-HOSTS = {f"app{number}": {"ansible_host": f"10.0.0.{number}"} for number in (1, 2)}
+HOSTS = {f"app{number}": {"ansible_host": f"10.0.0.{number}"} for number in (11, 12)}
 _FENCE = re.compile(r"(?ms)^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$")
 
 
@@ -166,6 +166,7 @@ def variables(data: Any) -> Iterator[dict[str, Any]]:
 def filled_in(value: Any) -> Any:
     """Return *value* with a word in the place of what a person fills in, or Ansible."""
     if isinstance(value, str):
+        value = value.replace("{{ ansible_host }}", HOSTS["app11"]["ansible_host"])
         return re.sub(r"\*{8}|{{.*?}}", "filled-in", value)
     if isinstance(value, list):
         return [filled_in(each) for each in value]

@@ -45,3 +45,23 @@ def test_the_index_lists_every_page(tmp_path):
     index = (tmp_path / "index.md").read_text()
     pages = {path.name for path in tmp_path.glob("*.md")} - {"index.md"}
     assert len(pages) > 10 and all(f"\n{page}\n" in index for page in pages)
+
+
+def test_a_page_that_antsibull_docs_did_not_make_is_missed(tmp_path):
+    everything = docs.missing(tmp_path)
+    assert {"balancer_module", "route_filter", "load_balancer_role"} <= set(everything)
+    for name in everything[1:]:
+        (tmp_path / f"{name}.rst").touch()
+    assert docs.missing(tmp_path) == everything[:1]
+
+
+@pytest.mark.parametrize(
+    ("root", "found"),
+    [
+        ("/src/ansible_collections/webtier/apache_balancer", "/src"),
+        ("/src/apache_balancer", "/src/apache_balancer/.build/collections"),
+    ],
+)
+def test_ansible_finds_the_collection_by_the_first_folder_of_that_name(root, found, monkeypatch):
+    monkeypatch.setattr(docs, "ROOT", Path(root))
+    assert docs.collections() == Path(found)
