@@ -11,10 +11,13 @@ a run which ended by its time goes on where it was, until the file or its tests 
 from __future__ import annotations
 
 import argparse
+import ast
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -116,10 +119,33 @@ def mutate(tree: Path, file: Path, deadline: float) -> Tried:
         # Else every change would be noticed, by a test that fails anyway.
         call(tree, "baseline", config.name)
         call(tree, "init", config.name, session)
+        leave_out(session, annotated(file.read_text()))
     left = deadline - time.monotonic()
     if left > 0:
         call(tree, "exec", config.name, session, patience=left)
     return result_of(file, call(tree, "dump", session))
+
+
+def annotated(code: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Return where the annotations of *code* begin and end: nothing evaluates them, so no change of them is one."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        for name in ("annotation", "returns"):
+            each = getattr(node, name, None)
+            if isinstance(each, ast.expr):
+                end = each.end_lineno or each.lineno, each.end_col_offset or each.col_offset
+                found.append(((each.lineno, each.col_offset), end))
+    return found
+
+
+def leave_out(session: Path, places: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+    """Remove the changes at *places* from *session*."""
+    with contextlib.closing(sqlite3.connect(session)) as database, database:
+        specs = database.execute("SELECT job_id, start_pos_row, start_pos_col FROM mutation_specs")
+        for job, row, column in specs.fetchall():
+            if any(begin <= (row, column) < end for begin, end in places):
+                database.execute("DELETE FROM mutation_specs WHERE job_id = ?", (job,))
+                database.execute("DELETE FROM work_items WHERE job_id = ?", (job,))
 
 
 def result_of(file: Path, dumped: str) -> Tried:
