@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -88,11 +89,12 @@ def call(tree: Path, *arguments: str | Path, patience: float | None = None) -> s
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     ) as process:
         try:
             output, dummy = process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)  # with the tests that it runs
             return ""
     if process.returncode:
         raise SystemExit(f"cosmic-ray {arguments[0]} ended with {process.returncode}")
