@@ -11,11 +11,12 @@ export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
 lint := ruff types yamllint ansible-lint reuse changelog public-host
+pure := $(addprefix tests/unit/plugins/module_utils/,_balancer _httpd _manager _sticky)
 tests := $(lint) docs units artifact importer httpd load many reliability-sample browser demo-check sanity integration
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-stop test test-all lint $(tests) build reliability bench report-image molecule molecule-all format setup clean
+.PHONY: help demo demo-stop test test-all lint $(tests) build coverage matrix mutation reliability bench report-image molecule molecule-all format setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +82,22 @@ artifact: setup ## tests of that artifact, installed where nothing else is
 
 importer: setup ## what Galaxy and Automation Hub say about it: nothing
 	@tools/importer
+
+coverage: setup ## what the tests of the pure packages run of them: at least 95 % of the branches
+	@mkdir -p .build/coverage
+	pytest $(pure) --cov --cov-report= --numprocesses=2 $(ARGS)
+	coverage report
+	@coverage json --quiet -o .build/coverage/report.json
+	@python -c 'import json; said = json.load(open(".build/coverage/report.json"))["totals"]; \
+		share = said["percent_branches_covered"]; print(f"{share:.1f} % of the branches"); exit(share < 95)'
+
+matrix: setup ## every ansible-core and Python that is said to work (make matrix ARGS='--help')
+	@tools/debian-packages apache2-bin procps util-linux
+	python tools/matrix.py $(ARGS)
+
+mutation: setup ## small changes of the pure packages that no test notices (make mutation ARGS='--help')
+	@tools/venv mutation
+	python tools/mutation.py $(ARGS)
 
 httpd: setup ## tests on a real, private httpd
 	@tools/debian-packages apache2-bin apache2-utils openssl procps

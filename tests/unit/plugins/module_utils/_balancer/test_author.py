@@ -532,3 +532,20 @@ def test_what_a_macro_or_the_command_line_says_is_left_to_who_wrote_it(declared)
         author.apply(balancer, plan(balancer, declaration))
     assert "there is no <Proxy> section" in str(refusal.value)
     assert author.texts() == {}
+
+
+def test_a_balancer_without_a_proxyset_gets_one_at_the_end_of_its_section():
+    text = "<Proxy balancer://app>\n    BalancerMember http://a:1\n</Proxy>\n"
+    assert written(text, proxy_set={"timeout": 3}) == text.replace(
+        "</Proxy>", "    ProxySet timeout=3\n</Proxy>"
+    )
+
+
+def test_a_balancer_without_a_section_gets_its_cookie_after_its_last_member():
+    text = (
+        "BalancerMember balancer://app http://a:1 route=a\n"
+        "ProxySet balancer://app stickysession=R\n"
+    )
+    after = written(text, sticky_cookie={"name": "R"})
+    assert after.startswith(text.partition("\n")[0] + '\n<Proxy "balancer://app/">\n')
+    assert after.endswith("</Proxy>\n" + text.partition("\n")[2])

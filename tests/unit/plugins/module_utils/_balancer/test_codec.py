@@ -234,3 +234,10 @@ def test_what_a_virtual_host_inherits_is_told(value, off):
         f"<VirtualHost *:80>\nBalancerInherit {value}\nProxyPassInherit {value}\n</VirtualHost>\n"
     )
     assert read(vhost).vhosts[1].inherit_off == {"balancerinherit": off, "proxypassinherit": off}
+
+
+def test_a_line_of_a_section_that_names_a_balancer_and_no_member_makes_none():
+    text = (
+        "<Proxy balancer://app>\nBalancerMember balancer://app\nBalancerMember http://a\n</Proxy>\n"
+    )
+    assert list(one(text).members) == ["http://a"]

@@ -524,3 +524,9 @@ def test_a_member_whose_socket_changes_is_another_one_after_a_reload():
     assert (found.parameter, found.config, found.runtime) == ("url", new, old)
     (left,) = plan_live(running((old, {})), declared((new, {}))).left
     assert left.reason == f"member {old} becomes {new} by a reload"
+
+
+def test_a_line_that_httpd_merged_with_another_goes_by_a_reload():
+    balancer = config(f"BalancerMember {A} route=a\nBalancerMember {A} retry=5")
+    changes = plan(balancer, declared((A, {"route": "a"})))
+    assert reload_reasons(changes, []) == [f"member {A}: the line at /f:3 is removed by a reload"]

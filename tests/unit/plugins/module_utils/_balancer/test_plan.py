@@ -10,9 +10,13 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.plan import (
     Declaration,
     DeclarationError,
+    Flags,
+    Percent,
+    Restored,
     checked_name,
     checked_url,
     plan,
+    settled,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
     Document,
@@ -283,3 +287,19 @@ def test_a_change_is_shown_in_plain_types_and_without_secrets():
     shown = {(each["member"], each["parameter"]): each["after"] for each in single}
     assert shown["http://a", "status"] == ["drained"]
     assert "hunter2" not in str(single)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Flags(frozenset(["drained"]), frozenset(["stopped"])), {"x": {"disabled", "drained"}}),
+        (Restored(frozenset(["stopped"]), {}), {"x": {"stopped"}}),
+        (Restored(None, {}), {}),
+        (Percent(50), {}),
+        (None, {"x": None}),
+        (3, {"x": 3}),
+    ],
+)
+def test_a_file_gets_what_is_for_files(value, expected):
+    current = {"x": frozenset(["disabled", "stopped"])}
+    assert settled({"x": value}, current) == expected

@@ -37,3 +37,11 @@ def test_messages_keep_readable_text() -> None:
 
 def test_what_is_displayed_can_always_be_encoded() -> None:
     assert display("\ud800\udcff").encode() == rb"\ud800\xff"
+
+
+@pytest.mark.parametrize(
+    ("character", "shown"),
+    [("\udc7f", r"\udc7f"), ("\udc80", r"\x80"), ("\udcff", r"\xff"), ("\udd00", r"\udd00")],
+)
+def test_only_surrogates_that_stand_for_bytes_are_displayed_as_bytes(character, shown) -> None:
+    assert display(character) == shown

@@ -605,3 +605,24 @@ def test_a_member_that_is_gone_is_told_of_with_the_sessions_it_had():
     found = diagnose(named(sessions, "SID", expect="same"), CASE, app("n1", "n2"))
     (gone,) = [each for each in found if each.code == "AB413"]
     assert gone.message == "3 moved from route n9, which is that of no member any more."
+
+
+def test_redirects_elsewhere_are_told_with_the_address_to_ask():
+    sessions = [session(n, ("n1", ""), ("n1", "")) for n in range(2)]
+    for each in sessions:
+        each.visits[:] = [v._replace(away="https://shop/?token=x") for v in each.visits]
+    code, message, fix = told(named(sessions, "SID"), CASE)
+    assert code == "AB401" and "all 4 answers are redirects to https://shop/," in message
+    assert fix == "Ask that: url: https://shop/"
+
+
+@pytest.mark.parametrize(("moves", "code"), [(False, "AB418"), (True, "AB402")])
+def test_routes_behind_another_separator_are_a_remark_while_sessions_stay(moves, code):
+    nodes = [("n1", "n2") if moves else (name, name) for name in ("n1", "n2", "n1", "n2")]
+    sessions = [
+        session(n, *[(node, f"id{n}!{first}") for node in (first, second)])
+        for n, (first, second) in enumerate(nodes)
+    ]
+    (found,) = diagnose(named(sessions, "SID"), CASE)
+    assert (found.code, found.remark) == (code, not moves)
+    assert "separator: '!'" in found.fix and "behind '!' are the routes n1" in found.message
