@@ -35,11 +35,10 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
 ROWS: tuple[Row, ...] = (
     *modules.ROWS,
     *documents.ROWS,
-    live.READING,
-    live.CHANGING,
+    *live.ROWS,
     *roles.ROWS,
     *many.ROWS,
-    sessions.ROW,
+    *sessions.ROWS,
     *payloads.ROWS,
 )
 

@@ -302,11 +302,11 @@ def _number(text: str) -> int:
 
 
 def _expressions(section: str) -> tuple[str, ...]:
-    for part in section.split("<table")[1:]:
-        if "Health check cond. expressions" in part:
-            _headings, rows = _table(part)
-            return tuple(_text(row[0]) for row in rows)
-    return ()
+    table = section.rfind("<table", 0, section.find("Health check cond. expressions") + 1)
+    if table < 0:
+        return ()
+    _headings, rows = _table(section[table:])
+    return tuple(_text(row[0]) for row in rows)
 
 
 # XML

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import statistics
 import subprocess
@@ -94,6 +95,8 @@ class Steps(NamedTuple):
 
 def changed(given: Balancers) -> Steps:
     """Make the file what is declared."""
+    # What the last one left is not for this one to clear up.
+    gc.collect()
     times = [time.perf_counter()]
     document = Document.parse(decode(given.text), _PATH)
     times.append(time.perf_counter())
@@ -167,7 +170,7 @@ def _per_line(pairs: int) -> Measured:
         for count in (100_000, 1_000)
     }
     notes = [
-        "with the model, and the check of what is declared, "
+        f"{measured.ours.median * 1e6:.1f} µs a line; from file to file "
         + " and ".join(f"{seconds * 1e6:.1f} µs" for seconds in whole.values()),
         note({f"{size:,} lines": peak(_change, size, 100) for size in (1_000, 100_000)}),
     ]

@@ -209,17 +209,19 @@ def _changing(pairs: int) -> Measured:
     return measured._replace(notes=tuple(notes))
 
 
-READING = Row(
-    "page",
-    f"a live balancer of {_MEMBERS:,} members, read",
-    "curl's transfer of the page",
-    Goal(2),
-    _reading,
-)
-CHANGING = Row(
-    "live",
-    f"{_CHANGES:,} live changes under load, each read back: time of one",
-    f"one graceful reload each ({_RELOADS} a turn are made)",
-    Goal(),
-    _changing,
+ROWS = (
+    Row(
+        "page",
+        f"a live balancer of {_MEMBERS:,} members, read",
+        "curl's transfer of the page",
+        Goal(2),
+        _reading,
+    ),
+    Row(
+        "live",
+        f"{_CHANGES:,} live changes under load, each read back: time of one",
+        f"one graceful reload each ({_RELOADS} a turn are made)",
+        Goal(),
+        _changing,
+    ),
 )

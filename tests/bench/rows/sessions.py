@@ -121,10 +121,12 @@ def _sessions(pairs: int) -> Measured:
     return measured._replace(notes=tuple(notes))
 
 
-ROW = Row(
-    "sessions",
-    f"`sticky_check`, {_CLIENTS:,} sessions of {_REQUESTS} requests, proxied",
-    "as many requests of `ab -k`, with the same concurrency",
-    Goal(0.7, faster=True),
-    _sessions,
+ROWS = (
+    Row(
+        "sessions",
+        f"`sticky_check`, {_CLIENTS:,} sessions of {_REQUESTS} requests, proxied",
+        "as many requests of `ab -k`, with the same concurrency",
+        Goal(0.7, faster=True),
+        _sessions,
+    ),
 )

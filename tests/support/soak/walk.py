@@ -13,14 +13,14 @@ import subprocess
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import Manager
 
 from ..modules import Started, started
 from ..private_httpd import MODULES
 from ..proxy import Proxy, vhost
-from ..traffic import Backend, Load, Request, Timeline
+from ..traffic import Backend, Load, Request, Takes, Timeline
 from .model import BALANCER, GROWTH, LETTERS, MEMBER, NO, PERHAPS, YES, Layer, Model, Values
 from .steps import EXTRA, Plan, Site, draw
 
@@ -44,6 +44,13 @@ WHAT_CHECK_MODE_SAYS = ("changed", "changes", "reload_required", "reload_reasons
 
 class Lost(AssertionError):
     """The walk went otherwise than the model foretold."""
+
+
+class Crossing(NamedTuple):
+    """A change while somebody else reloads httpd: what there may be in the end, and what members do meanwhile."""
+
+    ends: list[Model]
+    states: list[dict[str, Takes]]
 
 
 class Walk:
@@ -121,8 +128,12 @@ class Walk:
             self._check(plan.after, begin, plan.reloads)
         elif plan.killable and dice.random() < KILLED:
             self._killed(plan, dice.random() * self._took.get(plan.module, LONGEST))
-        elif plan.change and dice.random() < CROSSED:
-            self._crossed(plan, dice.random() * self._took.get(plan.module, LONGEST))
+        elif (
+            plan.change
+            and dice.random() < CROSSED
+            and (crossing := self._crossing(plan)) is not None
+        ):
+            self._crossed(plan, crossing, dice.random() * self._took.get(plan.module, LONGEST))
         else:
             self._module(plan, foreseen=plan.again and dice.random() < FORESEEN)
         if self.proxy.generation != generation:
@@ -206,10 +217,29 @@ class Walk:
                 model.keep_proven()
         self._check(after, begin, reloads=True)
 
-    def _crossed(self, plan: Plan, seconds: float) -> None:
+    def _crossing(self, plan: Plan) -> Crossing | None:
+        """Return what may come of *plan* while somebody else reloads httpd; None where nobody might take a session."""
+        before, after = self.model, plan.after[0]
+        reloaded, later = before.copy(), after.copy()
+        reloaded.reload()
+        later.reload()
+        sooner = reloaded.copy()
+        sooner.change(**plan.change)
+        states = [
+            state
+            for old in (before, reloaded, after)
+            for new in (reloaded, after, sooner, later)
+            for state in new.between(old)
+        ]
+        sooner.unsure()
+        later.unsure()
+        served = all(any(takes.new for takes in state.values()) for state in states)
+        return Crossing([sooner, later], states) if served else None
+
+    def _crossed(self, plan: Plan, crossing: Crossing, seconds: float) -> None:
         """Somebody else reloads httpd while the module is at work."""
         time.sleep(max(0.0, self._reloaded + BETWEEN_RELOADS - time.monotonic()))
-        before, begin = self.model, self.load.now()
+        begin = self.load.now()
         self.story.append(f"{_task(plan)}  # httpd is reloaded by hand after {seconds:.3f} s")
         process = self._started(plan)
         time.sleep(seconds)
@@ -218,15 +248,9 @@ class Walk:
         self.counts["crossed by a reload"] += 1
         if "msg" in result:
             raise Lost(f"with a reload meanwhile it failed: {result['msg']}")
-        sooner, later = before.copy(), plan.after[0].copy()
-        sooner.reload()
-        sooner.change(**plan.change)
-        later.reload()
-        for model in (sooner, later):
-            model.unsure()
-            for state in (*model.between(before), *plan.after[0].between(before)):
-                self._timeline.change(begin, self.load.now() + LINGER, state)
-        self._check([sooner, later], begin, reloads=True)
+        for state in crossing.states:
+            self._timeline.change(begin, self.load.now() + LINGER, state)
+        self._check(crossing.ends, begin, reloads=True)
 
     def _succeed(self, plan: Plan) -> None:
         result = self._run(plan)
