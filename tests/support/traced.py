@@ -47,6 +47,18 @@ class Call(NamedTuple):
     text: str
 
 
+def by_lock(calls: Sequence[Call]) -> tuple[list[Call], list[Call]]:
+    """Return the calls from when the lock is had until it is given back, and all others."""
+    locked = next(place for place, call in enumerate(calls) if call.name == "flock")
+    descriptor = calls[locked].text.partition(",")[0].partition("(")[2]
+    freed = next(
+        place
+        for place, call in enumerate(calls)
+        if place > locked and call.text.startswith(f"close({descriptor})")
+    )
+    return list(calls[locked : freed + 1]), [*calls[:locked], *calls[freed + 1 :]]
+
+
 class Traced:
     """*module* with *options*; *do* (``--inject`` of strace) happens *at* one call. *lasting*: and at all later ones of
     the same name. *family*: its children are traced as well, and that happens to each that makes as many calls of this

@@ -34,6 +34,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.traced import (
     STOP,
     Call,
     Traced,
+    by_lock,
     output,
 )
 
@@ -65,16 +66,9 @@ def site(tmp_path: Path) -> Iterator[SeveralFiles]:
 
 def commit(site: SeveralFiles) -> list[Call]:
     """Return the calls of the change, from when it has the lock until it gives it back."""
-    calls = Traced("configuration", site.change).calls()
-    locked = next(place for place, call in enumerate(calls) if call.name == "flock")
-    descriptor = calls[locked].text.partition(",")[0].partition("(")[2]
-    freed = next(
-        place
-        for place, call in enumerate(calls)
-        if place > locked and call.text.startswith(f"close({descriptor})")
-    )
+    inside, dummy = by_lock(Traced("configuration", site.change).calls())
     site.reset()
-    return [call for call in calls[locked:freed] if " = -1 " not in call.text]
+    return [call for call in inside if " = -1 " not in call.text]
 
 
 def fails(site: SeveralFiles, error: str, call: Call, lasting: bool) -> None:
