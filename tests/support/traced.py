@@ -24,7 +24,7 @@ import subprocess
 import time
 import traceback
 import weakref
-from typing import Any, Mapping, NamedTuple, NoReturn
+from typing import Any, Mapping, NamedTuple, NoReturn, Sequence
 
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
