@@ -338,7 +338,9 @@ def circumstances(targets: Mapping[str, Path]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the matrix; 0 when nothing failed."""
-    parser = argparse.ArgumentParser(prog="make matrix", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="make matrix", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--core", action="append", help="only this ansible-core, such as 2.16")
     parser.add_argument("--target", action="append", help="only this Python of managed hosts")
     parser.add_argument(

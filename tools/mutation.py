@@ -142,12 +142,13 @@ def annotated(code: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 def leave_out(session: Path, places: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> None:
     """Remove the changes at *places* from *session*."""
-    with contextlib.closing(sqlite3.connect(session)) as database, database:
+    with contextlib.closing(sqlite3.connect(session)) as database:
         specs = database.execute("SELECT job_id, start_pos_row, start_pos_col FROM mutation_specs")
         for job, row, column in specs.fetchall():
             if any(begin <= (row, column) < end for begin, end in places):
                 database.execute("DELETE FROM mutation_specs WHERE job_id = ?", (job,))
                 database.execute("DELETE FROM work_items WHERE job_id = ?", (job,))
+        database.commit()
 
 
 def result_of(file: Path, dumped: str) -> Tried:
@@ -163,7 +164,7 @@ def result_of(file: Path, dumped: str) -> Tried:
 def main(arguments: Sequence[str]) -> int:
     """Try changes; 0 whatever survives, since some changes are none."""
     parser = argparse.ArgumentParser(
-        prog="make mutation", description=(__doc__ or "").split("\n")[0]
+        prog="make mutation", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help=f"such as {CODE}/_httpd/text.py"

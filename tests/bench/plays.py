@@ -11,13 +11,14 @@ nor is what it does once for each module, since the first turn does not count. P
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible_collections.webtier.apache_balancer.tests.support import playbook
 
 Hosts = Mapping[str, Mapping[str, Any]]
 
-HERE: Hosts = {"here": {}}
+HERE: Hosts = MappingProxyType({"here": {}})
 PING = {"tasks": [{"ansible.builtin.ping": {}}]}
 
 
