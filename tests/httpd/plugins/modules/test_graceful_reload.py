@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -71,7 +72,9 @@ def test_no_process_of_the_old_generation_takes_connections_afterwards(
     assert result == {**result, "changed": True, "validated": provable}
 
 
-def test_a_request_that_takes_long_does_not_hold_a_reload_up(httpd, graceful_reload):
+@contextlib.contextmanager
+def in_flight(httpd):
+    """Start httpd, and yield a request that is answered only after the block."""
     asked, ended = threading.Event(), threading.Event()
 
     def slowly(path):
@@ -81,10 +84,7 @@ def test_a_request_that_takes_long_does_not_hold_a_reload_up(httpd, graceful_rel
 
     with Faulty("n1", respond=slowly) as node, ThreadPoolExecutor() as pool:
         httpd.write("conf/app.conf", GOOD.replace("http://127.0.0.1:1011", node.url))
-        # With prefork, a process keeps its sockets while it answers its last request.
-        text = httpd.config_file.read_text().replace("mpm_event", "mpm_prefork")
-        text = re.sub("(?:Threads|MinSpare|MaxSpare).*\n", "", text)
-        httpd.config_file.write_text(text.replace("ServerLimit 1\n", "ServerLimit 8\n"))
+        # The answer to what asks whether it serves is not waited for.
         ended.set()
         httpd.start_on_old_files()
         asked.clear()
@@ -92,11 +92,20 @@ def test_a_request_that_takes_long_does_not_hold_a_reload_up(httpd, graceful_rel
         request = pool.submit(httpd.get, "/")
         assert asked.wait(60)
         try:
-            assert graceful_reload(only_if_needed=False)["seconds"] < 5
+            yield request
             assert not request.done()
         finally:
             ended.set()
         assert "at last" in request.result().body
+
+
+def test_a_request_that_takes_long_does_not_hold_a_reload_up(httpd, graceful_reload):
+    # With prefork, a process keeps its sockets while it answers its last request.
+    text = httpd.config_file.read_text().replace("mpm_event", "mpm_prefork")
+    text = re.sub("(?:Threads|MinSpare|MaxSpare).*\n", "", text)
+    httpd.config_file.write_text(text.replace("ServerLimit 1\n", "ServerLimit 8\n"))
+    with in_flight(httpd):
+        assert graceful_reload(only_if_needed=False)["seconds"] < 5
 
 
 def test_what_somebody_else_let_httpd_load_is_what_a_roll_back_brings_back(
@@ -235,33 +244,12 @@ def test_if_httpd_ends_all_the_same_the_last_proven_files_come_back(
 def test_if_httpd_ends_all_the_same_the_requests_in_flight_are_answered(
     httpd, graceful_reload, configuration, monkeypatch
 ):
-    asked, ended = threading.Event(), threading.Event()
-
-    def slowly(path):
-        asked.set()
-        assert ended.wait(60)
-        return 200, "at last"
-
-    with Faulty("n1", respond=slowly) as node, ThreadPoolExecutor() as pool:
-        httpd.write("conf/app.conf", GOOD.replace("http://127.0.0.1:1011", node.url))
-        # Room for those that end slowly.
-        text = httpd.config_file.read_text()
-        httpd.config_file.write_text(text.replace("ServerLimit 1\n", "ServerLimit 4\n"))
-        time.sleep(0.2)
-        # The answer to what asks whether it serves is not waited for.
-        ended.set()
-        httpd.start()
-        asked.clear()
-        ended.clear()
-        request = pool.submit(httpd.get, "/")
-        assert asked.wait(60)
-        try:
-            failure = fatal_reload(httpd, graceful_reload, configuration, monkeypatch)
-            assert "started it again" in str(failure.value), failure.value.args[0][:300]
-            assert not request.done()
-        finally:
-            ended.set()
-        assert "at last" in request.result().body
+    # Room for those that end slowly.
+    text = httpd.config_file.read_text()
+    httpd.config_file.write_text(text.replace("ServerLimit 1\n", "ServerLimit 4\n"))
+    with in_flight(httpd):
+        failure = fatal_reload(httpd, graceful_reload, configuration, monkeypatch)
+        assert "started it again" in str(failure.value), failure.value.args[0][:300]
 
 
 def test_it_was_started_again_only_when_it_serves(
