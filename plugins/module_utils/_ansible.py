@@ -15,7 +15,7 @@ from zipimport import zipimporter
 from ansible.module_utils.basic import AnsibleModule
 
 # Most of what a module takes is Python compiling it. What is imported from Ansible's zip file is compiled twice, the
-# first time to find out its name; from here on, once. Nor is garbage looked for meanwhile.
+# first time to find out its name; from here on, once (Python 3.10 and newer). Nor is garbage looked for meanwhile.
 for _name, _function in {
     "get_code": functools.lru_cache(maxsize=None)(zipimporter.get_code),
     "get_filename": lambda archive, name: archive.get_code(name).co_filename,
