@@ -72,10 +72,13 @@ class LacksPermission(InstanceError):
 
 
 class ConfigurationRefused(InstanceError):
-    """``httpd -t`` refuses the configuration. ``messages``: why, with file and line."""
+    """``httpd -t`` refuses the configuration of ``main_file``. ``messages``: why, with file and line."""
 
-    def __init__(self, messages: Sequence[Message]) -> None:
-        super().__init__("; ".join(map(said, messages)) or "refused without a message")
+    def __init__(self, messages: Sequence[Message], main_file: str) -> None:
+        what = "; ".join(map(said, messages)) or "refused without a message"
+        # Of what is missing, httpd does not say where.
+        where = "" if any(one.file for one in messages) else f" (in {display(main_file)})"
+        super().__init__(what + where)
         self.messages = list(messages)
 
 
@@ -243,7 +246,7 @@ class Instance:
         main = self.main_file()
         if f"Could not open configuration file {main}" in errors:
             raise NoMainFile(f"httpd.config_file: there is no {main}, which this httpd is to read")
-        raise ConfigurationRefused(messages)
+        raise ConfigurationRefused(messages, main)
 
     # --- the running one -------------------------------------------------------------------
 

@@ -145,6 +145,14 @@ class TestTheView:
         assert (message.file, message.line) == (str(broken), 3)
         assert str(caught.value).startswith(f"{broken}:3: ")
 
+    def test_of_a_broken_configuration_names_the_main_file_where_httpd_names_none(
+        self, httpd: PrivateHttpd
+    ) -> None:
+        httpd.config_file.write_text(f"ServerRoot {httpd.root}\n")
+        with pytest.raises(ConfigurationRefused, match="No MPM loaded") as refused:
+            find(httpd).view()
+        assert str(refused.value).endswith(f" (in {httpd.config_file})")
+
     def test_of_a_broken_configuration_is_without_what_is_not_wrong(
         self, httpd: PrivateHttpd
     ) -> None:
