@@ -312,7 +312,7 @@ def judged(
     if "msg" in result:
         if now != ground.files:
             return f"refused, and yet files changed: {result['msg']}"
-        known = [option.name, head(value), os.path.normpath(head(value))]
+        known = [option.name, head(value), os.path.normpath(head(value)), os.path.normpath(value)]
         # What a proxy in between says of a request is no secret, but all that there is to say.
         known += arguments.get("manager_url", []) if option.name.startswith("manager_") else []
         if not configuration and not any(word in result["msg"] for word in known):
