@@ -389,6 +389,8 @@ OTHERS = (
 )
 MAIN = "load_balancer.conf"
 HARMLESS_VARIABLES = {
+    # With a path, what it answers is turned back.
+    "url": "http://127.0.0.1:1011/x",
     "server_aliases": "www.shop.example.com",
     "trusted_proxies": "fe80::1",
     "group": "nodes",
