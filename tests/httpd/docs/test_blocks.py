@@ -21,6 +21,9 @@ from ansible_collections.webtier.apache_balancer.plugins.filter.site_configurati
 )
 from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
 from ansible_collections.webtier.apache_balancer.tests.support import documents
+from ansible_collections.webtier.apache_balancer.tests.support.certificates import (
+    made_certificate,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BINARY,
     PrivateHttpd,
@@ -139,16 +142,7 @@ def test_a_task_can_be_pasted(task, tmp_path):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A file with a certificate and its key."""
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    key = path.with_name("key.pem")
-    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=x"]
-    subprocess.run(
-        ["openssl", *request, "-keyout", str(key), "-out", str(path)],
-        check=True,
-        capture_output=True,
-    )
-    path.write_text(path.read_text() + key.read_text())
-    return str(path)
+    return str(made_certificate(tmp_path_factory.mktemp("tls") / "both.pem"))
 
 
 @pytest.mark.parametrize("block", SITE_BLOCKS, ids=str)

@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, Iterator
@@ -31,6 +30,9 @@ from ansible_collections.webtier.apache_balancer.plugins.filter.site_configurati
     site_configuration,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import Instance
+from ansible_collections.webtier.apache_balancer.tests.support.certificates import (
+    made_certificate,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.modules import run
 from ansible_collections.webtier.apache_balancer.tests.support.options import (
     Option,
@@ -404,16 +406,6 @@ HARMLESS_VARIABLES = {
 
 
 FILES = ("certificate", "key", "ca_certificate", "crypto_passphrase_file", "error_pages")
-
-
-def made_certificate(path: Path) -> Path:
-    """Make a file with a certificate and its key."""
-    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=x"]
-    key = path.with_suffix(".key")
-    files = ["-keyout", str(key), "-out", str(path)]
-    subprocess.run(["openssl", *request, *files], check=True, capture_output=True, timeout=60)
-    path.write_text(path.read_text() + key.read_text())
-    return path
 
 
 class RoleGround(Ground):

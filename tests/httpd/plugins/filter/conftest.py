@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +19,9 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.c
     Manager,
 )
 from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
+from ansible_collections.webtier.apache_balancer.tests.support.certificates import (
+    made_certificate,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     PrivateHttpd,
     free_port,
@@ -147,16 +149,7 @@ def bring_up(setup):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A file with a certificate and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    path, key = folder / "my certificate.pem", folder / "key.pem"
-    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=x"]
-    subprocess.run(
-        ["openssl", *request, "-keyout", str(key), "-out", str(path)],
-        check=True,
-        capture_output=True,
-    )
-    path.write_text(path.read_text() + key.read_text())
-    return str(path)
+    return str(made_certificate(tmp_path_factory.mktemp("tls") / "my certificate.pem"))
 
 
 def site(listen, **options):
