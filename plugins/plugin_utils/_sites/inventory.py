@@ -79,6 +79,9 @@ def _balancer(
         raise InventoryError(f"{where}: the inventory has no group {group!r}")
     if not hosts:
         raise InventoryError(f"{where}: the group {group!r} has no hosts")
+    path = source.get("path") or "/"
+    if not path.startswith("/"):
+        raise InventoryError(f"{where}: path must begin with /, not {path!r}")
     members = [_member(host, source, inventory, where) for host in hosts]
     _check_routes(hosts, members, where)
     return {**balancer, "members": [*(balancer.get("members") or []), *members]}

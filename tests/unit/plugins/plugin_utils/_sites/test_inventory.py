@@ -54,6 +54,15 @@ def test_a_path_ends_the_url():
     assert members({"n1": {}}, scheme="fcgi", path="/srv/app")[0]["url"] == "fcgi://n1/srv/app"
 
 
+@pytest.mark.parametrize("path", ["--help", "#x", "app", " /app"])
+def test_a_path_without_a_slash_would_be_part_of_the_name_of_the_host(path):
+    with pytest.raises(
+        InventoryError,
+        match=f"site shop: balancer app: members_from: path must begin with /, not '{path}'",
+    ):
+        members({"n1": {}}, path=path)
+
+
 def test_a_host_says_itself_what_is_special_about_it():
     own = {"loadfactor": 3, "route": "blue", "port": 81}
     assert members({"n1": {"load_balancer_member": own}}, port=80) == [
