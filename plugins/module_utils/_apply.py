@@ -14,24 +14,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Callable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from ._balancer import codec
 from ._balancer.lint import Problem, lint
-from ._balancer.live import RUNTIME
 from ._balancer.model import Configuration
-from ._configuration import ConfigurationError, Plan, Request, Target, prepare, verify
-from ._fileset import Entry, FileSet
+from ._configuration import Plan, prepare, verify
+from ._fileset import FileSet
 from ._generation import Loaded, Memory
 from ._httpd.dump import View
-from ._httpd.secrets import masked_file
 from ._httpd.tree import Node
 from ._instance import ConfigurationRefused, Instance, NotInstalled, said
-from ._layer import Done, Layer, check_persist, look
+from ._layer import Layer, check_persist, look
+from ._outcome import UNCHANGED, Done, Outcome
 from ._selinux import problems as selinux_problems
+from ._wishes import ConfigurationError, Request
 
 if TYPE_CHECKING:
-    from ._live import Missed, Running
     from ._preflight import Proof
     from ._transaction import Transaction
 
@@ -39,35 +38,7 @@ if TYPE_CHECKING:
 _JOURNALS = ("journal", "undo")
 # What a main file is called, where a folder has but one.
 _USUAL = ("apache2.conf", "httpd.conf")
-UNCHANGED = "unchanged"
 NOT_VALIDATED = "no"
-
-
-class Outcome(NamedTuple):
-    """What came of a request. *not_reached*: running balancers that were to be changed and were not. *failure*: why the
-    running httpd was not given all of it, after files were written; "" otherwise. *recovered*: what was put right
-    beforehand, see :func:`recover`."""
-
-    changes: list[Done]
-    entries: list[Entry]
-    validated: str
-    problems: list[Problem]
-    configuration: Configuration
-    loaded: Loaded
-    backup_files: dict[str, str]
-    warnings: list[str]
-    not_reached: list[Missed]
-    reached: list[Running]
-    targets: list[Target]
-    failure: str
-    recovered: list[str]
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything is, or in check mode would be, changed."""
-        if self.entries or self.recovered:
-            return True
-        return any(each.change.layer == RUNTIME for each in self.changes)
 
 
 class _Proof(NamedTuple):
@@ -314,26 +285,3 @@ def proven(instance: Instance, fileset: FileSet) -> Proof:
 
 def _fatal(view: View) -> list[str]:
     return [str(problem) for problem in lint(codec.read(view.root), view) if problem.fatal]
-
-
-def diffs(entries: Sequence[Entry]) -> list[dict[str, str]]:
-    """Return the files before and after as Ansible shows them, secrets masked."""
-    found = []
-    for entry in entries:
-        before, after = entry.before, entry
-        found.append(
-            {
-                "before_header": entry.path,
-                "after_header": entry.path,
-                "before": _shown(before.content, before.link),
-                "after": _shown(after.content, after.link),
-            }
-        )
-    return found
-
-
-def _shown(content: bytes | None, link: str | None) -> str:
-    if link is not None:
-        return f"link to {link}\n"
-    # Bytes that are no text would not survive the way to the controller.
-    return "" if content is None else masked_file(content.decode("utf-8", "backslashreplace"))

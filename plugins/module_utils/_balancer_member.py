@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Sequence
 
-from ._apply import Outcome, carry_out
 from ._balancer.live import RUNTIME
 from ._balancer.model import Balancer, Configuration
 from ._balancer.parameters import MEMBER
 from ._balancer.plan import Change, Declaration, DeclarationError, Percent
-from ._configuration import BalancerWish, ConfigurationError, Request
 from ._httpd.errors import HttpdError
 from ._httpd.secrets import masked
-from ._layer import Done
 from ._member import (
     STATES,
     Guard,
@@ -31,12 +28,15 @@ from ._member import (
     wishes,
 )
 from ._options import Call, Params, access_needed, access_of, how, instance_of, target_of
+from ._outcome import Done
 from ._results import check_possible, message, result_of, running_result
+from ._wishes import BalancerWish, ConfigurationError, Request
 
 if TYPE_CHECKING:
     from ._access import Access
     from ._live import Running
     from ._member import Waited
+    from ._outcome import Outcome
 
 # Seconds without a request: a disabled member has no sessions left to wait for, only requests in flight.
 _AFTER_DISABLING = 2.0
@@ -177,6 +177,9 @@ class _Members:
         return self._carry_out(Request(balancers=declared))
 
     def _carry_out(self, request: Request) -> dict[str, Any]:
+        # Imported late: where no file is looked at, it is not needed.
+        from ._apply import carry_out
+
         outcome = carry_out(self._instance, request, **how(self._call))
         self._outcome = outcome
         self._configuration, self.running = outcome.configuration, outcome.reached

@@ -21,18 +21,15 @@ from ._balancer.model import MAIN, Balancer, Configuration, Place, Vhost
 from ._balancer.plan import MEMBERS, PARAMETERS, Change, Declaration, DeclarationError, plan
 from ._fileset import FileSet
 from ._httpd.dump import View
-from ._httpd.errors import Expected
 from ._httpd.secrets import secrets
 from ._httpd.text import decode, encode
 from ._httpd.tree import Node, from_document
 from ._instance import ConfigurationRefused, Instance
+from ._wishes import BalancerWish, ConfigurationError, FileWish, Request
 
 if TYPE_CHECKING:
-    from ._access import Access
     from ._balancer.author import Author
     from ._httpd.document import Document
-    from ._httpd.modules import ModuleWish
-    from ._layer import Layer
 
     # What is to be done to a text.
     Edit = Callable[[Author], object]
@@ -41,67 +38,12 @@ if TYPE_CHECKING:
 _SECRET_MODE = 0o600
 
 
-class ConfigurationError(Expected):
-    """The declaration and the configuration do not fit together."""
-
-
-class FileWish(NamedTuple):
-    """One file as declared: *content* (``None``: none), *link* (its target), owner, group, mode."""
-
-    path: str
-    content: bytes | None = None
-    link: str | None = None
-    owner: str | int | None = None
-    group: str | int | None = None
-    mode: int | None = None
-
-
-class PurgeWish(NamedTuple):
-    """Files to remove: those in *folder*, not below it, whose name matches one of *patterns* (fnmatch) and in which
-    *contains*, a regular expression, is found, as far as nothing else is declared about them."""
-
-    folder: str
-    patterns: Sequence[str]
-    contains: str
-
-
-class BalancerWish(NamedTuple):
-    """One balancer as declared, and where it belongs: *vhosts* are exactly those of these labels. With *access* the
-    running httpd is changed as well."""
-
-    declaration: Declaration
-    present: bool = True
-    path: str | None = None
-    vhost: str | None = None
-    force: bool = False
-    owner: str | int | None = None
-    group: str | int | None = None
-    mode: int | None = None
-    access: Access | None = None
-    vhosts: tuple[str, ...] = ()
-
-
 class Target(NamedTuple):
     """What a wish is about: the balancers *chosen* as they stand in the files, and what changes there."""
 
     wish: BalancerWish
     chosen: list[Balancer]
     changes: list[Change]
-
-
-class Request(NamedTuple):
-    """Everything that one change of the configuration is to bring about.
-
-    *select* returns further wishes, which depend on the configuration as it stands. *guard* is asked before
-    anything is changed and raises what forbids it.
-    """
-
-    files: Sequence[FileWish] = ()
-    modules: Sequence[ModuleWish] = ()
-    balancers: Sequence[BalancerWish] = ()
-    purge: Sequence[PurgeWish] = ()
-    select: Callable[[Configuration], Sequence[BalancerWish]] | None = None
-    guard: Callable[[Plan, Layer], None] | None = None
 
 
 class Plan(NamedTuple):

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._apply import carry_out, roll_back
 from ._balancer.live import RUNTIME
-from ._configuration import ConfigurationError, PurgeWish, Request
 from ._descriptions import described, running_description
 from ._httpd.modules import ModuleWish
-from ._layer import Done
 from ._options import (
     Call,
     access_needed,
@@ -25,11 +22,15 @@ from ._options import (
     instance_of,
     target_of,
 )
+from ._outcome import Done
 from ._results import check_possible, result_of, running_result
+from ._wishes import ConfigurationError, PurgeWish, Request
 
 
 def configuration(call: Call) -> dict[str, Any]:
     """Do what the module ``configuration`` does; return its result."""
+    from ._apply import carry_out, roll_back
+
     params = call.params
     for options in params["balancers"]:
         if target_of(options) == RUNTIME:
@@ -61,6 +62,9 @@ def balancer(call: Call) -> dict[str, Any]:
     """Do what the module ``balancer`` does; return its result."""
     if target_of(call.params) == RUNTIME:
         return _running_balancer(call)
+    # Imported late: where no file is looked at, it is not needed.
+    from ._apply import carry_out
+
     wish = balancer_wish(call.params)
     request = Request(balancers=[wish])
     outcome = carry_out(instance_of(call.params), request, **how(call))

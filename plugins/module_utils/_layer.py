@@ -12,22 +12,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterable, NamedTuple, Sequence
 
 from ._balancer.live import LivePlan, reload_reasons
-from ._balancer.plan import Change
-from ._configuration import ConfigurationError, Plan, Target
+from ._configuration import Plan, Target
 from ._generation import TOO_CLOSE, Memory
 from ._httpd.errors import HttpdError
 from ._instance import Instance
+from ._outcome import Done
+from ._wishes import ConfigurationError
 
 if TYPE_CHECKING:
     from ._live import Missed, Running
-
-
-class Done(NamedTuple):
-    """One change, and of which balancer it is; *vhost* where it is one of the running httpd."""
-
-    balancer: str
-    change: Change
-    vhost: str | None = None
 
 
 class Part(NamedTuple):

@@ -25,10 +25,10 @@ from ._balancer.plan import Change, Declaration
 from ._httpd.errors import HttpdError
 from ._manager.client import Manager, ManagerError, Refused, Silent
 from ._manager.page import LiveBalancer, Page
-from ._process import Parent
 
 if TYPE_CHECKING:
     from ._namespaces import Listener
+    from ._process import Parent
 
 _ROUNDS = 5
 

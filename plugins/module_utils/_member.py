@@ -23,10 +23,11 @@ from ._balancer.plan import (
     checked_name,
     checked_url,
 )
-from ._configuration import BalancerWish, ConfigurationError, Plan, server
+from ._wishes import BalancerWish, ConfigurationError
 
 if TYPE_CHECKING:
     from ._access import Access
+    from ._configuration import Plan
     from ._layer import Layer
     from ._live import Managers, Running
     from ._manager.page import LiveBalancer, LiveMember
@@ -148,6 +149,9 @@ def wishes(
 def _narrowed(configuration: Configuration, selector: Selector) -> list[Balancer]:
     balancers = list(configuration.balancers)
     if selector.vhost not in (None, "all"):
+        # Imported late: where no file is looked at, it is not needed.
+        from ._configuration import server
+
         own = server(configuration, str(selector.vhost))
         balancers = [balancer for balancer in balancers if balancer.vhost is own]
     if selector.balancer is None:

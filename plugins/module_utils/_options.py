@@ -8,13 +8,15 @@ Private to this collection.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple
 
 from ._access import Access
 from ._balancer.plan import Declaration
-from ._configuration import BalancerWish, ConfigurationError, FileWish
 from ._httpd.text import encode
-from ._instance import Instance
+from ._wishes import BalancerWish, ConfigurationError, FileWish
+
+if TYPE_CHECKING:
+    from ._instance import Instance
 
 Params = Mapping[str, Any]
 
@@ -40,6 +42,9 @@ def how(call: Call) -> dict[str, bool]:
 
 def instance_of(params: Params) -> Instance:
     """Return the httpd that is meant."""
+    # Imported late, as all of the files: the running httpd alone is changed without them.
+    from ._instance import Instance
+
     options = params["httpd"] or {}
     return Instance.find(
         binary=options.get("binary"),

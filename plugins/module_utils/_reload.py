@@ -21,22 +21,22 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Sequence
 
 from . import _process as process
-from ._apply import UNCHANGED, carry_out, proven, recover, stamp, state_folder
+from ._apply import carry_out, proven, recover, stamp, state_folder
 from ._balancer import codec
 from ._balancer.live import OUT, standing_by
 from ._balancer.model import Balancer, Configuration
 from ._balancer.parameters import flags
 from ._balancer.plan import Declaration, Flags
-from ._configuration import BalancerWish, Request
 from ._fileset import FileProblem, FileSet
 from ._generation import Generation, Memory, current
 from ._httpd.dump import View
 from ._httpd.secrets import masked
 from ._httpd.text import decode
 from ._instance import Instance, InstanceError
-from ._layer import Done
+from ._outcome import UNCHANGED, Done
 from ._process import Parent
 from ._transaction import Transaction
+from ._wishes import BalancerWish, Request
 
 if TYPE_CHECKING:
     from ._access import Access

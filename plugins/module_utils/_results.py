@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Sequence
 
-from ._apply import UNCHANGED, Outcome, diffs
 from ._balancer.live import RUNTIME
-from ._configuration import ConfigurationError
-from ._generation import Loaded
-from ._httpd.secrets import masked
+from ._httpd.secrets import masked, masked_file
 from ._httpd.text import display
-from ._layer import Done
-from ._options import Call
+from ._outcome import UNCHANGED, Done, Outcome
+from ._wishes import ConfigurationError
 
 if TYPE_CHECKING:
     from ._balancer.live import LivePlan
+    from ._fileset import Entry
+    from ._generation import Loaded
     from ._live import Missed
+    from ._options import Call
 
 
 def message(problem: Exception | str) -> str:
@@ -46,20 +46,22 @@ def result_of(call: Call, outcome: Outcome) -> dict[str, Any]:
     if outcome.backup_files:
         result["backup_files"] = outcome.backup_files
     if call.diff:
-        result["diff"] = diffs(outcome.entries) + _live_diffs(outcome.changes)
+        result["diff"] = _diffs(outcome.entries) + _live_diffs(outcome.changes)
     return result
 
 
 def running_result(call: Call, changes: Sequence[Done]) -> dict[str, Any]:
     """Return the result of a change of the running httpd alone."""
-    result = loaded_result(call, Loaded(True, False, []))
-    result.update(
-        changed=bool(changes),
-        changes=list(map(change_result, changes)),
-        validated=UNCHANGED,
-        problems=[],
-        not_reached=[],
-    )
+    result: dict[str, Any] = {
+        "running": True,
+        "reload_required": False,
+        "reload_reasons": [],
+        "changed": bool(changes),
+        "changes": list(map(change_result, changes)),
+        "validated": UNCHANGED,
+        "problems": [],
+        "not_reached": [],
+    }
     if call.diff:
         result["diff"] = _live_diffs(changes)
     return result
@@ -84,6 +86,29 @@ def change_result(done: Done) -> dict[str, Any]:
 def missed_result(missed: Missed) -> dict[str, Any]:
     """Return one element of ``not_reached``."""
     return {**missed._asdict(), "reason": masked(display(missed.reason))}
+
+
+def _diffs(entries: Sequence[Entry]) -> list[dict[str, str]]:
+    """Return the files before and after as Ansible shows them, secrets masked."""
+    found = []
+    for entry in entries:
+        before, after = entry.before, entry
+        found.append(
+            {
+                "before_header": entry.path,
+                "after_header": entry.path,
+                "before": _shown(before.content, before.link),
+                "after": _shown(after.content, after.link),
+            }
+        )
+    return found
+
+
+def _shown(content: bytes | None, link: str | None) -> str:
+    if link is not None:
+        return f"link to {link}\n"
+    # Bytes that are no text would not survive the way to the controller.
+    return "" if content is None else masked_file(content.decode("utf-8", "backslashreplace"))
 
 
 def _live_diffs(changes: Sequence[Done]) -> list[dict[str, str]]:

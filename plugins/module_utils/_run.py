@@ -42,9 +42,12 @@ def run(module: Module, work: Callable[[Call], dict[str, Any]]) -> None:
             exception=traceback.format_exc(),
         )
     else:
+        # To look at each value takes long where there are many.
+        if "\\udc" in repr(result):
+            result = _text(result)
         if "msg" in result:
-            module.fail_json(**_text(result))
-        module.exit_json(**_text(result))
+            module.fail_json(**result)
+        module.exit_json(**result)
 
 
 def _discreetly(
@@ -52,7 +55,6 @@ def _discreetly(
 ) -> dict[str, Any]:
     """Return the result of *work*. No secret in the options gets out, and no content of a file but in a diff."""
     try:
-        # To look at each value takes long where there are many.
         if "\\x00" in repr(module.params):
             _check_nul(module.params, module.no_log_values)
         _hide(module)

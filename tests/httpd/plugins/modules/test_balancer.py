@@ -322,6 +322,15 @@ def test_bytes_that_are_no_text_reach_the_controller_as_text(seed, balancer):
     assert b"route=caf\xe9" in seed.read_bytes()
 
 
+def test_an_invocation_is_of_what_was_given(seed, balancer):
+    member = {"url": "http://10.0.0.11:8080", "route": "node1"}
+    result = balancer(name="shop", members=[member], purge=[])
+    asked = result["invocation"]["module_args"]
+    assert asked["members"] == [member]
+    assert asked["state"] == "present" and asked["validate"] is True
+    assert "vhost" not in asked
+
+
 def test_the_password_in_a_url_is_shown_nowhere(seed, balancer):
     members = [*NODES, {"url": "http://user:hunter2@127.0.0.1:3", "route": "n3"}]
     for options in ({"members": members}, {"members": [*members, *members]}):
