@@ -117,7 +117,7 @@ reliability-sample: setup ## a sample of what may go wrong: kills, full disks, r
 
 reliability: setup ## all of it, with a table of what was done (about two hours)
 	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
-	pytest tests/httpd/reliability --numprocesses=2 --dist=load --maxschedchunk=1 --full $(ARGS)
+	pytest tests/httpd/reliability --numprocesses=3 --dist=load --maxschedchunk=1 --full $(ARGS)
 
 bench: setup ## speed, side by side with what one would use instead: a table (make bench ARGS='--help')
 	@tools/debian-packages apache2-bin apache2-utils curl procps

@@ -140,7 +140,7 @@ def read(value: str) -> Cookie | None:
             values[word] = True
         elif word == "samesite" and text.lower() in _SAMESITE:
             values[word] = text.lower()
-        elif word == "max-age" and re.fullmatch(r"\d+", text):
+        elif word == "max-age" and re.fullmatch(r"[0-9]{1,18}", text):
             values["max_age"] = int(text)
         elif key:
             other.append(attribute.strip())

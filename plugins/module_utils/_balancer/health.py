@@ -110,7 +110,7 @@ def _expression(statuses: Iterable[Any], body: str | None) -> str:
 
 
 def _status(text: str) -> str:
-    found = re.fullmatch(r"([1-5])xx|(\d{3})(?:-(\d{3}))?", text.strip().lower())
+    found = re.fullmatch(r"([1-5])xx|([0-9]{3})(?:-([0-9]{3}))?", text.strip().lower())
     if found and found.group(1):
         low, high = int(found.group(1)) * 100, int(found.group(1)) * 100 + 99
     elif found:

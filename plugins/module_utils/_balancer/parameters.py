@@ -162,7 +162,7 @@ class Duration(Kind):
         self.unit, self.low = unit, low
 
     def read(self, text: str) -> Value:
-        found = re.fullmatch(r"([0-9]+)(ms|s|mi|h)?", text.lower())
+        found = re.fullmatch(r"([0-9]{1,18})(ms|s|mi|h)?", text.lower())
         if not found:
             raise ValueError("it must be a whole number with an optional unit ms, s, mi or h")
         value = int(found.group(1)) * self._MILLISECONDS[found.group(2) or self.unit]

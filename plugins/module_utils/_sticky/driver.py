@@ -536,7 +536,9 @@ class _Connection:
         for name, value in fields:
             first = name[:10].lower()
             if first == b"content-le":
-                length = int(value) if value.strip().isdigit() else -1
+                if not re.fullmatch(rb"[0-9]{1,18}", value.strip()):
+                    raise _Broken("the answer has a length that is none")
+                length = int(value)
             elif first == b"transfer-e":
                 chunked = b"chunked" in value.lower()
             elif first == b"connection":

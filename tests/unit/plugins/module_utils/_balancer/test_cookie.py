@@ -63,6 +63,11 @@ def test_attributes_are_read_without_regard_to_case_order_and_white_space():
     )
 
 
+@pytest.mark.parametrize("age", ["9" * 400, "9" * 5000, "\u0663"])
+def test_an_age_without_end_or_in_other_digits_is_no_number_and_no_crash(age):
+    assert read(f"N=.{ROUTE}; Max-Age={age}") == Cookie("N", "", other=(f"Max-Age={age}",))
+
+
 @pytest.mark.parametrize("value", ["N=1; Path=/", f"N; Path={ROUTE}", "N=%{UNIQUE_ID}e", ""])
 def test_a_cookie_without_a_route_is_none_of_ours(value):
     assert read(value) is None

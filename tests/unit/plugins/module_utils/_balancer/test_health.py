@@ -126,6 +126,7 @@ def test_names_of_expressions_fit_and_differ():
                 "200-",
                 "2xx-3xx",
                 "200 || true",
+                "\u0662\u0660\u0660",
             )
         ],
         ({"expect_body": ""}, "it is empty"),

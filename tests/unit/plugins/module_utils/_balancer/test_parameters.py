@@ -110,6 +110,7 @@ def test_a_default_is_an_acceptable_value_or_a_word_for_absent(name):
         ("member connectiontimeout", "0", "1 ms or more"),
         ("member connectiontimeout", "1.5s", "whole number"),
         ("member connectiontimeout", "5 s", "whole number"),
+        ("member connectiontimeout", "9" * 5000, "whole number"),
         ("member hcinterval", "99ms", "100 ms or more"),
         ("member addressttl", 0, "-1 or 1 s or more"),
         ("member iobuffersize", 511, "0 or 512 bytes or more"),

@@ -140,6 +140,10 @@ def test_a_connection_that_ends_while_nobody_needs_it_is_no_failure():
         (b"SSH-2.0-OpenSSH\r\n\r\n", "the answer is no HTTP"),
         (b"HTTP/1.1 abc\r\n\r\n", "the answer is no HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", "the answer breaks off"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\nhello",
+            "the answer has a length that is none",
+        ),
         (CHUNKED + b"5\r\nhel", "the answer breaks off"),
         (CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n", "the answer has a chunk without a size"),
         (
