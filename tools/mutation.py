@@ -4,8 +4,9 @@
 """Change the code of a pure package in small ways, one at a time, and list the changes that no test notices.
 
 Without FILE all of _balancer and _httpd are taken. A change has to be noticed by the tests of its own file or, failing
-that, by those of both packages. All happens on a copy of the tree. What was tried stands in .build/mutation, so that
-a run which ended by its time goes on where it was, until the file or its tests change.
+that, by those of both packages. All happens on a copy of the tree. Where the time is short, each file gets its share of
+it, and as many changes as that is enough for, chosen at random. What was tried stands in .build/mutation, so that the
+next run goes on there, until the file or its tests change.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ PACKAGES = ("_balancer", "_httpd")
 CONFIGURATION = """\
 [cosmic-ray]
 module-path = "{file}"
-timeout = 120.0
+timeout = 300.0
 excluded-modules = []
 test-command = "sh {test}"
 
@@ -179,8 +180,10 @@ def main(arguments: Sequence[str]) -> int:
     tree = copy()
     lines = ["| file | changes | tried | not noticed |", "| --- | --- | --- | --- |"]
     with (BUILD / "survivors.diff").open("w") as report:
-        for file in files:
-            tried = mutate(tree, file, deadline)
+        for number, file in enumerate(files):
+            # What is left of the time is shared; the changes of a file are tried in random order.
+            now = time.monotonic()
+            tried = mutate(tree, file, now + (deadline - now) / (len(files) - number))
             report.write("\n".join(tried.survivors))
             report.flush()
             name = f"{file.parent.name}/{file.name}"
