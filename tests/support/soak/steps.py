@@ -71,11 +71,22 @@ def _plan(model: Model, module: str, options: dict[str, Any], change: dict[str, 
 
 
 def fit(model: Model) -> bool:
-    """Whether new sessions are served, now and after a reload, and there are enough members to go on with."""
+    """Whether new sessions are served, now and after a reload, and there are enough members to go on with.
+
+    A server that has ended stays one that httpd tries again soon, as it was when it ended, and that others can stand in
+    for: where errors are ignored, requests go to it and fail (mod_proxy.c ``proxy_handler``).
+    """
     return all(
-        len(layer.members) > 1 and any(takes.new for takes in model.takes(layer).values())
+        len(layer.members) > 1
+        and any(takes.new for takes in model.takes(layer).values())
+        and (model.down not in layer.members or _may_end(layer.members[model.down]))
         for layer in (model.live, model.file)
     )
+
+
+def _may_end(values: Values) -> bool:
+    """Whether httpd tries a member with these *values* again soon, and takes others as long as it cannot be reached."""
+    return bool(values.get("retry")) and "ignore_errors" not in values["status"]
 
 
 def _target(dice: random.Random) -> str:
@@ -428,12 +439,10 @@ def server_ends(model: Model, site: Site, dice: random.Random) -> Plan | None:
     names = [
         name
         for name, values in model.live.members.items()
-        if values.get("retry")
-        and not model.down
-        and "ignore_errors" not in values["status"]
+        if not model.down
         and name in model.file.members
-        and model.file.members[name].get("retry")
-        and "ignore_errors" not in model.file.status(name)
+        and _may_end(values)
+        and _may_end(model.file.members[name])
     ]
     if not names:
         return None
