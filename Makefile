@@ -103,7 +103,7 @@ httpd: setup ## tests on a real, private httpd
 	@tools/debian-packages apache2-bin apache2-utils openssl procps
 	pytest tests/httpd/plugins tests/httpd/live tests/httpd/playbooks tests/httpd/docs --numprocesses=4 $(ARGS)
 
-load: setup ## changes of a httpd that many sessions use all the while
+load: setup ## changes of an httpd that many sessions use all the while
 	@tools/debian-packages apache2-bin procps
 	pytest tests/httpd/load $(ARGS)
 

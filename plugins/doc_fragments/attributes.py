@@ -18,7 +18,7 @@ attributes:
     description: Runs everything except the writing, the proof of the configuration included.
   diff_mode:
     support: full
-    description: Returns the files before and after as text.
+    description: Returns the files before and after as text, and each change of the running httpd.
   platform:
     support: full
     description: The operating systems this runs on.
@@ -32,8 +32,8 @@ attributes:
     support: full
     description: Proves the configuration and says whether httpd would be reloaded.
   diff_mode:
-    support: N/A
-    description: Changes no file.
+    support: none
+    description: Shows no difference; C(changes) lists the flags that were written to files.
   platform:
     support: full
     description: The operating systems this runs on.

@@ -15,7 +15,8 @@ _ELEMENTS = """
 options:
   balancers:
     description:
-      - Balancers, each with the options of M(webtier.apache_balancer.balancer).
+      - Balancers, each with the options of M(webtier.apache_balancer.balancer). C(module_defaults) of the action group
+        do not reach these.
     type: list
     elements: dict
     default: []
@@ -71,7 +72,8 @@ options:
     type: str
   members:
     description:
-      - The members of the balancer. Their order does not matter.
+      - The members of the balancer. Their order does not matter. An empty list is refused.
+      - An empty list is refused.
       - Members that are not listed are removed, unless O(purge) says otherwise.
       - A parameter that is omitted is left as it is. Parameters carry httpd's own names.
     type: list
@@ -382,7 +384,7 @@ options:
       expect_body:
         description:
           - Text that the answer of a member that is well contains, at most 500 bytes, compared by case. Only with
-            O(health_check.method=GET) and O(health_check.method=GET11).
+            O(health_check.method=GET) or O(health_check.method=GET11).
         type: str
   purge:
     description:
@@ -429,11 +431,16 @@ ModuleDocFragment.ELEMENTS = _ELEMENTS + "".join(
     indent(documentation.partition("options:\n")[2].replace("O(", "O(balancers[]."), "    ")
     for documentation in (ModuleDocFragment.DOCUMENTATION, Manager.DOCUMENTATION)
 )
-# Without the lines about what is changed.
+def _compared(option: str) -> str:
+    """Return *option* for what is compared and not changed."""
+    option = re.sub(r"(?m)^.*(?:O\((?:path|purge)\)|is refused).*\n", "", option)
+    option = option.replace("omitted is left as it is", "omitted is not compared")
+    option = option.replace("C([]) clears them, omitting the option leaves them as they are.", "C([]) means none.")
+    return option.replace("O(", "O(declared[].")
+
+
 ModuleDocFragment.DECLARED = _DECLARED + "".join(
-    indent(
-        re.sub(r"(?m)^.*O\((?:path|purge)\).*\n", "", option).replace("O(", "O(declared[]."), "    "
-    )
+    indent(_compared(option), "    ")
     for option in re.split(r"(?m)^(?=  \w+:$)", ModuleDocFragment.DOCUMENTATION)
     if option.startswith(("  name:", "  vhost:", "  members:", "  proxy_set:"))
 )

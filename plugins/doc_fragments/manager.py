@@ -27,7 +27,7 @@ options:
         then the running httpd, so that nothing has to be reloaded and the next reload changes nothing.
       - V(both) is the default with O(manager_url), V(config) without. What httpd takes over at a reload only is left to
         the reload, see RV(reload_reasons).
-      - With V(both) the balancer-manager has to be the one of this host's httpd. V(runtime) needs neither a httpd on
+      - With V(both) the balancer-manager has to be the one of this host's httpd. V(runtime) needs neither an httpd on
         the managed host nor root; what it changes is lost at the next reload.
     type: str
     choices: [config, runtime, both]

@@ -117,7 +117,7 @@ class Memory:
         return Loaded(True, bool(reasons), reasons, self._doubt)
 
     def has_loaded(self, files: Iterable[str]) -> bool:
-        """Return whether a httpd runs that has loaded ``files`` as they stand, instead of being given some of it."""
+        """Return whether an httpd runs that has loaded ``files`` as they stand, instead of being given some of it."""
         return self.generation is not None and all(
             self._record[path]["loaded"] == (_digest(path) or ABSENT)
             if path in self._record

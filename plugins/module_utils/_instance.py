@@ -253,7 +253,7 @@ class Instance:
     def parent(self) -> Parent | None:
         """Return the running parent process of this httpd, or None.
 
-        It is the one that the PidFile of the last ``view`` names, if it is a httpd; else the first one with the same
+        It is the one that the PidFile of the last ``view`` names, if it is an httpd; else the first one with the same
         binary and main file.
         """
         if not _may_run(self.binary):

@@ -320,7 +320,7 @@ def wait(
                     now_idle = watch.observe(clock(), counters["elected"], counters["busy"])
                     done = done and now_idle
         except (ManagerError, LiveError) as error:
-            # A httpd that is being reloaded may refuse a connection.
+            # An httpd that is being reloaded may refuse a connection.
             problem, done = error, False
         passed = clock() - begin
         if done:

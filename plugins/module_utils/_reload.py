@@ -559,7 +559,7 @@ def _start(instance: Instance, timeout: float) -> tuple[int | None, bytes]:
         command = ["systemctl", "start", f"{instance.layout.service}.service"]
         status, dummy, err = process.run(command, process.CLEAN, 60.0)
         return status, err
-    # It names a process that is gone; httpd would take a zombie of it for a httpd that runs.
+    # It names a process that is gone; httpd would take a zombie of it for an httpd that runs.
     with contextlib.suppress(OSError):
         os.unlink(instance.pid_file)
     status, dummy, err = process.run(instance.command("-k", "start"), instance.environment, timeout)

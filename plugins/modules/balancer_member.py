@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: balancer_member
 short_description: Take members of mod_proxy_balancer balancers out, and put them back
 description:
-  - Finds members by URL, route or host in all balancers of a httpd, or in those that are named, and drains, disables,
+  - Finds members by URL, route or host in all balancers of an httpd, or in those that are named, and drains, disables,
     enables, adds, removes or changes them. With O(host) that is a whole node, on all its ports and in all balancers.
   - With O(manager_url) the files are changed first and then the running httpd, without a reload. Without, the files
     alone, see O(target).

@@ -75,7 +75,7 @@ options:
   modules:
     description:
       - Modules of httpd, with what they depend on. On Debian they are enabled as C(a2enmod) does it. On the RedHat
-        family those that no other file loads are loaded by C(conf.modules.d/99-apache_balancer.conf). For a httpd from
+        family those that no other file loads are loaded by C(conf.modules.d/99-apache_balancer.conf). For an httpd from
         source, and for a private one, what is missing is refused with the C(LoadModule) lines to write.
     type: list
     elements: dict
@@ -296,7 +296,16 @@ balancers:
   returned: success
   type: list
   elements: dict
-  sample: []
+  sample:
+    - name: shop
+      vhost: shop.example.com
+      file: /etc/apache2/sites-enabled/shop.conf
+      line: 4
+      parameters: {"stickysession": "JSESSIONID"}
+      sticky_cookie: null
+      members:
+        - url: http://10.0.0.11:8080
+          config: {"route": "node1"}
 """
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module

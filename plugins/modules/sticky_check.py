@@ -98,7 +98,7 @@ options:
     description:
       - How many times the smallest share of the new sessions the largest may be, V(1) or more. With O(manager_url) and
         O(expected_routes), a route without any session counts as well. Omitted, shares are not judged.
-      - As with O(expected_routes), O(manager_url) tells what C(lbmethod) makes up for from an imbalance.
+      - With O(manager_url), an imbalance that C(lbmethod) is only making up for is a remark (AB417).
     type: float
   session_file:
     description:
@@ -207,13 +207,13 @@ EXAMPLES = r"""
 - name: Begin sessions before a change
   webtier.apache_balancer.sticky_check:
     url: https://shop.example.com/
-    session_file: /run/shop_sessions
+    session_file: /home/deploy/shop.sessions
   delegate_to: localhost
 
 - name: Prove after it that they are where they were
   webtier.apache_balancer.sticky_check:
     url: https://shop.example.com/
-    session_file: /run/shop_sessions
+    session_file: /home/deploy/shop.sessions
     expect: same
   delegate_to: localhost
 
@@ -243,12 +243,12 @@ requests:
   type: int
   sample: 200
 failed_requests:
-  description: How many of them had no answer with 2xx or 3xx.
+  description: How many requests had no answer of 2xx or 3xx.
   returned: success
   type: int
   sample: 0
 failures:
-  description: The first of these, with the number of the client and of its request, from 1.
+  description: The first failed requests, each with the number of its client and of the request, from 1.
   returned: success
   type: list
   elements: dict
@@ -259,7 +259,7 @@ violation_count:
   type: int
   sample: 0
 violations:
-  description: The first 20 of them.
+  description: The first 20 violations.
   returned: success
   type: list
   elements: dict

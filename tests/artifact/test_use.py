@@ -39,7 +39,7 @@ def bare(collections: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture()
 def site(tmp_path: Path) -> Iterator[tuple[PrivateHttpd, list[Backend]]]:
-    """A httpd that runs, with a site for a balancer that is still missing, and two nodes."""
+    """An httpd that runs, with a site for a balancer that is still missing, and two nodes."""
     with contextlib.ExitStack() as stack:
         httpd = PrivateHttpd(tmp_path / "httpd", *BALANCER, "authz_host")
         stack.callback(httpd.stop)

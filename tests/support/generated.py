@@ -1,7 +1,7 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Configurations with balancers, written in all the ways there are; and what a httpd that runs on one reports of it."""
+"""Configurations with balancers, written in all the ways there are; what an httpd that runs on one reports of it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A httpd that reads a configuration (``-t``) and tells what it saw. No server is started.
+"""An httpd that reads a configuration (``-t``) and tells what it saw. No server is started.
 
 Two of its answers are used:
 
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 
 
 class Reader:
-    """A httpd that reads one file, included by a main configuration of its own."""
+    """An httpd that reads one file, included by a main configuration of its own."""
 
     def __init__(self, root: Path) -> None:
         self.file = root / "candidate.conf"

@@ -156,7 +156,7 @@ def read_dump(lines: list[str]) -> tuple[Node, int, int]:
 
 
 def from_document(document: Document, defines: Mapping[str, str] | None = None) -> Node:
-    """Resolve one document without a httpd, as far as that goes.
+    """Resolve one document without an httpd, as far as that goes.
 
     :param defines: variables known before, such as those of ``-D``; the ``Define`` and
         ``UnDefine`` lines of the document are followed.

@@ -176,7 +176,7 @@ class Manager:
             self._request("POST", self._path, body)
 
     def _check_decoding(self, fields: Sequence[tuple[str, str]]) -> None:
-        """Refuse what a httpd would misread of which it is not known how often it decodes."""
+        """Refuse what an httpd would misread of which it is not known how often it decodes."""
         if _ONCE <= self._version < _TWICE:
             for field in fields:
                 if _encoded(field, 1) != _encoded(field, 2):

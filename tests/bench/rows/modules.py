@@ -167,7 +167,7 @@ def _change(pairs: int) -> Measured:
     """Compare a task that gives 100 members another weight, in the file and in the running httpd, with what brings the
     same about by a template: writing the file once ``httpd -t`` accepts it, and a graceful reload.
 
-    Each has a httpd of its own, as a reload would be in the way of the other.
+    Each has an httpd of its own, as a reload would be in the way of the other.
     """
     urls = _urls(100)
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:

@@ -67,7 +67,7 @@ SHOP = """
     BalancerMember http://10.0.0.12:8080 route=node2
 </Proxy>
 """
-# Modules that change files. What needs a httpd that runs is left out here: it is shown by tests of its own.
+# Modules that change files. What needs an httpd that runs is left out here: it is shown by tests of its own.
 WRITING = ("balancer", "balancer_member", "configuration")
 OF_RUNNING = ("httpd", "target", "modules", "on_timeout")
 TASKS = [

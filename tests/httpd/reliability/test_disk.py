@@ -56,7 +56,7 @@ OTHERS = ("mkdir", "rmdir", "unlink", "symlink", "fsync", "chmod", "utimensat")
 
 @pytest.fixture()
 def site(tmp_path: Path) -> Iterator[SeveralFiles]:
-    """A httpd that runs, and a change of several of its files, which is not proven first."""
+    """An httpd that runs, and a change of several of its files, which is not proven first."""
     with PrivateHttpd(tmp_path / "httpd", *BALANCER) as httpd:
         files = SeveralFiles(httpd)
         files.change["validate"] = False

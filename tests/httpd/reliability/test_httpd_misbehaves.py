@@ -68,7 +68,7 @@ class Measured(NamedTuple):
 
 
 class Site(NamedTuple):
-    """A httpd that runs, and what stands between its balancer-manager and the modules."""
+    """An httpd that runs, and what stands between its balancer-manager and the modules."""
 
     httpd: PrivateHttpd
     between: Between
@@ -117,7 +117,7 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[Site]:
-    """A httpd with two virtual hosts of two balancers each, which all tests of this file share."""
+    """An httpd with two virtual hosts of two balancers each, which all tests of this file share."""
     with Between() as between:
         root = tmp_path_factory.mktemp("misbehaves") / "httpd"
         with PrivateHttpd(root, *BALANCER, "authz_host") as httpd:

@@ -143,7 +143,7 @@ FILE = {"src": {}, "link": {"state": "link"}}
 
 
 class Ground:
-    """A httpd that runs, what modules are told of it, and what stood where before."""
+    """An httpd that runs, what modules are told of it, and what stood where before."""
 
     def __init__(self, httpd: PrivateHttpd, scratch: Path, canary: Path) -> None:
         self.httpd = httpd
@@ -409,7 +409,7 @@ FILES = ("certificate", "key", "ca_certificate", "crypto_passphrase_file", "erro
 
 
 class RoleGround(Ground):
-    """What the role load_balancer does about files, on a httpd that does not run."""
+    """What the role load_balancer does about files, on an httpd that does not run."""
 
     def __init__(self, httpd: PrivateHttpd, scratch: Path, canary: Path) -> None:
         super().__init__(httpd, scratch, canary)

@@ -36,7 +36,7 @@ Kill = Callable[..., bool]
 
 @pytest.fixture()
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SeveralFiles]:
-    """A httpd that serves, and a change of several of its files."""
+    """An httpd that serves, and a change of several of its files."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))

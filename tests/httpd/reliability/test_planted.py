@@ -114,7 +114,7 @@ def declare(httpd: PrivateHttpd, **options: Any) -> dict[str, Any]:
 
 @pytest.fixture()
 def loaded(httpd: PrivateHttpd) -> PrivateHttpd:
-    """A httpd that runs."""
+    """An httpd that runs."""
     return httpd.start()
 
 

@@ -82,7 +82,7 @@ class Task(NamedTuple):
 
 
 class Front:
-    """A httpd that runs, with secrets wherever there may be some, and tasks that touch them."""
+    """An httpd that runs, with secrets wherever there may be some, and tasks that touch them."""
 
     def __init__(self, httpd: PrivateHttpd) -> None:
         self.httpd = httpd

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A walk: one random step after the other on a httpd that is used all the while, each held against the model."""
+"""A walk: one random step after the other on an httpd that is used all the while, each held against the model."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ Blocks of httpd are in tests/httpd/docs.
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from xml.etree import ElementTree
 
 import jinja2
 import pytest
+import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.webtier.apache_balancer.plugins.filter.members_from_groups import (
@@ -45,6 +47,10 @@ from ansible_collections.webtier.apache_balancer.tests.support.options import (
 )
 
 OURS = "webtier.apache_balancer."
+HOME = re.compile(
+    r"https://(?:github\.com/webtier/apache_balancer/(?:blob|tree)"
+    r"|raw\.githubusercontent\.com/webtier/apache_balancer)/main/"
+)
 LANGUAGES = {"apache", "console", "jinja", "puppet", "text", "xml", "yaml"}
 YAML = documents.blocks("yaml")
 TASKS = [
@@ -312,13 +318,30 @@ def anchors(page):
 @pytest.mark.parametrize("page", documents.PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     text = re.sub(r"(?ms)^ *```.*?^ *```", "", page.read_text())
-    for link in re.findall(r"\]\(([^)\s]+)\)", text):
-        if re.match("https?:", link):
+    named = dict(re.findall(r"(?m)^\[([^\]]+)\]: (\S+)$", text))
+    assert set(re.findall(r"\]\[([^\]]+)\]", text)) == set(named)
+    for link in [*re.findall(r"\]\(([^)\s]+)\)", text), *named.values()]:
+        own = HOME.match(link)
+        if not own and re.match("https?:", link):
             continue
-        path, _hash, anchor = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
+        path, _hash, anchor = link[own.end() if own else 0 :].partition("#")
+        target = ((ROOT if own else page.parent) / path).resolve() if path else page
         assert target.exists(), link
+        assert own or is_published(target) or not is_published(page), (
+            f"{link} is not published: link to the public host"
+        )
         assert not anchor or anchor in anchors(target), link
+
+
+def is_published(file):
+    """Whether *file* is in what is published (galaxy.yml)."""
+    name = str(file.resolve().relative_to(ROOT.resolve()))
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+    return not any(fnmatch.fnmatch(name, end) for each in ignored for end in (each, f"{each}/*"))
+
+
+def test_the_first_page_has_no_links_that_lead_nowhere_on_galaxy():
+    assert re.findall(r"\]\((?!https:|#)([^)\s]+)\)", (ROOT / "README.md").read_text()) == []
 
 
 def test_the_list_of_pages_has_all_of_them():

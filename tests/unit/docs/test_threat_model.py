@@ -47,4 +47,4 @@ def test_what_is_not_protected_is_said():
 
 
 def test_the_page_can_be_found():
-    assert "](docs/threat-model.md)" in (TESTS.parent / "README.md").read_text()
+    assert "/docs/threat-model.md" in (TESTS.parent / "README.md").read_text()

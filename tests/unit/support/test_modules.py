@@ -25,7 +25,7 @@ NO_HTTPD = "there is no httpd at /nowhere/httpd"
 
 @pytest.fixture()
 def script(tmp_path: Path) -> Callable[[str], Path]:
-    """Write what a module takes for a httpd, and runs to ask it."""
+    """Write what a module takes for an httpd, and runs to ask it."""
 
     def write(commands: str) -> Path:
         path = tmp_path / "httpd"
@@ -38,10 +38,10 @@ def script(tmp_path: Path) -> Callable[[str], Path]:
 
 @pytest.fixture()
 def slow(script: Callable[[str], Path], tmp_path: Path) -> Started:
-    """A module that asks a httpd which does not answer."""
+    """A module that asks an httpd which does not answer."""
     path = script("echo $$ > pid.new; mv pid.new pid; exec sleep 60")
     begun = started("balancer_info", httpd={"binary": str(path)})
-    wait_for((tmp_path / "pid").exists, "a httpd that was asked")
+    wait_for((tmp_path / "pid").exists, "an httpd that was asked")
     return begun
 
 

@@ -41,7 +41,7 @@ MODULES = (
 
 
 class Host:
-    """A httpd that is configured by hand, in files of sites."""
+    """An httpd that is configured by hand, in files of sites."""
 
     def __init__(self, root):
         first = ("proxy", "slotmem_shm", "proxy_balancer")

@@ -74,7 +74,7 @@ Held = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def held(httpd: PrivateHttpd) -> Iterator[Held]:
-    """Start a httpd with further arguments on the same configuration, and hold it while it reads that."""
+    """Start an httpd with further arguments on the same configuration, and hold it while it reads that."""
     fifo = httpd.root / "fifo"
     os.mkfifo(fifo)
 

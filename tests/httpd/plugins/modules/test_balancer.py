@@ -31,7 +31,7 @@ NODES = [
 
 @pytest.fixture()
 def seed(httpd):
-    """The file of the seed example, in a httpd that runs."""
+    """The file of the seed example, in an httpd that runs."""
     path = httpd.write("conf/shop.conf", SEED.format(port=httpd.port))
     httpd.start_on_old_files()
     return path

@@ -20,7 +20,7 @@ GOOD = "<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1011 route=a\n</
 
 @pytest.fixture()
 def running(httpd):
-    """A httpd that serves one balancer."""
+    """An httpd that serves one balancer."""
     httpd.write("conf/app.conf", GOOD + 'ProxyPass "/" "balancer://app/"\n')
     return httpd.start()
 

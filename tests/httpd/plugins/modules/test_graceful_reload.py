@@ -36,7 +36,7 @@ GOOD = '<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1011\n</Proxy>\n
 
 @pytest.fixture()
 def running(httpd):
-    """A httpd that has loaded everything beyond doubt."""
+    """An httpd that has loaded everything beyond doubt."""
     httpd.write("conf/app.conf", GOOD)
     return httpd.start_on_old_files()
 

@@ -32,7 +32,7 @@ BalancerMember unix:/run/app.sock|http://app/
 
 
 class Running(Instance):
-    """A httpd of the distribution; *domain* is that of its process, empty where none runs."""
+    """An httpd of the distribution; *domain* is that of its process, empty where none runs."""
 
     def __init__(self, domain="", arguments=()):
         super().__init__("/usr/sbin/httpd", arguments, {}, REDHAT)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the model says of a configuration is what a httpd that runs on it reports."""
+"""What the model says of a configuration is what an httpd that runs on it reports."""
 
 from __future__ import annotations
 

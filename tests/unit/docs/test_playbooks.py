@@ -1,0 +1,38 @@
+# Copyright (c) 2026, webtier.apache_balancer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+# What is about the demo is in its own help.
+PLAYBOOKS = sorted(set((ROOT / "playbooks").glob("*.yml")) - {ROOT / "playbooks" / "demo.yml"})
+PAGE = (ROOT / "docs" / "playbooks.md").read_text()
+SHOWN = set(re.findall(r"`(\w+)`", PAGE + (ROOT / "docs" / "verify.md").read_text()))
+
+
+def variables(playbook):
+    """Return the variables that *playbook* takes: those with its name in front, and what has a default there."""
+    text = re.sub(r"(?m)^ *#.*$", "", playbook.read_text())
+    own = set(re.findall(rf"(?<![\w.']){playbook.stem}_[a-z_]+(?![\w:])", text))
+    made = set(re.findall(r"register: (\w+)", text)) | set(
+        re.findall(r"(?m)^ +(\w+_result):", text)
+    )
+    given = set(re.findall(r"(?<![\w.])([a-z]\w+) \| default\(", text))
+    return {name for name in own | given if name.partition("_")[2] and name not in made}
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.stem)
+def test_every_variable_of_a_playbook_is_on_a_page(playbook):
+    found = variables(playbook)
+    assert found - SHOWN == set() and found
+
+
+def test_the_page_has_every_playbook_and_no_other():
+    assert re.findall(r"(?m)^## (\w+)$", PAGE) != []
+    assert set(re.findall(r"(?m)^## (\w+)$", PAGE)) == {path.stem for path in PLAYBOOKS}
