@@ -198,9 +198,9 @@ class Ground:
         return run(module, check=check, **arguments)
 
     def places(self, arguments: dict[str, Any]) -> set[str]:
-        """Return where files may be made."""
+        """Return where files may be made: Ansible itself puts the variables of the host into a path."""
         made = [str(value_of(arguments, Option(path, {}))) for path in DECLARED]
-        return set(map(os.path.normpath, made))
+        return {os.path.normpath(os.path.expandvars(path)) for path in made}
 
     def base(self, module: str) -> dict[str, Any]:
         """Return arguments with which *module* does something harmless."""
