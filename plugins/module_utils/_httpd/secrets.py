@@ -55,7 +55,6 @@ _QUOTED_PARAMETER = re.compile(r"(?i)[\"'](?:nonce|secret)=([^\"'\n]+)")
 _CREDENTIALS = re.compile(r"://([^/\s]+)@")
 # Most URLs are an address without a user and parameters, and in one word without those nothing is secret.
 _ADDRESS = re.compile(r"[A-Za-z][^\s@=%(]*")
-_BEFORE_HOST = re.compile(r"(?s)\A(.*?//|)(.+)@")
 # RewriteRule ... [E=NAME:VALUE]
 _FLAG = re.compile(r"\b(?:E|env)=([\w-]+):([^\],\s]+)")
 # --password VALUE
@@ -113,7 +112,11 @@ def masked(text: str) -> str:
 def masked_url(url: str) -> str:
     """Return *url*, which may be none, with ``********`` for what is secret in it. With a space or without a scheme it
     does not show where a password begins and ends."""
-    return masked(_BEFORE_HOST.sub(rf"\1{MASK}@", url))
+    end = url.rfind("@")
+    start = url.find("//", 0, max(end, 0)) + 2
+    # Without a scheme, the user begins at once.
+    start = start if 1 < start < end else 0
+    return masked(url[:start] + MASK + url[end:] if end > start else url)
 
 
 def masked_arguments(name: str, args: str) -> str:

@@ -370,7 +370,9 @@ class Walk:
         self.model, self._required = model, info["reload_required"]
         if begin is not None:
             until = self.load.now() + (LINGER if reloads else 0)
-            for state in (*model.between(before), model.takes()):
+            # What is put back has been otherwise for a while: it is one of the others that it may have come to.
+            states = [state for each in models for state in each.between(before)]
+            for state in (*states, model.takes()):
                 self._timeline.change(begin, until, state)
 
     def _shown_by(self, info: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.sec
     masked,
     masked_arguments,
     masked_file,
+    masked_url,
     secret_values,
     secrets,
 )
@@ -180,3 +181,20 @@ def test_nothing_is_secret_in_an_address_without_a_user_and_parameters(address: 
 @pytest.mark.parametrize("secret", ["u:hunter2@", "?token=hunter2", " --password hunter2"])
 def test_what_is_added_to_an_address_may_be_secret(secret: str) -> None:
     assert "hunter2" in str(secrets("http://10.0.0.1:80/".replace("//", "//" + secret)))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://me:word@h/", "http://********@h/"),
+        ("http://me:wo@rd@h/", "http://********@h/"),
+        ("http://me:wo//rd@h/", "http://********@h/"),
+        ("me:word@h", "********@h"),
+        ("me:word@http://@h", "********@h"),
+        ("http://h/a@b", "http://********@b"),
+        ("http://h/", "http://h/"),
+        ("@h", "@h"),
+    ],
+)
+def test_of_a_url_all_before_the_host_is_masked(url, shown):
+    assert masked_url(url) == shown
