@@ -431,11 +431,15 @@ ModuleDocFragment.ELEMENTS = _ELEMENTS + "".join(
     indent(documentation.partition("options:\n")[2].replace("O(", "O(balancers[]."), "    ")
     for documentation in (ModuleDocFragment.DOCUMENTATION, Manager.DOCUMENTATION)
 )
+
+
 def _compared(option: str) -> str:
     """Return *option* for what is compared and not changed."""
     option = re.sub(r"(?m)^.*(?:O\((?:path|purge)\)|is refused).*\n", "", option)
     option = option.replace("omitted is left as it is", "omitted is not compared")
-    option = option.replace("C([]) clears them, omitting the option leaves them as they are.", "C([]) means none.")
+    option = option.replace(
+        "C([]) clears them, omitting the option leaves them as they are.", "C([]) means none."
+    )
     return option.replace("O(", "O(declared[].")
 
 
