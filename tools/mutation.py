@@ -108,7 +108,6 @@ def mutate(tree: Path, file: Path, deadline: float) -> Tried:
     own = [tests] if tests.exists() else [tests.parent]
     session = session_of(file, sorted(tests.parent.glob("*.py")))
     config, test = tree / "mutation.toml", tree / "mutation.sh"
-    shutil.copy(file, tree / file)
     config.write_text(CONFIGURATION.format(file=file, test=test.name))
     test.write_text(
         TEST.format(
@@ -126,6 +125,8 @@ def mutate(tree: Path, file: Path, deadline: float) -> Tried:
     left = deadline - time.monotonic()
     if left > 0:
         call(tree, "exec", config.name, session, patience=left)
+        # Where the time was over in the middle of one, it is changed still.
+        shutil.copy(file, tree / file)
     return result_of(file, call(tree, "dump", session))
 
 
