@@ -113,7 +113,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def examples() -> Iterator[Block]:
-    """Yield the EXAMPLES of each module and of each filter."""
+    """Yield the EXAMPLES of each module, each filter and each role."""
     for path in sorted(ROOT.glob("plugins/modules/*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES":
@@ -121,6 +121,11 @@ def examples() -> Iterator[Block]:
     for path in sorted(ROOT.glob("plugins/filter/*.yml")):
         text = yaml.safe_load(path.read_text(encoding="utf-8"))["EXAMPLES"]
         yield Block(f"EXAMPLES of the filter {path.stem}", "yaml", text)
+    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
+        text = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"][
+            "examples"
+        ]
+        yield Block(f"EXAMPLES of the role {path.parts[-3]}", "yaml", text)
 
 
 def blocks(*languages: str) -> list[Block]:
