@@ -243,6 +243,16 @@ members:
     busy:
       description: Requests in flight, as httpd counts; none where only the files were looked at.
       type: int
+  sample:
+    - balancer: shop
+      vhost: shop.example.com
+      url: http://10.0.0.11:8080
+      route: node1
+      status: [drained]
+      usable: true
+      accepts_new: false
+      elected: 1729
+      busy: 0
 waited:
   description:
     - Seconds waited.
@@ -254,6 +264,7 @@ drained:
     - Whether the wait ended before O(wait_timeout); false where nothing was waited for.
   returned: success
   type: bool
+  sample: true
 not_reached:
   description:
     - Running balancers that balancer-manager does not show at O(manager_url), so that only their files were changed.
@@ -287,6 +298,7 @@ reload_reasons:
   returned: success
   type: list
   elements: str
+  sample: ["/etc/apache2/sites-available/shop.conf: written after httpd last loaded its configuration"]
 validated:
   description:
     - How the change of the files was proven, V(rehearsed) or V(tested); V(unchanged) where no file changes, V(no) where
@@ -304,6 +316,8 @@ backup_files:
     - The copies that O(backup) made, by the path of the file.
   returned: when O(backup=true) and something changed
   type: dict
+  sample:
+    /etc/apache2/ports.conf: /etc/apache2/.apache_balancer/backup/20261122T100000Z-a1b2c3/etc/apache2/ports.conf
 """
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._ansible import Module

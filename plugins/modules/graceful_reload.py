@@ -65,6 +65,10 @@ EXAMPLES = r"""
 - name: Load a renewed certificate, which is in none of the configuration files
   webtier.apache_balancer.graceful_reload:
     only_if_needed: false
+
+- name: Restart httpd where it cannot load its configuration in any other way
+  webtier.apache_balancer.graceful_reload:
+    restart: true
 """
 
 RETURN = r"""
