@@ -36,7 +36,7 @@ test: setup ## every check, fast ones first (at most 30 minutes on 2 cores)
 	@python tools/steps.py $(tests) molecule
 
 test-all: setup ## the same with every scenario, and what takes long (at most 80 minutes)
-	@python tools/steps.py $(tests) molecule-all
+	@python tools/steps.py $(tests) coverage molecule-all
 
 lint: $(lint) ## format, style, types, licences
 
