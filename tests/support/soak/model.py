@@ -117,6 +117,7 @@ class Model:
     *texts*: what the file has held since it was loaded, while nothing was left to a reload.
     *proven*: what ``state: rolled_back`` may bring back.
     *loaded*: what the file held when it was loaded; *touched*: whether it has held something else since.
+    *reloads*: how often httpd has loaded the file.
     *down*: the application server that does not run; *shaky*: those that did not, so that httpd may not know better.
     """
 
@@ -126,6 +127,7 @@ class Model:
         self.down = ""
         self.shaky: set[str] = set()
         self.proven: list[Proven] = []
+        self.reloads = 0
         self.reload()
 
     def copy(self) -> Model:
@@ -136,6 +138,7 @@ class Model:
 
     def reload(self) -> None:
         """httpd loads the file."""
+        self.reloads += 1
         self.live = loaded(self.file)
         self.extra_live = self.extra
         self.members_loaded = set(self.file.members)

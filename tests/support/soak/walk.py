@@ -155,13 +155,13 @@ class Walk:
         expected = plan.fails in failed if plan.fails else not failed
         if not expected and not (plan.may and not failed):
             raise Lost(f"it said {failed!r}, not {plan.fails!r}")
-        self._check(plan.after, begin, plan.reloads)
+        reloaded = self.proxy.generation != generation
+        self._check(self._after(plan, reloaded), begin, plan.reloads)
         if failed:
             return
         for what in WHAT_CHECK_MODE_SAYS if said else ():
             if said.get(what) != result.get(what):
                 raise Lost(f"in check mode {what} was {said.get(what)}, then {result.get(what)}")
-        reloaded = self.proxy.generation != generation
         self._compare(plan, before, reloaded, result)
         if plan.again:
             again = self._run(plan, "")
@@ -169,6 +169,15 @@ class Walk:
                 raise Lost(f"repeated, it changes something: {again['changes']}")
             self._check([self.model])
             self.counts["repeated"] += 1
+
+    def _after(self, plan: Plan, reloaded: bool) -> list[Model]:
+        """Return what may be after *plan*, now that it is known whether httpd was *reloaded* by it."""
+        if not plan.reloads:
+            return plan.after
+        after = [model for model in plan.after if (model.reloads > self.model.reloads) is reloaded]
+        if not after:
+            raise Lost("httpd was reloaded" if reloaded else "httpd was not reloaded")
+        return after
 
     def _compare(self, plan: Plan, before: Model, reloaded: bool, result: dict[str, Any]) -> None:
         """Hold what a module says of what it has changed against the model."""
@@ -191,7 +200,7 @@ class Walk:
 
     def _killed(self, plan: Plan, seconds: float) -> None:
         """The module is killed after some time, and run once more."""
-        before, begin = self.model, self.load.now()
+        before, begin, generation = self.model, self.load.now(), self.proxy.generation
         self.story.append(f"{_task(plan)}  # killed after {seconds:.3f} s")
         process = self._started(plan)
         time.sleep(seconds)
@@ -204,7 +213,8 @@ class Walk:
         if plan.reloads:
             time.sleep(BETWEEN_RELOADS)
         self._succeed(plan)
-        after = [model.copy() for model in plan.after]
+        reloaded = self.proxy.generation != generation
+        after = [model.copy() for model in self._after(plan, reloaded)]
         for model in after:
             model.unsure()
         if self._info()["reload_required"]:
