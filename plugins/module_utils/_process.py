@@ -177,7 +177,8 @@ def run(
 ) -> tuple[int | None, bytes, bytes]:
     """Run ``command``; return its exit status (None: killed after ``timeout``) and its output."""
     try:
-        done = subprocess.run(
+        # There is no AnsibleModule here, whose run_command knows no time either after which it gives up.
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
             command,
             env=variables,
             stdin=subprocess.DEVNULL,
