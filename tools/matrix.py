@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the collection on every ansible-core and Python that it is said to work with: matrix.py [--table FILE].
 
-For each ansible-core and Python of the controller, the collection is built, installed and its documentation read; with
-each Python of a managed host, the playbooks of tests/matrix are run on a private httpd. By each of these Pythons,
-module_utils are compiled and their unit tests run. What was printed on the way is in .build/matrix/logs.
+For each ansible-core and Python of the controller, the collection is built, installed and its documentation read, and
+its ansible-test sanity is run; with each Python of a managed host, the playbooks of tests/matrix are run on a private
+httpd. By each of these Pythons, module_utils are compiled and their unit tests run. What was printed on the way is in
+.build/matrix/logs.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ MATRIX = (
 
 # In the table, the columns that are no Python, and the row that is no ansible-core.
 DOCUMENTATION = "documentation"
+SANITY = "sanity"
 UNITS = "unit tests"
 
 # What has the table: all from here on is written anew.
@@ -173,6 +175,14 @@ class Controller:
             count += len(names)
         return f"{count} pages"
 
+    def sanity(self) -> str:
+        """Run ``ansible-test sanity`` of that ansible-core; return how many tests it has."""
+        log = LOGS / f"{self.name}-sanity"
+        programs = f"{self._bin}{os.pathsep}{os.environ['PATH']}"
+        output = run(log, ["tools/sanity"], PATH=programs, ANSIBLE_HOME=str(BUILD / "ansible"))
+        tests = set(re.findall('(?m)^Running sanity test "([^"]+)"', output))
+        return f"{len(tests)} tests"
+
     def smoke(self, target: str) -> str:
         """Run the playbooks of tests/matrix with *target*, the Python of managed hosts."""
         name = f"{self.name}-target-{target}"
@@ -284,6 +294,7 @@ def cells(cores: Sequence[str], targets: Sequence[str], outside: Path) -> Iterat
             controller = Controller(core, python, outside)
             row = (core.version, python)
             jobs.append((row, DOCUMENTATION, controller.documentation))
+            jobs.append((row, SANITY, controller.sanity))
             jobs += [
                 (row, target, functools.partial(controller.smoke, target))
                 for target in core.targets
@@ -309,8 +320,8 @@ def cells(cores: Sequence[str], targets: Sequence[str], outside: Path) -> Iterat
 
 def table(found: Sequence[Cell]) -> str:
     """Return what came of all combinations as a table."""
-    targets = sorted({cell.column for cell in found} - {DOCUMENTATION}, key=version)
-    columns = [DOCUMENTATION, *targets]
+    targets = sorted({cell.column for cell in found} - {DOCUMENTATION, SANITY}, key=version)
+    columns = [DOCUMENTATION, SANITY, *targets]
     said = {(cell.row, cell.column): f"{cell.result}, {cell.seconds:.0f} s" for cell in found}
     lines = [
         f"| ansible-core | controller | {' | '.join(columns)} |",

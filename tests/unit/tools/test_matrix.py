@@ -13,6 +13,7 @@ import yaml
 from ansible_collections.webtier.apache_balancer.tools.matrix import (
     DOCUMENTATION,
     MATRIX,
+    SANITY,
     UNITS,
     Cell,
     Failed,
@@ -66,13 +67,14 @@ def test_a_python_of_another_version_is_none_of_this_name(monkeypatch, tmp_path)
 def test_the_table_has_a_row_for_each_controller_and_pythons_in_their_order():
     cells = [
         Cell(("2.16.19", "3.11"), DOCUMENTATION, "15 pages", 4.4),
+        Cell(("2.16.19", "3.11"), SANITY, "24 tests", 60.2),
         Cell(("2.16.19", "3.11"), "3.10", "ok", 20.6),
         Cell(("2.16.19", "3.11"), "3.9", "FAILED", 1),
         Cell((UNITS, ""), "3.9", "2 passed", 3),
     ]
     assert table(cells).splitlines() == [
-        "| ansible-core | controller | documentation | 3.9 | 3.10 |",
-        "| --- | --- | --- | --- | --- |",
-        "| 2.16.19 | 3.11 | 15 pages, 4 s | FAILED, 1 s | ok, 21 s |",
-        "| unit tests |  |  | 2 passed, 3 s |  |",
+        "| ansible-core | controller | documentation | sanity | 3.9 | 3.10 |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| 2.16.19 | 3.11 | 15 pages, 4 s | 24 tests, 60 s | FAILED, 1 s | ok, 21 s |",
+        "| unit tests |  |  |  | 2 passed, 3 s |  |",
     ]
