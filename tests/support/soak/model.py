@@ -335,10 +335,18 @@ class Model:
             for name in self.live.members.keys() | before.live.members.keys()
             if self.live.members.get(name) != before.live.members.get(name)
         ]
-        for picked in itertools.product((before, self), repeat=len(changed)):
+        for picked in itertools.product(*(self._meanwhile(before, name) for name in changed)):
             layer = Layer(before.live.members, {})
-            for name, model in zip(changed, picked):
+            for name, values in zip(changed, picked):
                 layer.members.pop(name, None)
-                if name in model.live.members:
-                    layer.members[name] = model.live.members[name]
+                if values is not None:
+                    layer.members[name] = values
             yield self.takes(layer)
+
+    def _meanwhile(self, before: Model, name: str) -> list[Values | None]:
+        """Return what a member may be while *before* becomes this."""
+        old, new = before.live.members.get(name), self.live.members.get(name)
+        if old is None and new is not None:
+            # httpd adds it disabled (mod_proxy_balancer.c), and spares stand in for one that is disabled.
+            return [old, {**new, "status": new["status"] | {"disabled"}}, new]
+        return [old, new]
