@@ -72,7 +72,7 @@ options:
     type: str
   members:
     description:
-      - The members of the balancer. Their order does not matter. An empty list is refused.
+      - The members of the balancer. Their order does not matter.
       - An empty list is refused.
       - Members that are not listed are removed, unless O(purge) says otherwise.
       - A parameter that is omitted is left as it is. Parameters carry httpd's own names.

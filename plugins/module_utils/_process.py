@@ -177,7 +177,7 @@ def run(
 ) -> tuple[int | None, bytes, bytes]:
     """Run ``command``; return its exit status (None: killed after ``timeout``) and its output."""
     try:
-        # There is no AnsibleModule here, whose run_command knows no time either after which it gives up.
+        # There is no AnsibleModule here, and its run_command has no timeout.
         done = subprocess.run(  # pylint: disable=ansible-bad-function
             command,
             env=variables,
