@@ -36,6 +36,12 @@ def test_the_lowest_versions_that_are_run_are_those_that_are_said_to_work():
     assert config["modules"]["python_requires"] == ">={}.{}".format(*targets[0])
 
 
+def test_the_public_host_runs_each_ansible_core():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    shown = jobs["versions"]["strategy"]["matrix"]["core"]
+    assert shown == [core.version.rpartition(".")[0] for core in MATRIX]
+
+
 @pytest.mark.parametrize(("count", "expected"), [(0, False), (1, True), (10, True)])
 def test_a_run_that_changed_something_says_so_in_its_recap(count, expected):
     assert changed(RECAP.format(count)) is expected
