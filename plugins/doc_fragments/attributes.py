@@ -11,6 +11,8 @@ class ModuleDocFragment:
     ``attributes.reload`` for the one that reloads."""
 
     DOCUMENTATION = r"""
+requirements:
+  - Python 3.8 or newer on the managed host
 options: {}
 attributes:
   check_mode:
@@ -26,6 +28,8 @@ attributes:
 """
 
     RELOAD = r"""
+requirements:
+  - Python 3.8 or newer on the managed host
 options: {}
 attributes:
   check_mode:
@@ -41,6 +45,8 @@ attributes:
 """
 
     INFO = r"""
+requirements:
+  - Python 3.8 or newer on the managed host
 options: {}
 attributes:
   check_mode:

@@ -81,7 +81,8 @@ options:
     suboptions:
       url:
         description:
-          - Where the member is, as C(scheme://host[:port][/path]), or C(unix:/socket|scheme://name/) for a socket.
+          - Where the member is, as C(scheme://host[:port][/path]), or C(unix:/socket|scheme://name/) for a socket. At
+            most 383 bytes.
         type: str
         required: true
       loadfactor:
@@ -167,8 +168,8 @@ options:
         type: bool
       addressttl:
         description:
-          - Seconds after which the name of the backend is looked up again; V(-1) never. Needs httpd 2.4.59. httpd's
-            default is V(-1).
+          - Seconds after which the name of the backend is looked up again, V(1) or more; V(-1) never. Needs httpd
+            2.4.59. httpd's default is V(-1).
         type: int
       flushpackets:
         description:
@@ -200,7 +201,8 @@ options:
         type: int
       upgrade:
         description:
-          - Protocol that requests may upgrade to, such as V(websocket), or V(ANY). Needs httpd 2.4.26.
+          - Protocol that requests may upgrade to, at most 15 characters, such as V(websocket), or V(ANY). Needs
+            httpd 2.4.26.
         type: str
       secret:
         description:
@@ -235,7 +237,7 @@ options:
         type: str
       hctemplate:
         description:
-          - Name of a C(ProxyHCTemplate) of the same server.
+          - Name of a C(ProxyHCTemplate) of the same server, at most 63 characters.
         type: str
   proxy_set:
     description:
@@ -275,7 +277,7 @@ options:
         type: int
       failonstatus:
         description:
-          - HTTP status codes that put the member in error.
+          - HTTP status codes that put the member in error, V(100) to V(599).
         type: list
         elements: int
       failontimeout:

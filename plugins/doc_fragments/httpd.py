@@ -10,6 +10,9 @@ class ModuleDocFragment:
     """Fragment ``httpd``."""
 
     DOCUMENTATION = r"""
+requirements:
+  - httpd 2.4 with the file C(mod_info.so), which need not be enabled
+  - the rights to read the configuration of httpd, mostly root
 options:
   httpd:
     description:

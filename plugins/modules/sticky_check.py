@@ -96,8 +96,9 @@ options:
     default: []
   max_imbalance:
     description:
-      - How many times the smallest share of the new sessions the largest may be, V(1) or more. With O(manager_url) and
-        O(expected_routes), a route without any session counts as well. Omitted, shares are not judged.
+      - The largest share of the new sessions may be this many times the smallest one, V(1) or more; V(2) lets a node
+        have twice as many as another. With O(manager_url) and O(expected_routes), a route without any session counts
+        as well. Omitted, shares are not judged.
       - With O(manager_url), an imbalance that C(lbmethod) is only making up for is a remark (AB417).
     type: float
   session_file:
