@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ..plugin_utils._refusal import refusing
 from ..plugin_utils._sites import needs, ports
 from ..plugin_utils._sites.host import host_modules, read_host
-from ..plugin_utils._sites.model import Manager, Site, read_all
+from ..plugin_utils._sites.model import Manager, Site, elements, read_all
 from ..plugin_utils._sites.problems import all_problems
 
 
@@ -24,9 +24,9 @@ def site_configuration(
     main_file: str,
     log_folder: str = "",
     server_name: str = "",
-    existing_listen: Sequence[Any] = (),
+    existing_listen: Any = (),
     member_defaults: Mapping[str, Any] | None = None,
-    modules: Iterable[str] = (),
+    modules: Any = (),
     httpd: Mapping[str, Any] | None = None,
     manager_address: str = "",
     manager_port: int = 8008,
@@ -64,7 +64,10 @@ def site_configuration(
             texts[needs.site_file(folder, site)] = text
         return {
             "modules": [
-                *({"name": name} for name in sorted({*needs.modules(read_sites), *modules})),
+                *(
+                    {"name": name}
+                    for name in sorted({*needs.modules(read_sites), *elements(modules)})
+                ),
                 *host_modules(host),
             ],
             "files": [

@@ -190,7 +190,7 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
     site = Site(
         name=str(given["name"]),
         server_name=str(given["server_name"]),
-        server_aliases=[str(alias) for alias in given["server_aliases"]],
+        server_aliases=[str(alias) for alias in elements(given["server_aliases"])],
         listen=addresses(given["listen"]) if truth(tls.get("redirect", True)) else [],
         tls=_tls(tls) if tls else None,
         preserve_host=truth(given["preserve_host"]),
@@ -201,7 +201,7 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
         session=_session(_given(given["session"])) if "session" in given else None,
         timeout=int(given.get("timeout", 0)),
         backend_tls=_backend_tls(_given(given["backend_tls"])) if "backend_tls" in given else None,
-        trusted_proxies=[str(network) for network in given["trusted_proxies"]],
+        trusted_proxies=[str(network) for network in elements(given["trusted_proxies"])],
         error_pages={str(status): str(file) for status, file in given["error_pages"].items()},
         access_log=truth(given["access_log"]),
     )
@@ -210,14 +210,23 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
     return site
 
 
-def addresses(listen: Iterable[Any]) -> list[str]:
-    """Return ports and addresses as ``<VirtualHost>`` takes them: ``80`` is ``*:80``."""
-    texts = [str(entry).lower() for entry in listen]
+def addresses(listen: Any) -> list[str]:
+    """Return ports and addresses, a list or what Ansible takes for one, as ``<VirtualHost>`` takes them: ``80`` is
+    ``*:80``."""
+    texts = [str(entry).lower() for entry in elements(listen)]
     return list(dict.fromkeys(text if ":" in text else f"*:{text}" for text in texts))
 
 
 def _given(declared: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in declared.items() if value is not None}
+
+
+def elements(value: Any) -> list[Any]:
+    """Return the elements of a role variable that is a list, or what Ansible takes for one: a text, split at commas, or
+    a number. What checks the variables of a role leaves them as they are."""
+    if isinstance(value, str):
+        return [each.strip() for each in value.split(",")] if value else []
+    return [value] if isinstance(value, (int, float)) else list(value)
 
 
 def truth(value: Any) -> bool:

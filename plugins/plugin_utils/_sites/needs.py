@@ -138,7 +138,7 @@ def _scheme(member: Mapping[str, Any]) -> str:
 # Addresses
 
 
-def listens(sites: Sequence[Site], existing: Iterable[Any]) -> list[tuple[str, bool]]:
+def listens(sites: Sequence[Site], existing: Any) -> list[tuple[str, bool]]:
     """Return each address to listen on and whether TLS is spoken there, as far as *existing*, what the rest
     of the configuration listens on, does not cover it."""
     wanted: dict[str, bool] = {}
@@ -168,7 +168,7 @@ def main_text(
     sites: Sequence[Site],
     folder: str,
     server_name: str,
-    existing_listen: Iterable[Any],
+    existing_listen: Any,
     log_folder: str = "",
     host: Host | None = None,
 ) -> str:

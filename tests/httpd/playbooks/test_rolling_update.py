@@ -13,6 +13,8 @@ import pytest
 
 ASK = "webtier.apache_balancer.rolling_update : Check | Ask whether it can be taken out"
 
+MEANT = "webtier.apache_balancer.rolling_update : Check | See what is meant"
+
 
 @pytest.fixture()
 def roll(tmp_path: Path) -> dict[str, Any]:
@@ -50,3 +52,15 @@ def test_a_health_check_without_an_address_is_refused(
     assert played.status == 2 and not played.of(ASK)
     (failed,) = [r for task in played.tasks for r in task.results.values() if r.get("failed")]
     assert failed["msg"].startswith("rolling_update_health_check: it needs a url")
+
+
+@pytest.mark.parametrize("given", [204, "204", "200,204", [204]], ids=repr)
+def test_a_status_that_is_no_list_is_taken_as_one(
+    load_balancer: Any, play: Any, roll: dict[str, Any], given: Any
+) -> None:
+    check = {"url": "http://app1.example.com/", "status_code": given}
+    played = play(
+        "rolling_update", {"lb1": load_balancer.host()}, rolling_update_health_check=check, **roll
+    )
+    meant = played.of(MEANT)["lb1"]["ansible_facts"]["__rolling_update_health"]
+    assert meant["status_code"] in ([204], [200, 204])

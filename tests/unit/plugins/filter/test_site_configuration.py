@@ -126,3 +126,10 @@ def test_a_name_of_httpd_that_is_none_becomes_no_configuration(name):
     assert site_problems(SITES, server_name=name) == [problem]
     with pytest.raises(AnsibleFilterError, match=re.escape(problem)):
         site_configuration(SITES, **PLACES, server_name=name)
+
+
+def test_one_module_and_one_port_need_no_list():
+    alone = site_configuration(SITES, **PLACES, modules="rewrite", existing_listen=8080)
+    assert alone == site_configuration(
+        SITES, **PLACES, modules=["rewrite"], existing_listen=["8080"]
+    )

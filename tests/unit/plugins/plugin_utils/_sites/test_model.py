@@ -55,6 +55,22 @@ def test_a_null_is_an_omitted_option():
     assert site(server_aliases=None, listen=None, tls=None, extra=None) == site()
 
 
+@pytest.mark.parametrize(
+    ("option", "alone", "meant"),
+    [
+        ("server_aliases", "www.example.com", ["www.example.com"]),
+        ("server_aliases", "www.example.com, example.com", ["www.example.com", "example.com"]),
+        ("listen", "8080", ["8080"]),
+        ("listen", 8080, ["8080"]),
+        ("listen", "80,8080", ["80", "8080"]),
+        ("tls", {**TLS, "listen": 8443}, {**TLS, "listen": ["8443"]}),
+        ("trusted_proxies", "10.0.0.0/8", ["10.0.0.0/8"]),
+    ],
+)
+def test_what_ansible_takes_for_a_list_is_one(option, alone, meant):
+    assert site(**{option: alone}) == site(**{option: meant})
+
+
 def test_a_member_gets_the_defaults_it_does_not_have():
     members = [{"url": "http://n1", "retry": 5, "ttl": None}, {"url": "http://n2"}]
     balancer = {"name": "app", "members": members}
