@@ -220,14 +220,25 @@ def _source(
 
 
 def _address(url: str) -> tuple[str, int] | None:
-    """Return IP address and port of *url*; ``None`` where the name is not known here."""
+    """Return IP address and port at which *url* is reached; ``None`` where the name is not known here.
+
+    Of several addresses of a name, as ``localhost`` has, it is the first one of this host at which somebody listens:
+    at the others no connection is made.
+    """
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return None
-    return str(found[0][4][0]), port
+    addresses = list(dict.fromkeys((str(each[4][0]), port) for each in found))
+    if len(addresses) > 1:
+        # Imported late: most names have one address.
+        from ._namespaces import listening
+
+        held = listening()
+        addresses = [each for each in addresses if _bound(each, held)] or addresses
+    return addresses[0]
 
 
 def check_ours(access: Access, parent: Parent) -> None:

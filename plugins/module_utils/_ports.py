@@ -62,8 +62,7 @@ def conflicts(view: View, parent: int | None) -> list[Message]:
     kept = {(one.address, one.port) for one in held if one.inode in ours}
     found = []
     for address in addresses(view):
-        hosts = {address.host} if address.host else {"::", "0.0.0.0"}
-        if any((host, address.port) in kept for host in hosts):
+        if any((host, address.port) in kept for host in _literals(address.host)):
             continue
         why = _cannot_bind(address)
         if why is None:
@@ -107,6 +106,20 @@ def _kind(host: str) -> str:
     except ValueError:
         return "name"
     return f"{'all' if address.is_unspecified else 'one'} IPv{address.version}"
+
+
+def _literals(host: str) -> set[str]:
+    """Return the IP addresses that the ``host`` of a ``Listen`` stands for, as :func:`listening` writes them."""
+    if not host:
+        return {"::", "0.0.0.0"}
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError, ValueError):
+            return {socket.inet_ntop(family, socket.inet_pton(family, host.partition("%")[0]))}
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return set()
+    return {str(each[4][0]).partition("%")[0] for each in found}
 
 
 def _shown(address: Address) -> str:

@@ -294,6 +294,16 @@ class Vhost:
         return self.balancers[name]
 
 
+def _is_address(written: str, address: str) -> bool:
+    """Whether *written*, where a virtual host is, is the IP *address*, however that is written."""
+    import ipaddress  # seldom needed, and slow to load
+
+    try:
+        return ipaddress.ip_address(written.strip("[]")) == ipaddress.ip_address(address)
+    except ValueError:
+        return written.lower() == address.lower()
+
+
 class Configuration:
     """All servers of one httpd, the main server first."""
 
@@ -345,7 +355,7 @@ class Configuration:
                     continue
                 if where in ("*", "_default_"):
                     wildcard.append(vhost)
-                elif where.strip("[]").lower() == address.lower():
+                elif _is_address(where, address):
                     exact.append(vhost)
         for vhost in exact or wildcard:
             if vhost.answers_to(host):

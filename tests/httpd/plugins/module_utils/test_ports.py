@@ -83,3 +83,27 @@ def test_addresses_of_ipv6_overlap_only_where_that_is_certain(
         if overlap
         else []
     )
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_what_this_httpd_holds_is_its_own_however_it_is_written(tmp_path: Path, host: str) -> None:
+    with PrivateHttpd(tmp_path) as httpd:
+        httpd.write("httpd.conf", httpd.base().replace("Listen 127.0.0.1:", f"Listen {host}:"))
+        httpd.start()
+        instance = Instance.find(server_root=str(httpd.root), config_file=str(httpd.config_file))
+        assert ports.conflicts(instance.view(), httpd.pid) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "literals"),
+    [
+        ("", {"::", "0.0.0.0"}),
+        ("[2001:DB8::1]", {"2001:db8::1"}),
+        ("[0:0:0:0:0:0:0:1]", {"::1"}),
+        ("[fe80::1%lo]", {"fe80::1"}),
+        ("192.0.2.1", {"192.0.2.1"}),
+        ("no.such.host.invalid", set()),
+    ],
+)
+def test_an_address_is_compared_as_the_kernel_writes_it(host: str, literals: set[str]) -> None:
+    assert ports._literals(host.strip("[]")) == literals

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import _live
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._access import Access
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._live import Managers
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import (
@@ -68,3 +71,13 @@ def test_what_is_to_be_read_anew_is_asked_for_again(asked, kind):
     asked.answer = Page()
     managers.source(URLS[0], Access(URLS), "one").forget()
     assert read(managers, URLS[0], "one") is asked.answer
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_of_several_addresses_of_a_name_the_one_where_somebody_listens_counts(monkeypatch, listens):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1] if listens else 1
+        found = [(0, 0, 0, "", (host, port)) for host in ("192.0.2.1", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        address = _live._address(f"http://localhost:{port}/balancer-manager")
+        assert address == ("127.0.0.1" if listens else "192.0.2.1", port)

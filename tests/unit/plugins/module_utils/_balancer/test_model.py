@@ -34,7 +34,7 @@ TEXT = """
 <VirtualHost 192.0.2.1:80>
     ServerName three.example.com
 </VirtualHost>
-<VirtualHost [2001:db8::1]:80 _default_:81>
+<VirtualHost [2001:DB8:0::1]:80 _default_:81>
     ServerName four.example.com
 </VirtualHost>
 <VirtualHost *:*>
