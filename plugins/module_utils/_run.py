@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Container
 
 from ._ansible import Module
 from ._httpd.errors import Expected
-from ._httpd.secrets import HIDDEN, masked, secrets
+from ._httpd.secrets import HIDDEN, masked, secrets, url_secrets
 from ._httpd.text import display
 
 if TYPE_CHECKING:
@@ -82,16 +82,17 @@ def _check_nul(value: Any, secret: Container[str], name: str = "") -> None:
 def _hide(module: Module) -> None:
     """Let Ansible mask the secrets in the options, wherever they appear in the result."""
     params = module.params
-    members = list(params.get("members") or ())
-    for balancer in params.get("balancers") or ():
-        members += balancer["members"] or ()
+    balancers = [params, *(params.get("balancers") or ()), *(params.get("declared") or ())]
+    members = [params, *(member for each in balancers for member in each.get("members") or ())]
     contents = [file["content"] for file in params.get("files") or () if file["content"]]
-    urls = [member["url"] for member in members]
-    for options in (params, *(params.get("balancers") or ())):
-        urls += options.get("manager_url") or ()
-    urls += [params["url"]] if params.get("url") else []
-    for text in urls + contents:
+    checks = [(each.get("health_check") or {}).get("uri") for each in balancers]
+    texts = contents + [each.get("hcuri") for each in members] + checks
+    for text in filter(None, texts):
         module.no_log_values.update(secrets(text))
+    urls = [each.get("url") for each in members]
+    urls += [url for each in balancers for url in each.get("manager_url") or ()]
+    for url in filter(None, urls):
+        module.no_log_values.update(url_secrets(url))
     # The file before and after is what diff mode is for.
     module.no_log_values.difference_update(contents)
 

@@ -36,6 +36,9 @@ _ABOUT = re.compile(
     r"|\A_(?:old)?pwd_\Z"
 )
 
+# A text that is not longer would be hidden wherever it stands.
+_SHORT = 3
+
 # Parameters of balancers and members, which are secret whatever they look like; None switches a nonce off.
 _ALWAYS = frozenset(("nonce", "secret"))
 
@@ -112,11 +115,17 @@ def masked(text: str) -> str:
 def masked_url(url: str) -> str:
     """Return *url*, which may be none, with ``********`` for what is secret in it. With a space or without a scheme it
     does not show where a password begins and ends."""
+    start, end = _user(url)
+    return masked(url[:start] + MASK + url[end:] if end > start else url)
+
+
+def _user(url: str) -> _Span:
+    """Return where user and password stand in *url*; nothing between start and end where there are none."""
     end = url.rfind("@")
     start = url.find("//", 0, max(end, 0)) + 2
     # Without a scheme, the user begins at once.
     start = start if 1 < start < end else 0
-    return masked(url[:start] + MASK + url[end:] if end > start else url)
+    return _Span(start, max(start, end))
 
 
 def masked_arguments(name: str, args: str) -> str:
@@ -136,6 +145,15 @@ def secrets(text: str) -> set[str]:
     found = {text[start:end] for start, end in _of_file(text)}
     found |= {match[1].partition(":")[2] for match in _CREDENTIALS.finditer(text)}
     return found - {""}
+
+
+def url_secrets(url: str) -> set[str]:
+    """Return what is secret in *url*, which may be none: see :func:`masked_url`."""
+    found = secrets(url)
+    start, end = _user(url)
+    password = url[start:end].partition(":")[2]
+    # In a URL that is one, what looks like a password may be a part of its path, and any text.
+    return found | {password} if len(password) > _SHORT else found
 
 
 def secret_values(variables: Mapping[str, str]) -> set[str]:

@@ -142,6 +142,8 @@ class Front:
         check = {"url": f"{url}/app/", "clients": 1, "requests": 1, "headers": headers}
         check.update(self.manager, balancer="app", fail_on_violation=False)
         kept = str(self.root / "sessions")
+        probe = f"/up?token={other}"
+        wished = [{"name": "app", "members": [{"url": new}, {"url": n2, "hcuri": probe}]}]
         bad = {**headers, "X-Token": S["header"] + "\n"}
         return [
             Task("look", "balancer_info", {**full, "directives": True}),
@@ -175,6 +177,9 @@ class Front:
             Task("sessions", "sticky_check", {**check, "session_file": kept}),
             Task("credentials", "sticky_check", {**check, "url": there[0]}, "user and password"),
             Task("bad header", "sticky_check", {**check, "headers": bad}, "headers: 'X-Token'"),
+            Task("no scheme", "balancer", members(new[7:]), "is no member URL"),
+            Task("a slash", "balancer", members(new.replace("@", "/@")), "is no member URL"),
+            Task("declared", "balancer_info", {**full, "declared": wished}),
         ]
 
 

@@ -20,6 +20,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.sec
     masked_url,
     secret_values,
     secrets,
+    url_secrets,
 )
 
 # Each has the secret hunter2, and shows what is left.
@@ -198,3 +199,20 @@ def test_what_is_added_to_an_address_may_be_secret(secret: str) -> None:
 )
 def test_of_a_url_all_before_the_host_is_masked(url, shown):
     assert masked_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("http://me:word@h/", {"word", "me:word"}),
+        ("http://me:wo/rd@h/", {"wo/rd"}),
+        ("http://me:wo rd@h/", {"wo rd"}),
+        ("me:word@h", {"word"}),
+        ("http://h/up?token=hunter2", {"hunter2"}),
+        # A part of a path that is hidden wherever it stands would hide too much.
+        ("http://h/a:b@c", set()),
+        ("http://h:8080/", set()),
+    ],
+)
+def test_what_is_masked_in_a_url_is_a_secret_everywhere(url, found):
+    assert url_secrets(url) == found
