@@ -124,6 +124,17 @@ def kept_arguments(arguments: Sequence[str]) -> list[str]:
     return kept
 
 
+def detached(arguments: Sequence[str]) -> list[str]:
+    """Return ``kept_arguments`` without those that keep httpd in the foreground (event.c: event_pre_config)."""
+    pairs = zip(arguments[::2], arguments[1::2])
+    return [
+        word
+        for option, value in pairs
+        if (option, value) not in (("-D", "FOREGROUND"), ("-D", "NO_DETACH"))
+        for word in (option, value)
+    ]
+
+
 def serves(command: Sequence[str]) -> bool:
     """Return whether httpd, run by ``command``, is to serve, in place of testing or showing its configuration."""
     return bool(command) and _ENDING.isdisjoint(_options(command[1:]))

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 _SYSTEMD = "/run/systemd/system"
 _LOG_LINES = 10
+# systemd waits for the end of httpd, which may finish its requests first, and for its start: 90 s each
+# (systemd-system.conf).
+_SERVICE = 200.0
 _MPM = re.compile(r"mod_mpm_\w+\.so").fullmatch
 # What httpd says at a reload about ServerLimit and ThreadLimit, whatever the MPM (server/mpm: *_check_config).
 _NOT_TAKEN = re.compile(r"AH\d+: (changing \w+ to \d+ from original value of \d+) not allowed")
@@ -117,9 +120,12 @@ def graceful_reload(
             f"{hindrance}; nothing was done. Restart httpd, which breaks off the requests in flight, or let this"
             " module do it (restart: true)"
         )
+    by_others = _by_others(instance, parent) if restart else ""
+    if hindrance and by_others:
+        raise ReloadFailed(f"{hindrance}; nothing was done, as {by_others}")
     changes: list[Done] = []
     if access is not None:
-        changes, said = _keep_out(instance, state.view, access, check_mode)
+        changes, said = _keep_out(instance, state.view, parent, access, check_mode)
         warnings = [*warnings, *said]
     # What was written just now is loaded by this very reload, and no reason for it.
     reasons = state.reasons
@@ -142,11 +148,12 @@ def graceful_reload(
         method, seconds, left = _reload(
             instance, parent, state, transaction, timeout, bool(hindrance)
         )
-        if left and restart:
+        if left and restart and not by_others:
             method, seconds, left = _reload(instance, parent, state, transaction, timeout, True)
             hindrance = "limits"
         elif left:
-            warnings = [*warnings, f"httpd has to be restarted for this: {left}"]
+            why = f"; {by_others}" if by_others else ""
+            warnings = [*warnings, f"httpd has to be restarted for this: {left}{why}"]
         # Whether httpd read a file that was changed meanwhile is not known.
         includes = state.view.includes
         known = [path for path in includes if _unchanged_since(path, state.begun)]
@@ -177,7 +184,7 @@ def _keep_if_loaded(instance: Instance, view: View, transaction: Transaction) ->
 
 
 def _keep_out(
-    instance: Instance, view: View, access: Access, check_mode: bool
+    instance: Instance, view: View, parent: Parent, access: Access, check_mode: bool
 ) -> tuple[list[Done], list[str]]:
     """Write to the files what keeps members out in the running httpd alone, so that they stay out at a reload; return
     the changes, and warnings.
@@ -185,9 +192,10 @@ def _keep_out(
     Where ``BalancerPersist`` is On, httpd keeps it by itself. A file that says something else than what httpd was
     given is about to be loaded for that; then the file decides.
 
-    Raises :class:`ReloadFailed` where a virtual host would have no member left for new sessions.
+    Raises :class:`ReloadFailed` where a virtual host would have no member left for new sessions, and LiveError where
+    the balancer-manager that answers is not the one of *parent*.
     """
-    from ._live import Managers, reach
+    from ._live import Managers, check_ours, reach
 
     configuration = codec.read(view.root)
     managers = Managers()
@@ -220,6 +228,8 @@ def _keep_out(
                     )
                 else:
                     by_url[url] = by_url.get(url, frozenset()) | out
+    asked = [each.source.manager.url for each_of in sharing.values() for dummy, each in each_of]
+    check_ours(access._replace(url=tuple(dict.fromkeys(asked))), parent)
     wishes = []
     for key, by_url in found.items():
         members = [{"url": u, "status": Flags(out, frozenset())} for u, out in by_url.items()]
@@ -423,11 +433,27 @@ def _method(instance: Instance, parent: Parent, restart: bool = False) -> str:
     return f"restart of process {parent.pid}" if restart else f"SIGUSR1 to process {parent.pid}"
 
 
+def _by_others(instance: Instance, parent: Parent) -> str:
+    """Return why it is not for us to restart httpd; empty if it is.
+
+    What stays in the foreground is looked after by whatever started it, which would start another one beside ours.
+    """
+    if _method(instance, parent).startswith("systemctl"):
+        return ""
+    if process.detached(instance.arguments) == instance.arguments:
+        return ""
+    unit = _unit(parent)
+    return (
+        f"httpd (process {parent.pid}) was started to stay in the foreground: restart it by what looks after it"
+        + (f", such as systemctl restart {unit}" if unit else "")
+    )
+
+
 def _restart(instance: Instance, parent: Parent, timeout: float) -> bool:
     """End httpd and start it again; whether it then serves."""
     method = _method(instance, parent, restart=True)
     if method.startswith("systemctl"):
-        status, dummy, err = process.run(method.split(), process.CLEAN, timeout)
+        status, dummy, err = process.run(method.split(), process.CLEAN, _SERVICE)
     else:
         instance.signal(parent, signal.SIGTERM)
         deadline = time.monotonic() + timeout
@@ -562,7 +588,8 @@ def _start(instance: Instance, timeout: float) -> tuple[int | None, bytes]:
     # It names a process that is gone; httpd would take a zombie of it for an httpd that runs.
     with contextlib.suppress(OSError):
         os.unlink(instance.pid_file)
-    status, dummy, err = process.run(instance.command("-k", "start"), instance.environment, timeout)
+    command = [instance.binary, *process.detached(instance.arguments), "-k", "start"]
+    status, dummy, err = process.run(command, instance.environment, timeout)
     return status, err
 
 

@@ -340,3 +340,36 @@ def test_limits_that_a_reload_leaves_as_they_were_need_a_restart(running, gracef
     assert (running.pid != pid) is restart is result["restarted"]
     assert running.get("/").status == 503
     assert graceful_reload(restart=restart)["changed"] is False
+
+
+@pytest.fixture()
+def in_foreground(httpd):
+    """An httpd that was started as supervisors and containers start it."""
+    httpd.write("conf/app.conf", GOOD)
+    time.sleep(0.2)  # older than its start beyond the doubt of clocks
+    with subprocess.Popen(httpd.command("-D", "FOREGROUND")) as process:
+        wait_for(lambda: httpd.pid_file.exists() and httpd.children(), "httpd")
+        yield httpd
+        process.terminate()
+
+
+def test_what_stays_in_the_foreground_is_not_restarted_behind_the_back_of_who_looks_after_it(
+    in_foreground, graceful_reload
+):
+    good, pid = in_foreground.config_file.read_text(), in_foreground.pid
+    in_foreground.write("httpd.conf", good.replace("ServerLimit 1\n", "ServerLimit 3\n"))
+    limits = graceful_reload(restart=True)
+    assert "restart it by what looks after it" in str(limits["warnings"]), limits
+    in_foreground.write("httpd.conf", good.replace("mpm_event", "mpm_worker"))
+    result = graceful_reload(restart=True)
+    assert "nothing was done, as httpd" in result["msg"] and in_foreground.pid == pid
+    assert in_foreground.get("/").status == 503
+
+
+def test_what_stayed_in_the_foreground_and_ended_is_started_so_that_it_serves(
+    in_foreground, graceful_reload, configuration, monkeypatch
+):
+    pid = in_foreground.pid
+    failure = fatal_reload(in_foreground, graceful_reload, configuration, monkeypatch)
+    assert "started it again" in str(failure.value)
+    assert in_foreground.pid != pid and in_foreground.get("/").status == 503
