@@ -29,7 +29,7 @@ from ._member import (
 )
 from ._options import Call, Params, access_needed, access_of, how, instance_of, target_of
 from ._outcome import Done
-from ._results import check_possible, message, result_of, running_result
+from ._results import message, result_of, running_result
 from ._wishes import BalancerWish, ConfigurationError, Request
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _timed_out(call: Call, work: Any, wanted: Wanted, result: dict[str, Any]) ->
         f"{member['url']} of {member['vhost']}: {member['busy']} requests in flight, {member['elected']} in all"
         for member in work.described()
     )
-    left = "its flags were put back" if what == "restore" else "it stays as it is now"
+    left = "its flags were put back" if further else "it stays as it is now"
     goal = "idle" if wanted.takes_out else "usable"
     result["msg"] = f"not {goal} after {result['waited']:g} s (wait_timeout), {left}: {busy}"
 
@@ -174,7 +174,7 @@ class _Members:
             if config or runtime:
                 before = restored(name, config, runtime)
                 declared.append(target.wish._replace(declaration=before))
-        return self._carry_out(Request(balancers=declared))
+        return self._carry_out(Request(balancers=declared)) if declared else {}
 
     def _carry_out(self, request: Request) -> dict[str, Any]:
         # Imported late: where no file is looked at, it is not needed.
@@ -224,7 +224,7 @@ class _RunningMembers:
 
     def change(self, wanted: Wanted) -> dict[str, Any]:
         """Make the members what is *wanted* and return the result, without its members."""
-        from ._live import apply_now, foresee
+        from . import _runtime
 
         if wanted.state == "absent":
             raise ConfigurationError(
@@ -238,21 +238,9 @@ class _RunningMembers:
                 each.balancer.members[key].url
                 for key in self._selector.members(each.balancer.members)
             ]
-            declared = declaration(each.name, urls, wanted)
-            plan = foresee(each, declared)
-            check_possible(plan)
-            work.append((each, declared, plan))
-        self._changes = []
-        try:
-            for each, declared, plan in work:
-                if plan.changes and not self._call.check_mode:
-                    plan = apply_now(each, declared)
-                    check_possible(plan)
-                self._changes += [Done(each.name, change, each.vhost) for change in plan.changes]
-        except (HttpdError, ConfigurationError) as problem:
-            failed = {"msg": message(f"balancer://{each.name} of {each.vhost}: {problem}")}
-            return {**running_result(self._call, self._changes), **failed}
-        return running_result(self._call, self._changes)
+            work.append((each, declaration(each.name, urls, wanted)))
+        self._changes, result = _runtime.carry_out(self._call, work)
+        return result
 
     def restore(self) -> dict[str, Any]:
         """Put the flags back that the last change has changed, and return the result."""
@@ -269,7 +257,7 @@ class _RunningMembers:
             if runtime:
                 plan = apply_now(each, restored(each.name, {}, runtime))
                 changes += [Done(each.name, change, each.vhost) for change in plan.changes]
-        return running_result(self._call, changes)
+        return running_result(self._call, changes) if changes else {}
 
     def described(self) -> list[dict[str, Any]]:
         """Return the members concerned as they are now."""

@@ -22,9 +22,8 @@ from ._options import (
     instance_of,
     target_of,
 )
-from ._outcome import Done
-from ._results import check_possible, result_of, running_result
-from ._wishes import ConfigurationError, PurgeWish, Request
+from ._results import result_of
+from ._wishes import OF_MANAGER, ConfigurationError, PurgeWish, Request
 
 
 def configuration(call: Call) -> dict[str, Any]:
@@ -76,10 +75,12 @@ def balancer(call: Call) -> dict[str, Any]:
 
 def _running_balancer(call: Call) -> dict[str, Any]:
     """The module ``balancer`` with ``target: runtime``: no file is looked at."""
-    from . import _live
+    from . import _live, _runtime
 
     declared = balancer_wish(call.params).declaration
     access = access_needed(call.params)
+    if call.params["vhost"] is not None:
+        raise ConfigurationError(OF_MANAGER)
     if call.params["state"] == "absent":
         raise ConfigurationError(
             f"balancer://{declared.name}: httpd cannot remove a balancer while it runs; use target: both or config"
@@ -90,13 +91,6 @@ def _running_balancer(call: Call) -> dict[str, Any]:
             f"balancer://{declared.name}: {', '.join(access.url)} shows no such balancer; name the virtual host that"
             " has it with manager_server_name"
         )
-    running = found[0]
-    plan = _live.foresee(running, declared)
-    check_possible(plan)
-    if plan.changes and not call.check_mode:
-        plan = _live.apply_now(running, declared)
-        check_possible(plan)
-    changes = [Done(running.name, change, running.vhost) for change in plan.changes]
-    result = running_result(call, changes)
-    result.update(balancer=[running_description(running)], path=[])
+    dummy, result = _runtime.carry_out(call, [(running, declared) for running in found])
+    result.update(balancer=[running_description(running) for running in found], path=[])
     return result

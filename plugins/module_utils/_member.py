@@ -23,7 +23,7 @@ from ._balancer.plan import (
     checked_name,
     checked_url,
 )
-from ._wishes import BalancerWish, ConfigurationError
+from ._wishes import OF_MANAGER, BalancerWish, ConfigurationError
 
 if TYPE_CHECKING:
     from ._access import Access
@@ -135,15 +135,40 @@ def wishes(
         )
         for chosen, urls in groups.values()
     ]
+    adds = wanted.state == "present" and selector.by == "url" and selector.balancer is not None
+    if found and adds and selector.vhost == "all":
+        found += _added(configuration, balancers, selector, wanted, access)
     if found or wanted.state == "absent":
         return found
-    if wanted.state != "present" or selector.by != "url" or selector.balancer is None:
+    if not adds or selector.balancer is None:
         raise ConfigurationError(
             f"there is no {selector} in {_where(selector)}; {_members(balancers)}"
             + ("; to add it, name url and balancer" if wanted.state == "present" else "")
         )
     added = declaration(selector.balancer, [selector.value], wanted, existing_only=False)
     return [BalancerWish(added, vhost=selector.vhost, access=access)]
+
+
+def _added(
+    configuration: Configuration,
+    balancers: Iterable[Balancer],
+    selector: Selector,
+    wanted: Wanted,
+    access: Access | None,
+) -> list[BalancerWish]:
+    """Return one wish for each text of *balancers* that lacks the member."""
+    lacking: dict[tuple[object, ...], list[Balancer]] = {}
+    for balancer in balancers:
+        if not selector.members(balancer.members):
+            lacking.setdefault((balancer.name, *balancer.sections), []).append(balancer)
+    return [
+        BalancerWish(
+            declaration(chosen[0].name, [selector.value], wanted, existing_only=False),
+            access=access,
+            vhosts=tuple(configuration.label(balancer.vhost) for balancer in chosen),
+        )
+        for chosen in lacking.values()
+    ]
 
 
 def _narrowed(configuration: Configuration, selector: Selector) -> list[Balancer]:
@@ -362,9 +387,7 @@ def find_running(managers: Managers, access: Access, selector: Selector) -> list
     from . import _live
 
     if selector.vhost not in (None, "all"):
-        raise ConfigurationError(
-            "vhost: with target: runtime the virtual host is the one that answers; name it with manager_server_name"
-        )
+        raise ConfigurationError(OF_MANAGER)
     name = checked_name(selector.balancer) if selector.balancer else None
     shown: list[LiveBalancer] = []
 

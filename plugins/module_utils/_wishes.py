@@ -45,6 +45,10 @@ class PurgeWish(NamedTuple):
     contains: str
 
 
+#: Why the option ``vhost`` says nothing about the running httpd alone.
+OF_MANAGER = "vhost: with target: runtime the virtual host is the one that answers; name it with manager_server_name"
+
+
 class BalancerWish(NamedTuple):
     """One balancer as declared, and where it belongs: *vhosts* are exactly those of these labels. With *access* the
     running httpd is changed as well."""

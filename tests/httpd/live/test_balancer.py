@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import free_port
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import (
     BODY,
     MANAGER,
@@ -459,3 +460,22 @@ def test_what_was_done_before_an_error_is_told(proxy: Proxy):
     result = proxy.run("graceful_reload", manager_url=None)
     assert proxy.run("balancer_member", **wanted)["changed"] is False
     assert [row["drift"] for row in proxy.run("balancer_info")["balancers"]] == [[], []]
+
+
+def test_the_running_httpd_alone_is_changed_at_all_its_addresses(proxy: Proxy):
+    port = free_port()
+    with proxy.httpd.config_file.open("a") as stream:
+        stream.write(f"Listen 127.0.0.1:{port}\n")
+    ports = (proxy.httpd.port, port)
+    names = ("one.example.com", "two.example.com")
+    sites = [vhost(n, BODY).replace("*:*", f"*:{p}") for n, p in zip(names, ports)]
+    proxy.start("".join(sites))
+    urls = [f"http://127.0.0.1:{each}/balancer-manager" for each in ports]
+    wanted = {"name": "app", "target": "runtime", "manager_url": urls, "purge": []}
+    wanted["proxy_set"] = {"stickysession": "S"}
+    result = proxy.run("balancer", **wanted)
+    assert len(result["changes"]) == len(result["balancer"]) == 2
+    rows = proxy.run("balancer_info", manager_url=urls)["balancers"]
+    assert [row["runtime"]["stickysession"] for row in rows] == ["S", "S"]
+    refused = proxy.attempt("balancer", **wanted, vhost="two.example.com")
+    assert "name it with manager_server_name" in refused["msg"]

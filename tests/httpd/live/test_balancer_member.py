@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    PrivateHttpd,
     free_port,
     wait_for,
 )
@@ -586,3 +588,42 @@ def test_a_configuration_that_httpd_cannot_read_is_told_of(app: Proxy):
     app.site.write_text(app.site.read_text() + "Nonsense\n")
     message = app.attempt("balancer_member", url=N1, state="drained")["msg"]
     assert f"{app.site}:" in message and "Invalid command 'Nonsense'" in message
+
+
+def test_a_member_that_one_virtual_host_has_is_added_to_the_others_as_well(proxy: Proxy):
+    bodies = [BODY, BODY.replace(f"        BalancerMember {N2} route=n2\n", "")]
+    proxy.start(vhost("one.example.com", bodies[0]) + vhost("two.example.com", bodies[1]))
+    options = {"url": N2, "balancer": "app", "vhost": "all", "route": "n2", "state": "present"}
+    result = proxy.run("balancer_member", **options)
+    assert [member["vhost"] for member in result["members"]] == [
+        "one.example.com",
+        "two.example.com",
+    ]
+    assert proxy.site.read_text().count(f"BalancerMember {N2} ") == 2
+    assert proxy.run("balancer_member", **options)["changed"] is False
+
+
+@pytest.mark.parametrize("target", ["both", "runtime"])
+def test_what_was_so_before_a_wait_is_not_said_to_have_been_put_back(proxy: Proxy, target):
+    with Backend("n1") as node:
+        body = BODY.replace(f"{N1} ", f"{node.url} ").replace("growth=5", "stickysession=S")
+        app = proxy.start(vhost("app.example.com", body))
+        drained = {"route": "n1", "state": "drained", "target": target}
+        app.run("balancer_member", **drained)
+        app.httpd.get("/app", {"Cookie": "S=x.n1"})
+        wait = {"wait": True, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "restore"}
+        result = app.attempt("balancer_member", **drained, **wait)
+        assert "it stays as it is now: " in result["msg"] and "None" not in result["msg"]
+        assert result["changed"] is False
+        assert app.member(node.url)["runtime"]["drained"] is True
+
+
+def test_what_another_httpd_keeps_out_is_not_kept_out_here(app: Proxy, tmp_path):
+    with PrivateHttpd(tmp_path / "other", *BALANCER, "authz_host") as httpd:
+        other = Proxy(httpd).start(vhost("app.example.com", BODY))
+        other.run("balancer_member", url=N1, state="drained", target="runtime")
+        before = app.site.read_text()
+        options = {"only_if_needed": False, "manager_url": other.manager_url}
+        result = app.attempt("graceful_reload", **options)
+        assert "is no address of this host's httpd" in result["msg"]
+    assert app.site.read_text() == before
