@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Params = Mapping[str, Any]
 
+# Modes without their zero; as numbers they would be 0620, 0670, 0674 and 0764, which nobody means either.
+_DECIMAL = (400, 440, 444, 500)
+
 
 class Call(NamedTuple):
     """One run of a module: its options, how Ansible runs it, how to *warn* the user, and how to *hide* secrets."""
@@ -136,7 +139,7 @@ def _mode(options: Params) -> int | None:
         # YAML reads 0640 as an octal number, and 640 as a decimal one that nobody means.
         if not isinstance(mode, int):
             return int(str(mode), 8)
-        if mode <= 0o777:
+        if mode <= 0o777 and mode not in _DECIMAL:
             return mode
         raise ValueError
     except ValueError:

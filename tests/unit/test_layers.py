@@ -18,7 +18,7 @@ PURE = sorted(
         *(ROOT / "_sticky" / name for name in ("cookies.py", "diagnosis.py", "visits.py")),
     ]
 )
-ALLOWED = {"__future__", "bisect", "fnmatch", "functools", "html", "re", "typing"}
+ALLOWED = {"__future__", "bisect", "fnmatch", "functools", "html", "ipaddress", "re", "typing"}
 REPORT = sorted((ROOT.parent / "plugin_utils" / "_report").glob("*.py"))
 ALLOWED_IN_REPORT = {"__future__", "collections", "html", "json", "re", "typing", "urllib"}
 ROOMS = (".._httpd", ".._balancer", ".._manager.page")

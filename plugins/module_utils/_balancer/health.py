@@ -46,8 +46,9 @@ class HealthCheck(NamedTuple):
         path = re.match(r"[^:]+://[^/]*/", identity(url))
         if uri is None:
             uri = "/" if self.parameters["hcmethod"] in _HTTP and not path else None
-        elif path and len(str(uri)) > 1:
-            uri = str(uri)[1:]
+        elif path:
+            # Of "/" nothing is left: the path of the member itself is asked for.
+            uri = str(uri)[1:] or None
         return {**self.parameters, "hcuri": uri}
 
 

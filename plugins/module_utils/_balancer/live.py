@@ -107,7 +107,8 @@ class _Planner:
             if member is None:
                 self._add(key, wanted)
             else:
-                self._change(key, member, self._wanted(key, wanted, member))
+                values = {**self._no_longer_alone(key), **self._wanted(key, wanted, member)}
+                self._change(key, member, values)
         for key, member in self.live.members.items():
             if self._to_remove(key):
                 self._take_out(member)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # mod_proxy_balancer.c reads the body once, with a buffer of this size.
 _BODY = 1024
-# A page of 10,000 members is smaller.
-_LARGEST = 4 * 1024 * 1024
+# As XML, each of 10,000 members has less than a kilobyte.
+_LARGEST = 12 * 1024 * 1024
 _CHUNK = 256 * 1024
 # Of what a server says, a message has so many characters.
 _SHOWN = 200

@@ -204,6 +204,8 @@ def test_a_stopped_httpd_needs_no_reload(seed, balancer, graceful_reload, httpd)
         ({"path": "/nonexistent/dir/../../etc"}, "directory"),
         ({"mode": "0640"}, "mode needs path"),
         ({"path": "/dev/null", "mode": "rw"}, "octal number"),
+        ({"path": "/dev/null", "mode": 640}, "octal number"),
+        ({"path": "/dev/null", "mode": 440}, "octal number"),
     ],
 )
 def test_bad_input_is_refused_and_the_file_is_untouched(seed, balancer, httpd, options, message):

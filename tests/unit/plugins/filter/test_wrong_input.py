@@ -76,8 +76,8 @@ def with_balancers(balancers):
                 (with_balancers([{"name": "app", "members": [{"route": "n1"}]}]), "'url'"),
             )
         ),
-        (partial(configured, [], existing_listen=80), "existing_listen: 80"),
-        (partial(configured, [], modules=5), "modules: 5"),
+        (partial(configured, [], existing_listen=object), "existing_listen: "),
+        (partial(configured, [], modules=[[]]), "modules: [[]]"),
         (partial(configured, [], httpd=["mpm"]), "httpd: ['mpm']"),
         (
             partial(

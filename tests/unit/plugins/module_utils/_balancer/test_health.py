@@ -55,6 +55,9 @@ def test_a_member_with_a_path_is_asked_below_it(url, uri):
         ({}, "http://a:8080", "/"),
         ({"method": "OPTIONS"}, "unix:/run/app.sock|http://app", "/"),
         ({}, "http://a:8080/shop", None),
+        # httpd would ask for /shop//.
+        ({"uri": "/"}, "http://a:8080/shop", None),
+        ({"uri": "/"}, "http://a:8080", "/"),
         ({"method": "TCP"}, "http://a:8080", None),
     ],
 )

@@ -117,6 +117,13 @@ class TestAPlan:
     def test_leaves_the_load_factor_of_a_single_member_alone(self):
         assert plan_live(running((A, {})), declared((A, {"loadfactor": 5}))) == ([], [])
 
+    def test_gives_a_member_that_is_alone_no_more_the_factor_of_the_file_declared_or_not(self):
+        in_file = config(f"BalancerMember {A} loadfactor=5")
+        live = running((A, {}), (B, {"status": frozenset({"disabled"})}))
+        for wish in (declared((B, {}), purge=[]), declared((A, {}), (B, {}), purge=[])):
+            changes = brief(plan_live(live, wish, in_file, added=[B]).changes)
+            assert (A, "loadfactor", 1, 5) in changes, changes
+
     def test_stops_members_that_are_not_declared(self):
         result = plan_live(
             running((A, {}), (B, {"status": frozenset({"drained"})})), declared((A, {}))
