@@ -171,7 +171,8 @@ notes:
     AB412 a node that sets the route of another one,
     AB413 a node that was out or removed,
     AB414 an imbalance above O(max_imbalance),
-    AB415 an expected route that was never seen.
+    AB415 an expected route that was never seen,
+    AB420 texts of which nobody knows whether they are routes, as each session has another one.
     The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
     AB417 new sessions that were kept from a node by the requests it had before,
     AB418 routes behind another character than O(separator),
@@ -326,6 +327,10 @@ cookies:
       description: Its C(Max-Age) in seconds.
       type: int
       sample: 3600
+    expires:
+      description: Whether it has C(Expires), which counts where there is no C(Max-Age).
+      type: bool
+      sample: false
     set_on:
       description: How many times it was set.
       type: int
@@ -389,7 +394,8 @@ seconds:
 trace:
   description:
     - One row for each session, with one list for each visit - the milliseconds since the begin, the node, and the
-      status. Node and status are null where they are not known.
+      status. Node and status are null where they are not known. C(before), in rows of sessions from a O(session_file),
+      is the node that had answered last.
   returned: when O(trace) is true
   type: list
   elements: dict

@@ -171,7 +171,7 @@ def variables(data: Any) -> Iterator[dict[str, Any]]:
 def filled_in(value: Any) -> Any:
     """Return *value* with a word in the place of what a person fills in, or Ansible."""
     if isinstance(value, str):
-        value = value.replace("{{ ansible_host }}", HOSTS["app11"]["ansible_host"])
+        value = re.sub(r"{{[^}]*ansible_host[^}]*}}", HOSTS["app11"]["ansible_host"], value)
         return re.sub(r"\*{8}|{{.*?}}", "filled-in", value)
     if isinstance(value, list):
         return [filled_in(each) for each in value]

@@ -266,7 +266,8 @@ def make_plan(params: Mapping[str, Any]) -> Plan:
     if limit is not None and not limit >= 1:
         wrong = "is less than 1" if limit < 1 else "is not possible; write 1 or more"
         raise StickyError(f"max_imbalance: {limit:g} {wrong}")
-    separator = params["separator"]
+    # YAML makes a boolean of Off.
+    separator = "Off" if params["separator"].lower() == "false" else params["separator"]
     if separator.lower() != "off" and not re.fullmatch(r"[!-~]", separator):
         raise StickyError(f"separator: {separator!r} is not possible; write one character, or Off")
     for option in ("cookie", "url_parameter"):

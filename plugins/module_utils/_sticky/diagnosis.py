@@ -5,7 +5,7 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB419``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB420``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
@@ -355,6 +355,9 @@ class _Doctor:
             if name != self._name
         )
         what = f"the cookie {self._name}" if self._name else "a cookie"
+        undecided = [] if self._name else seen.undecided()
+        if undecided and not seen.nodes:
+            return self._undecided(undecided)
         if others:
             looked = f"{self._who} looks at {what}, which was never set; " if self._name else ""
             return self._no_route(looked + _list(others))
@@ -480,6 +483,9 @@ class _Doctor:
                 + ": a member has none, and no session stays there.",
                 f"Give it one: BalancerMember URL route={self._free()[0]}",
             )
+        elif not lasts and seen.undecided() and not seen.violations:
+            if not seen.nodes:
+                yield self._undecided([self._name])
         elif not lasts:
             unrouted = {
                 text: seen.issued.get(text, {})
@@ -490,6 +496,16 @@ class _Doctor:
             if unrouted:
                 nodes = sorted({node for row in unrouted.values() for node in row if node})
                 yield self._no_route(self._name, f" by {_list(nodes)}" if nodes else "")
+
+    def _undecided(self, names: Sequence[str]) -> Finding:
+        """AB420."""
+        return Finding(
+            "AB420",
+            f"each of {len(self._seen.sessions)} sessions has another text behind {self._separator} in {_list(names)},"
+            " so that routes cannot be told from identifiers, and nobody knows which node answered.",
+            "Make more sessions than there are nodes (clients), or say which routes there are: expected_routes, or"
+            " manager_url, which shows them; or let each node name itself (served_by).",
+        )
 
     def _is_any(self, text: str | None) -> bool:
         return self._seen.is_route(text)

@@ -110,35 +110,61 @@ class Carried:
         text = route_in(value, self._separator)
         if node:
             self._setters.setdefault(text, set()).add(node)
-        is_bare = text is not None and value == self._separator + text
+        off = self._separator.lower() == "off"
+        is_bare = text is not None and value == ("" if off else self._separator) + text
+        is_again = value in self._values and self._values[value] != session
         if value not in self._values:
             self._values[value] = session
             self.texts[text] = self.texts.get(text, 0) + 1
             is_shared = self.texts[text] > 1
         else:
-            is_shared = is_bare and self._values[value] != session
-            self._is_common |= not is_bare and self._values[value] != session
-        if text is not None and is_bare:
+            is_shared = is_bare and is_again
+            self._is_common |= not is_bare and is_again
+        if off and is_again:
+            # There the value itself is shared, or it may be an identifier.
+            self.texts[text] = self.texts.get(text, 0) + 1
+        if text is not None and is_bare and (is_again or not off):
             self._bare.add(text)
         if text is not None and is_shared and self._separator in text:
             self._dotted.add(text)
 
     def is_route(self, text: str | None, known: frozenset[str]) -> bool:
-        """Whether *text* is a route: one of *known*, or several values share it, or it stands alone, or there are few
-        of them and it is short or made of words. Anything else may be a secret."""
+        """Whether *text* is a route: one of *known*, or several values share it, or it stands alone, or it is short or
+        made of words, and there are few of them or another one is shared. Anything else may be a secret."""
         if text is None or text in known:
             return text is not None
         if self.is_constant:
             return False
-        word = text[:-1] if text.endswith('"') else text
-        if text in self._dotted:
-            word = word.replace(self._separator, "")
+        word = self._word(text)
         if not ROUTE.fullmatch(word):
             return False
         if self.texts.get(text, 0) > 1 or text in self._bare or word in known:
             return True
-        few = len(self.texts) <= max(4, len(self._values) // 2)
+        few = len(self.texts) <= max(4, len(self._values) // 2) or self._is_any_shared
         return few and bool(_PLAIN.fullmatch(word))
+
+    def is_undecided(self, known: frozenset[str]) -> bool:
+        """Whether each value has a text behind the separator that may be a route as well as an identifier: all have
+        another one."""
+        texts = [text for text in self.texts if text is not None]
+        return (
+            0 < len(texts) == len(self.texts)
+            and not self.is_constant
+            and not self.routes(known)
+            and all(ROUTE.fullmatch(text) and _PLAIN.fullmatch(text) for text in texts)
+        )
+
+    @property
+    def _is_any_shared(self) -> bool:
+        return any(
+            count > 1 and text is not None and ROUTE.fullmatch(self._word(text))
+            for text, count in self.texts.items()
+        )
+
+    def _word(self, text: str) -> str:
+        """Return *text* without what is no part of a name but may be in a route."""
+        word = text[:-1] if text.endswith('"') else text
+        return word.replace(self._separator, "") if text in self._dotted else word
 
     @property
     def is_constant(self) -> bool:
@@ -285,7 +311,7 @@ class Evidence:
                     before = holding
                 for issue in visit.issues:
                     cookie = issue.cookie
-                    row = (cookie.name, *cookie[2:8])
+                    row = (cookie.name, *cookie[2:8], cookie.expires is not None)
                     self._rows[row] = self._rows.get(row, 0) + 1
                     if issue.unsent == ENDED:
                         self._ended.setdefault(cookie.name, Carried(self.separator)).add(
@@ -350,6 +376,11 @@ class Evidence:
         """Whether *text*, carried by the cookie in question, is a route."""
         carried = self.carried.get(self.name)
         return carried is not None and carried.is_route(text, self._likely)
+
+    def undecided(self) -> list[str]:
+        """Return the names, or the one in question, whose values may carry routes as well as identifiers."""
+        names = [self.name] if self.name in self.carried else sorted(self.carried)
+        return [name for name in names if self.carried[name].is_undecided(self._likely)]
 
     def last_parts(self) -> list[str]:
         """Return what follows the last separator in the cookie in question, where identifiers hold one."""
@@ -554,7 +585,7 @@ class Evidence:
         }
 
     def _cookies(self) -> list[dict[str, Any]]:
-        fields = ("name", "path", "domain", "secure", "httponly", "samesite", "max_age")
+        fields = ("name", "path", "domain", "secure", "httponly", "samesite", "max_age", "expires")
         rows = sorted(self._rows.items(), key=lambda row: (row[0][0], -row[1], str(row[0])))
         return [
             {**dict(zip(fields, row)), "set_on": count, "routes": self.routes(row[0])}
@@ -562,14 +593,16 @@ class Evidence:
         ]
 
     def trace(self) -> list[dict[str, Any]]:
-        """Return each visit of each session: when, who answered, and the status."""
+        """Return each visit of each session: when, who answered, and the status; of one that was resumed also who had
+        answered *before*."""
         rows = []
         for session in self.sessions:
             visits = [
                 [visit.ms, self._node(visit, held) or None, visit.status or None]
                 for visit, held in session.steps()
             ]
-            rows.append({"client": session.number, "visits": visits})
+            before = {"before": session.node} if session.node else {}
+            rows.append({"client": session.number, "visits": visits, **before})
         return rows
 
     def last_node(self, session: Session) -> str:

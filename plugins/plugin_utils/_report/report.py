@@ -118,7 +118,10 @@ def _numbers(result: Mapping[str, Any], nodes: Mapping[str, Node], expect: str) 
     told = sum(1 for name in nodes if name)
     rows = [
         (count(int(result.get("sessions") or 0), "session"), ""),
-        (f"{wrong} {'moved' if expect == 'same' else 'did not move'}", "bad" if wrong else ""),
+        (
+            str(wrong) or ("0 moved" if expect == "same" else "0 did not move"),
+            "bad" if any(wrong) else "",
+        ),
         (count(int(result.get("requests") or 0), "request"), ""),
         (f"{failed} without an answer", "bad" if failed else ""),
         (count(told, "node"), ""),

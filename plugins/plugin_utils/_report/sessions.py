@@ -32,16 +32,28 @@ class Run(NamedTuple):
 
 
 class Session(NamedTuple):
-    """One client. *lost*: when it made the requests that got no answer, in ms."""
+    """One client. *lost*: when it made the requests that got no answer, in ms. *before*: the node that an earlier check
+    left it on; "" for a new one."""
 
     client: str
     runs: tuple[Run, ...]
     lost: tuple[float, ...]
+    before: str = ""
 
     @property
     def moved(self) -> bool:
-        """Whether several nodes answered it. An answer that does not tell its node moves nobody."""
-        return len({run.node for run in self.runs if run.node}) > 1
+        """Whether several nodes answered it, the one of an earlier check among them. An answer that does not tell its
+        node moves nobody."""
+        return len(self._nodes | ({self.before} if self.before and self._nodes else set())) > 1
+
+    @property
+    def moved_again(self) -> bool:
+        """Whether several nodes answered it in this check."""
+        return len(self._nodes) > 1
+
+    @property
+    def _nodes(self) -> set[str]:
+        return {run.node for run in self.runs if run.node}
 
     @property
     def home(self) -> str:
@@ -67,6 +79,7 @@ def sessions_of(trace: Iterable[Mapping[str, Any]]) -> list[Session]:
                 str(row["client"]),
                 tuple(Run(node, tuple(visits)) for node, visits in runs),
                 tuple(lost),
+                str(row.get("before") or ""),
             )
         )
     return found

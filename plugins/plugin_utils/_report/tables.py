@@ -91,7 +91,7 @@ def moves(result: Mapping[str, Any], nodes: Mapping[str, Node], expect: str) -> 
         return named(found) if found else tag("bdi", name or "none")
 
     return table(
-        "Sessions that moved" if expect == "same" else "Sessions that did not move",
+        "Sessions that moved" if expect == "same" else "Sessions that did not move, or moved again",
         ("Client", "At request", "Before", "After", "Why"),
         [
             [
@@ -148,9 +148,11 @@ def flags(result: Mapping[str, Any], url: SplitResult) -> Html:
                 "yes" if cookie.get("secure") else "no",
                 "yes" if cookie.get("httponly") else "no",
                 cookie.get("samesite") or "not set",
-                "the browser's session"
-                if cookie.get("max_age") is None
-                else f"{cookie['max_age']} s",
+                f"{cookie['max_age']} s"
+                if cookie.get("max_age") is not None
+                else "until a date (Expires)"
+                if cookie.get("expires")
+                else "the browser's session",
                 f"{cookie.get('set_on', 0)} of {result.get('requests', 0)} answers",
                 advice(cookie),
             ]

@@ -50,13 +50,31 @@ def verdict(
     return Verdict(_headline(result, problems, remarks, expect), problems, remarks)
 
 
-def violated(result: Mapping[str, Any], expect: str = "same") -> int:
-    """Return how many sessions are in a violation; those that were answered by several nodes are, if they had to
-    stay (the list of violations may end before)."""
-    clients = {str(violation["client"]) for violation in result.get("violations") or ()}
-    if expect == "same":
-        clients.update(s.client for s in sessions_of(result.get("trace") or ()) if s.moved)
-    return len(clients)
+class Wrong(NamedTuple):
+    """How many sessions *moved* although they had to stay, by now, and *stayed* although they had to move."""
+
+    moved: int
+    stayed: int
+
+    def __str__(self) -> str:
+        return " and ".join(
+            f"{number} {what}"
+            for number, what in ((self.moved, "moved"), (self.stayed, "did not move"))
+            if number
+        )
+
+
+def violated(result: Mapping[str, Any], expect: str = "same") -> Wrong:
+    """Return how many sessions are in a violation. The list of violations may end before; the trace has them all."""
+    violations = result.get("violations") or ()
+    moved = {str(each["client"]) for each in violations if each.get("before") != each.get("after")}
+    stayed = {str(each["client"]) for each in violations} - moved
+    for session in sessions_of(result.get("trace") or ()):
+        if session.moved if expect == "same" else session.moved_again:
+            moved.add(session.client)
+        if expect != "same" and session.before and session.home == session.before:
+            stayed.add(session.client)
+    return Wrong(len(moved), len(stayed - moved))
 
 
 def _problems(result: Mapping[str, Any], expect: str) -> Iterator[str]:
@@ -66,11 +84,21 @@ def _problems(result: Mapping[str, Any], expect: str) -> Iterator[str]:
         yield "No session was made, so nothing was proven" + (
             f": {said(result)}" if result.get("msg") else "."
         )
-    if wrong and expect == "same":
-        yield f"{wrong} of {count(sessions, 'session')} moved to another node."
-    elif wrong:
-        yield f"{wrong} of {count(sessions, 'session')} did not move, although they had to."
-    elif sessions and failed < int(result.get("requests") or 0) and not _told(result):
+    shown = result.get("violations") or ()
+    # What ends before is in the trace, if there is one.
+    listed = result.get("trace") or int(result.get("violation_count") or 0) <= len(shown)
+    of_all = f"of {count(sessions, 'session')}"
+    if wrong.moved:
+        again = "" if expect == "same" else " once more, after they had"
+        yield f"{'' if listed else 'At least '}{wrong.moved} {of_all} moved to another node{again}."
+    if wrong.stayed:
+        yield f"{'' if listed else 'At least '}{wrong.stayed} {of_all} did not move, although they had to."
+    if (
+        sessions
+        and not any(wrong)
+        and failed < int(result.get("requests") or 0)
+        and not _told(result)
+    ):
         yield "No answer told which node gave it, so nothing was proven: say how to tell them apart (served_by)."
     if failed:
         yield f"{failed} of {count(int(result.get('requests') or 0), 'request')} got no answer 2xx or 3xx."
@@ -144,7 +172,7 @@ def _headline(
         proven = "The one session " + stayed.replace("their", "its").replace("they", "it")
     else:
         proven = f"All {sessions} sessions {stayed}"
-    if violated(result, expect) or not _told(result):
+    if any(violated(result, expect)) or not _told(result):
         return problems[0]
     if result.get("failed_requests"):
         return f"{proven}, but {problems[0]}"

@@ -130,3 +130,8 @@ def test_a_balancer_is_only_called_wrong_where_another_one_did_its_work(elected)
 def test_headers_that_are_secrets_by_name_are_known():
     headers = {"Authorization": "Basic x", "X-Api-Key": "k", "Accept": "text/html", "X-Token": ""}
     assert secret_headers({"headers": headers}) == {"Basic x", "k"}
+
+
+@pytest.mark.parametrize("given", ["Off", "off", "False", "false"])
+def test_off_is_the_separator_off_also_as_yaml_reads_it(given):
+    assert plan(separator=given).separator.lower() == "off"

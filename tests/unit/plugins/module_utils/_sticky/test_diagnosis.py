@@ -626,3 +626,36 @@ def test_routes_behind_another_separator_are_a_remark_while_sessions_stay(moves,
     (found,) = diagnose(named(sessions, "SID"), CASE)
     assert (found.code, found.remark) == (code, not moves)
     assert "separator: '!'" in found.fix and "behind '!' are the routes n1" in found.message
+
+
+# Routes or identifiers.
+
+
+@pytest.mark.parametrize("given", ["", "SID"])
+def test_texts_that_are_all_different_may_be_routes_and_are_no_missing_ones(given):
+    nodes = [f"node{number}" for number in range(6)]
+    sessions = [session(n, *[("", f"ID{n}.{node}")] * 3) for n, node in enumerate(nodes)]
+    evidence = seen(*sessions, named=False, name=given)
+    assert codes(evidence) == ["AB420"] and evidence.nodes == {}
+    known = seen(*sessions, named=False, name=given, known=frozenset(nodes))
+    assert "AB420" not in codes(known) and len(known.nodes) == 6
+
+
+def test_where_some_texts_are_shared_the_others_are_routes_too():
+    names = tuple(f"node{number}" for number in range(12))
+    evidence = seen(*stuck(20, names), named=False)
+    nodeless = [session(n, *[("", f"id{n}.{names[n % 12]}")] * 3) for n in range(20)]
+    assert set(seen(*nodeless, named=False).nodes) == set(names) == set(evidence.nodes)
+
+
+@pytest.mark.parametrize("count", [1, 5, 10])
+def test_without_a_separator_a_value_that_sessions_share_is_a_route(count):
+    nodes = [f"node{number}" for number in range(count)]
+    sessions = [session(n, *[("", nodes[n % count])] * 3) for n in range(20)]
+    evidence = seen(*sessions, named=False, separator="Off")
+    assert codes(evidence) == [] and set(evidence.nodes) == set(nodes)
+
+
+def test_without_a_separator_an_identifier_is_no_route():
+    sessions = [session(n, *[("", f"{n:032x}")] * 3) for n in range(8)]
+    assert seen(*sessions, named=False, separator="Off").nodes == {}

@@ -87,6 +87,36 @@ def test_sessions_that_had_to_move_and_did_not_are_a_problem():
     assert judge("moved").headline == "All 3 sessions moved, as they had to."
 
 
+STAYED = {"client": 1, "request": 1, "before": "a", "after": "a", "reason": "stayed"}
+
+
+def resumed(client, before, *nodes):
+    return {
+        "client": client,
+        "before": before,
+        "visits": [[n, node, 200] for n, node in enumerate(nodes)],
+    }
+
+
+def test_a_session_that_was_resumed_on_another_node_has_moved():
+    trace = [resumed(1, "a", "b", "b"), resumed(2, "a", "a"), resumed(3, "a", "b")]
+    assert judge(trace=trace).problems == ["2 of 3 sessions moved to another node."]
+
+
+def test_a_session_that_moved_as_it_had_to_and_then_once_more_did_not_stay():
+    trace = [resumed(1, "a", "a"), resumed(2, "a", "b", "c"), resumed(3, "a", "b")]
+    violations = [STAYED, {**MOVED, "before": "b", "after": "c"}]
+    assert judge("moved", trace=trace, violations=violations).problems == [
+        "1 of 3 sessions moved to another node once more, after they had.",
+        "1 of 3 sessions did not move, although they had to.",
+    ]
+
+
+def test_without_a_trace_a_list_that_ends_before_is_the_least():
+    judged = judge(violations=[MOVED], violation_count=3)
+    assert judged.headline == "At least 1 of 3 sessions moved to another node."
+
+
 def test_a_request_without_an_answer_is_a_problem_although_no_session_moved():
     judged = judge(failed_requests=1)
     assert judged.problems == ["1 of 6 requests got no answer 2xx or 3xx."]
