@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
 from ..plugin_utils._adopt.sites import adopt
 from ..plugin_utils._adopt.written import written
 from ..plugin_utils._refusal import refusing
@@ -21,6 +23,11 @@ def adopted(info: Mapping[str, Any]) -> dict[str, Any]:
         info,
         "is no result of balancer_info with directives: true, and without name and vhost",
     ):
+        # There balancers are described once for each virtual host in which they run.
+        if any("runtime" in balancer for balancer in info["balancers"]):
+            raise AnsibleFilterError(
+                "adopted: the running httpd is in this result too; leave manager_url out of balancer_info"
+            )
         variables, notes = adopt(info)
     return {"variables": variables, "notes": notes, "text": written(variables, notes)}
 

@@ -93,9 +93,15 @@ class _Described:
     def __init__(self, params: Params, configuration: Configuration, running: bool) -> None:
         self._configuration = configuration
         self._access = access_of(params) if running else None
-        self._declared = [(options["vhost"], _declared(options)) for options in params["declared"]]
+        self._declared = [
+            (self._servers(options["vhost"]), _declared(options)) for options in params["declared"]
+        ]
         self._managers: Any = None
         self.missed: list[dict[str, Any]] = []
+
+    def _servers(self, vhost: str | None) -> list[Vhost] | None:
+        """Return the virtual host called *vhost*; ``None``: all."""
+        return None if vhost in (None, "all") else [server(self._configuration, str(vhost))]
 
     def all(self, balancer: Balancer) -> list[dict[str, Any]]:
         """Return one description for each virtual host in which *balancer* runs; one where none is reached."""
@@ -121,7 +127,7 @@ class _Described:
             each
             for where, each in self._declared
             if each.name == balancer.name
-            and (where is None or vhost in self._configuration.named(where))
+            and (where is None or vhost in where or balancer.vhost in where)
         ]
         values = effective(self._configuration, vhost, balancer.name) or {}
         for member in found["members"]:

@@ -119,7 +119,13 @@ def _timed_out(call: Call, work: Any, wanted: Wanted, result: dict[str, Any]) ->
     further = work.restore() if what == "restore" else further
     if further:
         changes = [*result["changes"], *further["changes"]]
-        result.update({**further, "changes": changes, "changed": bool(changes)})
+        both: dict[str, Any] = {"changes": changes, "changed": bool(changes)}
+        if "diff" in further:
+            both["diff"] = [*result.get("diff", ()), *further["diff"]]
+        # The first copy of a file is that from before all of this.
+        if "backup_files" in further:
+            both["backup_files"] = {**further["backup_files"], **result.get("backup_files", {})}
+        result.update({**further, **both})
     if "msg" in result:
         return
     if what == "disable":
@@ -168,7 +174,8 @@ class _Members:
             config = _flags_before(target.changes)
             runtime: dict[str, dict[str, frozenset[str]]] = {}
             for done in self._outcome.changes if self._outcome else ():
-                if done.balancer == name and done.vhost in target.wish.vhosts:
+                # The flags of a running member, in whatever virtual host it runs.
+                if done.balancer == name and done.change.layer == RUNTIME:
                     for url, set_before in _flags_before([done.change]).items():
                         runtime.setdefault(url, {})[str(done.vhost)] = set_before
             if config or runtime:
@@ -188,9 +195,12 @@ class _Members:
     def described(self) -> list[dict[str, Any]]:
         """Return the members concerned as they are now."""
         found = [row for each in self.running for row in _selected(each, self._selector)]
-        reached = [(each.name, each.config.vhost.place) for each in self.running if each.config]
+        # By its label: what is above it may have moved its virtual host meanwhile.
+        reached = {(each.name, each.vhost) for each in self.running}
         for balancer in self._configuration.balancers:
-            if (balancer.name, balancer.vhost.place) in reached or not self._concerns(balancer):
+            vhosts = [balancer.vhost, *self._configuration.followers(balancer)]
+            shown = {(balancer.name, self._configuration.label(vhost)) for vhost in vhosts}
+            if shown & reached or not self._concerns(balancer):
                 continue
             for key in self._selector.members(balancer.members):
                 member = balancer.members[key]

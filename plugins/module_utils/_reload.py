@@ -24,7 +24,7 @@ from . import _process as process
 from ._apply import carry_out, proven, recover, stamp, state_folder
 from ._balancer import codec
 from ._balancer.live import OUT, standing_by
-from ._balancer.model import Balancer, Configuration
+from ._balancer.model import Balancer, Configuration, Place
 from ._balancer.parameters import flags
 from ._balancer.plan import Declaration, Flags
 from ._fileset import FileProblem, FileSet
@@ -334,8 +334,12 @@ def _sharing(configuration: Configuration, balancer: Balancer) -> tuple[str, ...
     return tuple(
         configuration.label(other.vhost)
         for other in configuration.balancers
-        if other.name == balancer.name and other.sections == balancer.sections
+        if other.name == balancer.name and _lines(other) == _lines(balancer)
     )
+
+
+def _lines(balancer: Balancer) -> list[Place]:
+    return [*balancer.sections, *(member.place for member in balancer.members.values())]
 
 
 class _State(NamedTuple):

@@ -12,7 +12,7 @@ import contextlib
 import math
 import re
 import time
-from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
 from . import session_file
@@ -78,12 +78,13 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     ]
     clients += [Client(Session(number)) for number in range(len(clients) + 1, plan.clients + 1)]
     seconds = Driver(plan.target, clients, plan.requests, plan.concurrency, plan.interval).run()
-    live = None
+    live, elected, answered = None, {}, 0
     if access:
         after = _shown(access, name)
         live = balancing(_chosen(after, name), after, before)
         answered = sum(not visit.reason for each in clients for visit in each.session.visits)
-        check_serves(name, _elected(before, after), answered)
+        elected = _elected(before, after)
+        check_serves(name, elected, answered)
         live = live._replace(others=_others(plan, live, access))
     evidence = Evidence(
         [client.session for client in clients],
@@ -94,6 +95,8 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         known=frozenset(plan.case.expected) | (live.routes if live else frozenset()),
         url=bool(plan.case.parameter),
     )
+    if live:
+        check_routes(name, elected, answered, evidence.routes(evidence.name), live.routes)
     if path and write:
         sessions = [
             session_file.Kept(evidence.last_node(client.session), client.jar, client.value)
@@ -241,6 +244,23 @@ def check_serves(name: str, elected: Mapping[str, int], answered: int) -> None:
         raise StickyError(
             f"balancer: balancer://{name} chose no member while {answered} requests were answered,"
             f" balancer://{others[0]} did {elected[others[0]]} times; write balancer: {others[0]}"
+        )
+
+
+def check_routes(
+    name: str,
+    elected: Mapping[str, int],
+    answered: int,
+    routes: Sequence[str],
+    known: frozenset[str],
+) -> None:
+    """Raise :class:`StickyError` where the balancer *name* gave none of the *answered* requests to its members, and all
+    *routes* that were seen are those of others than *known*: another virtual host has one of the same name."""
+    if answered and elected.get(name) == 0 and routes and known.isdisjoint(routes):
+        raise StickyError(
+            f"balancer: balancer://{name} chose no member while {answered} requests were answered with the routes"
+            f" {', '.join(routes[:8])}, of which it has none: name the virtual host that serves url with"
+            " manager_server_name"
         )
 
 

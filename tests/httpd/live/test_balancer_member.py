@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -590,15 +591,14 @@ def test_a_configuration_that_httpd_cannot_read_is_told_of(app: Proxy):
     assert f"{app.site}:" in message and "Invalid command 'Nonsense'" in message
 
 
-def test_a_member_that_one_virtual_host_has_is_added_to_the_others_as_well(proxy: Proxy):
-    bodies = [BODY, BODY.replace(f"        BalancerMember {N2} route=n2\n", "")]
+@pytest.mark.parametrize("order", [1, -1], ids=["the first has it", "the last has it"])
+def test_a_member_that_one_virtual_host_has_is_added_to_the_others_as_well(proxy: Proxy, order):
+    bodies = [BODY, BODY.replace(f"        BalancerMember {N2} route=n2\n", "")][::order]
     proxy.start(vhost("one.example.com", bodies[0]) + vhost("two.example.com", bodies[1]))
     options = {"url": N2, "balancer": "app", "vhost": "all", "route": "n2", "state": "present"}
     result = proxy.run("balancer_member", **options)
-    assert [member["vhost"] for member in result["members"]] == [
-        "one.example.com",
-        "two.example.com",
-    ]
+    shown = sorted((member["vhost"], member["usable"]) for member in result["members"])
+    assert shown == [("one.example.com", True), ("two.example.com", True)]
     assert proxy.site.read_text().count(f"BalancerMember {N2} ") == 2
     assert proxy.run("balancer_member", **options)["changed"] is False
 
@@ -627,3 +627,36 @@ def test_what_another_httpd_keeps_out_is_not_kept_out_here(app: Proxy, tmp_path)
         result = app.attempt("graceful_reload", **options)
         assert "is no address of this host's httpd" in result["msg"]
     assert app.site.read_text() == before
+
+
+def test_flags_are_put_back_where_a_virtual_host_uses_a_balancer_of_the_main_server(proxy: Proxy):
+    with Backend("n1") as node:
+        body = BODY.replace(f"{N1} ", f"{node.url} ").replace("growth=5", "stickysession=S")
+        balancer, dummy, use = body.partition("    ProxyPass /app")
+        app = proxy.start(balancer + vhost("app.example.com", dummy + use))
+        app.httpd.get("/app", {"Cookie": "S=x.n1"})
+        wait = {"wait": True, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "restore"}
+        result = app.attempt("balancer_member", route="n1", state="drained", **wait)
+        assert "its flags were put back: " in result["msg"]
+        assert status(app, node.url) == ([], [])
+
+
+def test_both_steps_of_a_wait_that_ends_by_disabling_are_in_copies_and_diff(app: Proxy):
+    before = app.site.read_text()
+    wait = {"wait": True, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "disable"}
+    options = {"route": "n1", "state": "drained", "backup": True, "diff": True}
+    result = app.run("balancer_member", **options, **wait)
+    (copy,) = result["backup_files"].values()
+    assert Path(copy).read_text() == before
+    assert "+N" in str(result["diff"]) and "+D" in str(result["diff"])
+
+
+def test_a_drain_in_one_virtual_host_is_not_kept_in_another_with_lines_of_its_own(proxy: Proxy):
+    lines = f"BalancerMember balancer://app {N1} route=n1\nBalancerMember balancer://app {N2} route=n2\n"
+    body = lines + "ProxyPass /app balancer://app\n"
+    proxy.start(vhost("a.example.com", body) + vhost("b.example.com", body))
+    options = {"manager_server_name": "a.example.com", "target": "runtime"}
+    proxy.run("balancer_member", route="n1", state="drained", **options)
+    proxy.run("graceful_reload", only_if_needed=False)
+    first, second = proxy.site.read_text().split("</VirtualHost>", 1)
+    assert "status=+N" in first and "status" not in second

@@ -124,3 +124,31 @@ def test_members_that_are_all_spares_answer_nobody(httpd, balancer_info, status,
         assert httpd.get("/").status == answer
         found = [problem["code"] for problem in balancer_info()["problems"]]
     assert [code for code in found if code.startswith("AB2")] == codes
+
+
+MAIN = """\
+<Proxy balancer://main>
+BalancerMember http://127.0.0.1:1021 route=n1
+</Proxy>
+<VirtualHost 127.0.0.1:{port}>
+ServerName shop
+ProxyPass "/" "balancer://main/"
+</VirtualHost>
+"""
+
+
+@pytest.mark.parametrize("vhost", [None, "all", "_main"])
+def test_what_is_declared_is_compared_wherever_it_is_said_to_be(httpd, balancer_info, vhost):
+    httpd.write("conf/main.conf", MAIN.format(port=httpd.port))
+    declared = {"name": "main", "vhost": vhost, "members": [{"url": "http://127.0.0.1:1022"}]}
+    (balancer,) = balancer_info(declared=[declared])["balancers"]
+    assert {row["member"] for row in balancer["drift"]} == {
+        "http://127.0.0.1:1021",
+        "http://127.0.0.1:1022",
+    }
+
+
+def test_a_virtual_host_that_is_not_there_is_no_place_for_what_is_declared(httpd, balancer_info):
+    httpd.write("conf/main.conf", MAIN.format(port=httpd.port))
+    result = balancer_info(declared=[{"name": "main", "vhost": "shpo", "members": []}])
+    assert "there is no virtual host shpo; there are _main, shop" in result["msg"]

@@ -57,3 +57,9 @@ def test_a_result_that_was_narrowed_is_refused():
 
 def test_a_result_is_taken():
     assert adopted(INFO)["notes"] == []
+
+
+def test_a_result_with_the_running_httpd_in_it_is_refused():
+    running = [{"name": "shop", "vhost": "shop.example.com", "members": [], "runtime": {}}]
+    with pytest.raises(AnsibleFilterError, match="leave manager_url out of balancer_info"):
+        adopted({**INFO, "balancers": running})

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec i
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.check import (
     Plan,
+    check_routes,
     check_serves,
     make_plan,
     secret_headers,
@@ -135,3 +137,23 @@ def test_headers_that_are_secrets_by_name_are_known():
 @pytest.mark.parametrize("given", ["Off", "off", "False", "false"])
 def test_off_is_the_separator_off_also_as_yaml_reads_it(given):
     assert plan(separator=given).separator.lower() == "off"
+
+
+@pytest.mark.parametrize(
+    ("chose", "routes", "refused"),
+    [
+        (0, ["b1", "b2"], True),
+        (0, ["a1", "b1"], False),
+        (0, [], False),
+        (90, ["b1"], False),
+        # httpd was loaded meanwhile.
+        (-5, ["b1"], False),
+    ],
+)
+def test_a_balancer_that_chose_nobody_is_not_the_one_whose_routes_were_seen(chose, routes, refused):
+    known = frozenset(["a1", "a2"])
+    expected = (
+        pytest.raises(StickyError, match="name the virtual host") if refused else nullcontext()
+    )
+    with expected:
+        check_routes("app", {"app": chose}, 90, routes, known)
