@@ -114,23 +114,30 @@ class Integer(Kind):
 
 
 class Factor(Kind):
-    """A load factor: 1 to 100, two decimals, the rest cut off (mod_proxy.c stores it times 100)."""
+    """A load factor: 1 to 100, two decimals. mod_proxy.c cuts ``fval * 100.0`` to an int, which makes 2.29 of 2.3."""
 
     argument = {"type": "float"}
 
     def read(self, text: str) -> Value:
         found = _FLOAT.match(text)
         number = min(float(found.group(0)) if found else 0.0, 1000.0)
-        # The small addition keeps 1.15 from becoming 1.14 through its binary form.
-        return self._ranged(int(number * 100 + 1e-6))
+        return self._ranged(int(number * 100.0))
 
     def misread(self, text: str) -> str | None:
-        if re.fullmatch(r"[0-9]+(\.[0-9]{0,2}0*)?", text):
-            return None
         try:
-            return f"httpd reads it as {self.write(self.read(text))}"
+            value = self.read(text)
         except ValueError:
             return None
+        if text == self.write(value):
+            return None
+        if not re.fullmatch(r"[0-9]+(\.[0-9]{0,2}0*)?", text):
+            return f"httpd reads it as {value:g}"
+        meant = float(text)
+        return (
+            f"httpd reads it as {value:g}, and {self.write(meant)} as {meant:g}"
+            if meant != value
+            else None
+        )
 
     def check(self, value: Any) -> Value:
         number = float(value)
@@ -146,7 +153,10 @@ class Factor(Kind):
         return hundredths / 100
 
     def write(self, value: Value) -> str:
-        return f"{value:.2f}".rstrip("0").rstrip(".")
+        text = f"{value:.2f}"
+        if int(float(text) * 100.0) < round(float(value) * 100):  # type: ignore[arg-type]  # a float here
+            return text + "1"
+        return text.rstrip("0").rstrip(".")
 
 
 class Duration(Kind):

@@ -293,6 +293,12 @@ def _value(name: str, text: str) -> Value:
     if name in ("hcpasses", "hcfails"):
         # With how often it passed or failed behind it: "1 (0)".
         text = text.partition(" ")[0]
+    elif name == "loadfactor":
+        # Here it is rounded; what httpd reads in a file it cuts.
+        try:
+            return MEMBER[name].check(text)
+        except ValueError:
+            return text
     return MEMBER[name].read(text)
 
 
@@ -348,7 +354,7 @@ def _worker(fields: dict[str, str]) -> LiveMember:
     values: dict[str, Value] = {"status": status}
     for name in ("loadfactor", "route", "redirect", "lbset"):
         if name in fields:
-            values[name] = MEMBER[name].read(fields[name])
+            values[name] = _value(name, fields[name])
     counters = {name: _number(fields[name]) for name in _COUNTERS if name in fields}
     return LiveMember(fields.get("name", ""), values, flags, counters)
 

@@ -58,6 +58,20 @@ def test_a_change_is_in_the_file_and_in_the_running_httpd_and_needs_no_reload(ap
     assert app.info()["drift"] == []
 
 
+def test_a_load_factor_that_httpd_would_cut_is_the_same_in_the_file_and_in_the_running_httpd(
+    app: Proxy,
+):
+    declared = {"name": "app", "members": [{"url": N1, "loadfactor": 2.3}], "purge": []}
+    assert app.run("balancer", **declared)["reload_required"] is False
+    for step in (app.reload, lambda: None):
+        again = app.run("balancer", **declared)
+        assert (again["changed"], again["reload_required"]) == (False, False)
+        member = app.member(N1)
+        assert [member[layer]["loadfactor"] for layer in ("config", "runtime")] == [2.3, 2.3]
+        assert app.info()["drift"] == []
+        step()
+
+
 def test_taking_a_change_back_leaves_nothing_to_do(app: Proxy):
     text = app.site.read_text()
     app.run("balancer", name="app", members=[{"url": N1, "lbset": 2}], purge=[])

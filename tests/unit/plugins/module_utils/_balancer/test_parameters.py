@@ -197,7 +197,27 @@ def test_status_letters_are_read_with_their_signs(text, flags):
 def test_a_load_factor_has_two_decimals_and_no_binary_noise():
     values = (1.15, 29.99, 100, "2.50")
     assert [MEMBER["loadfactor"].check(value) for value in values] == [1.15, 29.99, 100.0, 2.5]
-    assert MEMBER["loadfactor"].read("1.15") == 1.15
+
+
+def test_httpd_reads_each_load_factor_as_it_is_written():
+    factor = MEMBER["loadfactor"].kind
+    for hundredths in range(100, 10001):
+        text = factor.write(hundredths / 100)
+        assert (factor.read(text), factor.misread(text)) == (hundredths / 100, None)
+    assert [factor.write(value) for value in (2.0, 2.5, 2.3, 9.7, 1.15)] == [
+        "2",
+        "2.5",
+        "2.301",
+        "9.701",
+        "1.151",
+    ]
+
+
+def test_a_load_factor_that_httpd_reads_one_hundredth_lower_is_told_with_the_spelling_that_helps():
+    factor = MEMBER["loadfactor"].kind
+    assert factor.read("2.3") == 2.29
+    assert factor.misread("2.3") == "httpd reads it as 2.29, and 2.301 as 2.3"
+    assert factor.misread("2.50") is None
 
 
 @pytest.mark.parametrize("value", [1.999, "inf", "nan", float("inf"), 100.001])

@@ -134,6 +134,11 @@ def test_the_raw_links_of_2_4_6_give_the_nonce_and_the_members():
     assert found.server_name == "www.example.com"
 
 
+def test_a_factor_is_the_number_that_is_shown():
+    shown = parse(text("2.4.71.html").replace(">2.50<", ">2.30<")).balancers["app"]
+    assert 2.3 in [member.values["loadfactor"] for member in shown.members.values()]
+
+
 def test_a_factor_without_decimals_is_the_same_number():
     assert member_values("2.4.6", "ajp://10.0.0.2:8009/app")["loadfactor"] == 40.0
     assert member_values("2.4.25", "http://10.0.0.2:8080")["loadfactor"] == 2.5
