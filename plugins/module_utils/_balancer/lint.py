@@ -12,8 +12,9 @@ decided by starting it.
 
 from __future__ import annotations
 
+import fnmatch
 import re
-from typing import Any, Container, Iterable, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 from .._httpd.dump import View
 from .._httpd.secrets import masked
@@ -124,7 +125,7 @@ def lint(configuration: Configuration, view: View) -> list[Problem]:
         found += _checked_paths(balancer)
         found += _values(balancer)
         found += _routes(balancer)
-        found += _tls(balancer, view)
+        found += _tls(configuration, balancer, view)
         found += _cookies(configuration, balancer, view)
     found += _references(configuration)
     found += _misplaced(view.root)
@@ -477,33 +478,56 @@ def _routes(balancer: Balancer) -> Iterator[Problem]:
             )
 
 
-def _tls(balancer: Balancer, view: View) -> Iterator[Problem]:
+def _tls(configuration: Configuration, balancer: Balancer, view: View) -> Iterator[Problem]:
     for member in balancer.members.values():
-        if identity(member.url).partition("://")[0] in _TLS_SCHEMES:
-            own = [balancer.vhost.place, *balancer.sections, *balancer.beside]
-            if not _is_on(view.root.children, "sslproxyengine", own):
+        if identity(member.url).partition("://")[0] not in _TLS_SCHEMES:
+            continue
+        users = configuration.followers(balancer)
+        if balancer.references or not users:
+            users.append(balancer.vhost)
+        for vhost in users:
+            if not _is_on(view.root.children, "sslproxyengine", _sections(balancer, vhost)):
+                where = "" if vhost is balancer.vhost else f" in {configuration.label(vhost)}"
                 yield Problem(
                     "AB205",
-                    f"member {member.url} speaks TLS, but SSLProxyEngine is not On for it; requests answer 500"
+                    f"member {member.url} speaks TLS, but SSLProxyEngine is not On for it{where}; requests answer 500"
                     " (AH01961).",
                     member.place,
                     "Add SSLProxyEngine On to the virtual host.",
                     balancer,
                 )
-            return
+                return
+        return
 
 
-def _is_on(nodes: Iterable[Node], name: str, own: Container[Place | None]) -> bool:
-    """Whether the switch *name* is on in the main server or in one of the sections *own*."""
+def _sections(balancer: Balancer, vhost: Vhost) -> Callable[[Node], bool]:
+    """Return whether a section holds for the requests that *vhost* sends to *balancer*: the virtual host, those of the
+    balancer, and each ``<Proxy>`` that names its URL by a pattern or by its beginning (mod_proxy.c ``proxy_walk``)."""
+    places = [vhost.place, *balancer.sections, *balancer.beside]
+    user = vhost.balancers.get(balancer.name, balancer)
+    spelled = [reference.target for reference in user.references]
+    urls = [f"{url}/" for url in spelled or [f"balancer://{balancer.name}"]]
+
+    def names(section: str) -> bool:
+        if re.search(r"[*?[]", section):
+            return any(fnmatch.fnmatchcase(url, section) for url in urls)
+        return any(url.startswith(section) or section.startswith(url) for url in urls)
+
+    def holds(node: Node) -> bool:
+        if Place(node.file, node.line) in places:
+            return True
+        return node.name.lower() == "proxy" and any(map(names, node.words[:1]))
+
+    return holds
+
+
+def _is_on(nodes: Iterable[Node], name: str, holds: Callable[[Node], bool]) -> bool:
+    """Whether the switch *name* is on in the main server or in a section that *holds*."""
     for node in nodes:
         # SSLEngine may also be "optional".
         if node.name.lower() == name and [w.lower() for w in node.words] != ["off"]:
             return True
-        if (
-            node.is_section
-            and Place(node.file, node.line) in own
-            and _is_on(node.children, name, own)
-        ):
+        if node.is_section and holds(node) and _is_on(node.children, name, holds):
             return True
     return False
 
@@ -520,7 +544,8 @@ def _cookies(configuration: Configuration, balancer: Balancer, view: View) -> It
     vhosts = [*configuration.followers(balancer), balancer.vhost]
     yield from _not_sent(used, balancer, vhosts, configuration.references(balancer))
     own = [vhost.place for vhost in vhosts]
-    if used.header.cookie.secure and not _is_on(view.root.children, "sslengine", own):
+    speaks = _is_on(view.root.children, "sslengine", lambda n: Place(n.file, n.line) in own)
+    if used.header.cookie.secure and not speaks:
         yield Problem(
             "AB317",
             f"the cookie {used.header.cookie.name} is Secure, but this server does not speak TLS: browsers send it only"

@@ -231,6 +231,38 @@ def test_health_checks_without_a_watchdog_are_fatal():
     assert problem.code == "AB103" and problem.fatal
 
 
+TLS = "<Proxy balancer://a>\nBalancerMember https://a\n</Proxy>\n"
+
+
+@pytest.mark.parametrize(
+    "section",
+    ["*", "balancer:*", "balancer://*", "balancer://", "balancer://a/", "balancer://a/app"],
+)
+def test_tls_members_are_fine_with_sslproxyengine_in_any_proxy_section_that_holds_for_them(section):
+    body = f"<Proxy {section}>\nSSLProxyEngine On\n</Proxy>\nProxyPass / balancer://a/\n"
+    assert found(TLS + body) == []
+    assert found(f"<VirtualHost *:80>\n{TLS}{body}</VirtualHost>\n") == []
+    assert found(f"{TLS}<VirtualHost *:80>\n{body}</VirtualHost>\n") == []
+
+
+@pytest.mark.parametrize("section", ["http:*", "balancer://b", "https://a"])
+def test_a_proxy_section_for_others_does_not_help_tls_members(section):
+    text = f"{TLS}<Proxy {section}>\nSSLProxyEngine On\n</Proxy>\nProxyPass / balancer://a/\n"
+    assert [problem.code for problem in found(text)] == ["AB205"]
+
+
+def test_tls_members_of_the_main_server_are_fine_with_sslproxyengine_in_each_virtual_host_that_uses_them():
+    def vhost(name, *lines):
+        body = "\n".join([f"ServerName {name}", *lines, "ProxyPass / balancer://a/"])
+        return f"<VirtualHost *:80>\n{body}\n</VirtualHost>\n"
+
+    one, two = vhost("one", "SSLProxyEngine On"), vhost("two", "SSLProxyEngine On")
+    assert found(TLS + one + two) == []
+    problems = found(TLS + one + vhost("two"))
+    assert [problem.code for problem in problems] == ["AB205"]
+    assert "is not On for it in two;" in problems[0].message
+
+
 def test_tls_members_are_fine_with_sslproxyengine_in_their_virtual_host():
     assert (
         found(
