@@ -200,7 +200,9 @@ def _member(balancer: Balancer, words: list[str], place: Place) -> None:
         # The default port written out: httpd makes two entries that share one state.
         into = identity(url)
     if into is not None:
-        balancer.merged.append(Merged(url, place, into, tuple(key for key, _value in settings)))
+        # A file that is included twice drops nothing.
+        if place not in [balancer.members[into].place, *(each.place for each in balancer.merged)]:
+            balancer.merged.append(Merged(url, place, into, tuple(key for key, _value in settings)))
         return
     member = Member(url, written, place)
     for key, text in settings:

@@ -278,6 +278,22 @@ def test_a_file_in_two_virtual_hosts_is_two_balancers_and_one_text(httpd, balanc
     assert balancer(**change, path=str(fragment))["changed"] is False
 
 
+def test_a_file_that_one_server_includes_twice_keeps_its_members(httpd, balancer):
+    fragment = httpd.write(
+        "fragments/app.conf",
+        "<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1011\nBalancerMember http://127.0.0.1:1012\n</Proxy>\n",
+    )
+    httpd.write("conf/twice.conf", f"Include {fragment}\nInclude {fragment}\n")
+    httpd.start()
+    one, two = {"url": "http://127.0.0.1:1011"}, {"url": "http://127.0.0.1:1012"}
+    assert balancer(name="app", members=[one, two])["changed"] is False
+    assert balancer(name="app", members=[{**one, "route": "a"}])["changed"] is True
+    assert (
+        fragment.read_text()
+        == "<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1011 route=a\n</Proxy>\n"
+    )
+
+
 def test_the_main_server_and_a_virtual_host_may_not_have_the_same_balancer(seed, balancer, httpd):
     path = httpd.write("conf/main.conf", "# nothing yet\n")
     result = balancer(name="shop", path=str(path), vhost="_main", members=NODES)

@@ -130,6 +130,17 @@ def test_members_are_merged_as_httpd_merges_them(lines, members, merged):
     assert len(balancer.merged) == merged
 
 
+def test_a_file_that_is_included_twice_says_the_same_once_more():
+    body = "".join(
+        f"BalancerMember {url}\n" for url in ("http://h:1", "http://h:1/x", "http://g:80")
+    )
+    root = from_document(Document.parse(f"<Proxy balancer://a>\n{body}</Proxy>\n", "/x.conf"))
+    root.children *= 2
+    (balancer,) = codec.read(root).balancers
+    assert list(balancer.members) == ["http://h:1", "http://g"]
+    assert [str(merged.place) for merged in balancer.merged] == ["/x.conf:3"]
+
+
 def test_the_longest_name_absorbs():
     assert absorbing_member("http://h/a/b", ["http://h", "http://h/a"]) == "http://h/a"
 
