@@ -13,11 +13,12 @@ import fnmatch
 import os
 import re
 from operator import methodcaller
-from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 from ._balancer import codec
 from ._balancer.lint import Problem, lint
 from ._balancer.model import MAIN, Balancer, Configuration, Place, Vhost
+from ._balancer.parameters import INVERSE
 from ._balancer.plan import MEMBERS, PARAMETERS, Change, Declaration, DeclarationError, plan
 from ._fileset import FileSet
 from ._httpd.dump import View
@@ -552,19 +553,41 @@ def _check_followers(
 
 
 def _check_purge(fileset: FileSet, wish: BalancerWish, balancer: Balancer) -> None:
-    """Refuse to remove members that stand in another file than the balancer itself."""
-    declared = wish.declaration
-    if declared.members is None or MEMBERS not in declared.purge:
-        return
-    home = wish.path or (balancer.sections[0].file if balancer.sections else balancer.files[0])
-    for key, member in balancer.members.items():
-        if key in declared.members or member.place.file[:1] != "/":
-            continue
-        if fileset.real(member.place.file) != fileset.real(home):
+    """Refuse to remove what stands in another file than the balancer itself."""
+    for what, place in _purged(balancer, wish.declaration):
+        home = wish.path or (balancer.sections[0].file if balancer.sections else balancer.files[0])
+        if place.file[:1] == "/" and fileset.real(place.file) != fileset.real(home):
             raise ConfigurationError(
-                f"member {member.url} of balancer://{balancer.name} stands in another file"
-                f" ({member.place}) than {home}; list it, remove it there, or use purge: []"
+                f"{what} of balancer://{balancer.name} stands in another file ({place}) than {home}; list it, remove it"
+                " there, or use purge: []"
             )
+
+
+def _purged(balancer: Balancer, declared: Declaration) -> Iterator[tuple[str, Place]]:
+    """Return what goes because it is not declared, and where each of it stands."""
+    if declared.members is not None and MEMBERS in declared.purge:
+        for key, member in balancer.members.items():
+            if key not in declared.members:
+                yield f"member {member.url}", member.place
+    if PARAMETERS not in declared.purge:
+        return
+    for key, values in (declared.members or {}).items():
+        if key in balancer.members:
+            member = balancer.members[key]
+            kept = {
+                "status",
+                *values,
+                *(INVERSE.get(name) for name in values),
+                *declared.reset_parameters,
+            }
+            for name in member.settings:
+                if name not in kept:
+                    yield f"{name} of member {member.url}", member.place
+    if declared.proxy_set is not None:
+        kept = {*declared.parameters(balancer), *declared.reset_parameters}
+        for name, settings in balancer.history.items():
+            for setting in settings if name not in kept else ():
+                yield name, setting.place
 
 
 def _check_stickiness(balancer: Balancer | None, declared: Declaration) -> None:

@@ -294,6 +294,43 @@ def test_a_file_that_one_server_includes_twice_keeps_its_members(httpd, balancer
     )
 
 
+def test_purge_leaves_parameters_in_other_files_alone_and_tells_of_them(httpd, balancer):
+    member = {"url": "http://127.0.0.1:1011"}
+    app = httpd.write(
+        "conf/app.conf", "<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1011\n</Proxy>\n"
+    )
+    text = "ProxyPass / balancer://app/ stickysession=S timeout=5\n"
+    site = httpd.write("conf/site.conf", text)
+    httpd.start()
+    purge = {
+        "name": "app",
+        "path": str(app),
+        "proxy_set": {"stickysession": "S"},
+        "purge": ["parameters"],
+    }
+    result = balancer(**purge)
+    assert (
+        f"timeout of balancer://app stands in another file ({site}:1) than {app}" in result["msg"]
+    )
+    assert site.read_text() == text
+    assert (
+        balancer(**{**purge, "proxy_set": {"stickysession": "S", "timeout": 5}})["changed"] is False
+    )
+    assert balancer(**purge, reset=["timeout"])["changed"] is True
+    site.write_text("")
+    more = httpd.write(
+        "conf/more.conf",
+        "<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1012 ttl=5\n</Proxy>\n",
+    )
+    result = balancer(
+        name="app", members=[member, {"url": "http://127.0.0.1:1012"}], purge=["parameters"]
+    )
+    assert (
+        f"ttl of member http://127.0.0.1:1012 of balancer://app stands in another file ({more}:2)"
+        in result["msg"]
+    )
+
+
 def test_the_main_server_and_a_virtual_host_may_not_have_the_same_balancer(seed, balancer, httpd):
     path = httpd.write("conf/main.conf", "# nothing yet\n")
     result = balancer(name="shop", path=str(path), vhost="_main", members=NODES)
