@@ -339,8 +339,8 @@ class Author:
             edits = self._open_at(anchor)
             index = edits.document.index_at(anchor.line)
             like = edits.document.lines[index].raw
-            first = statement(like).words[:1]
-            prefix = [first[0].text] if first and balancer_name(first[0].text) is not None else []
+            words = [word.text for word in statement(like).words]
+            prefix = [word for word in words if balancer_name(word) is not None][:1]
             lines = [
                 new_line(
                     like,

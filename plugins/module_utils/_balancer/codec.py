@@ -113,10 +113,10 @@ def _walk(vhost: Vhost, nodes: Sequence[Node]) -> None:
         elif name == "header":
             vhost.cookies += _cookie_lines([node])
         elif name == "balancermember":
-            words = node.words
-            named = balancer_name(words[0]) if words else None
-            if named is not None and len(words) > 1:
-                _member(vhost.balancer(named), words[1:], _place(node))
+            names, settings = _named(node)
+            named = balancer_name(names[0]) if names else None
+            if named is not None and len(names) > 1:
+                _member(vhost.balancer(named), names[1], settings, _place(node))
         elif name == "proxyset":
             words = node.words
             named = balancer_name(words[0]) if words else None
@@ -168,11 +168,11 @@ def _section(balancer: Balancer, node: Node, words: list[str]) -> None:
     for child in node.children:
         name = child.name.lower()
         if name == "balancermember":
-            given = child.words
-            if given and balancer_name(given[0]) is not None:
-                given = given[1:]
-            if given:
-                _member(balancer, given, _place(child))
+            names, settings = _named(child)
+            if names and balancer_name(names[0]) is not None:
+                names = names[1:]
+            if names:
+                _member(balancer, names[0], settings, _place(child))
         elif name == "proxyset":
             given = child.words
             if given and balancer_name(given[0]) is not None:
@@ -188,9 +188,16 @@ def _key_value(word: str) -> tuple[str, str]:
     return key.lower(), value
 
 
-def _member(balancer: Balancer, words: list[str], place: Place) -> None:
-    written = words[0]
-    settings = [_key_value(word) for word in words[1:] if "=" in word]
+def _named(node: Node) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return what a BalancerMember names and what it sets, which httpd takes in any order (mod_proxy.c
+    ``add_member``)."""
+    words = node.words
+    return [w for w in words if "=" not in w], [_key_value(w) for w in words if "=" in w]
+
+
+def _member(
+    balancer: Balancer, written: str, settings: Sequence[tuple[str, str]], place: Place
+) -> None:
     try:
         url = canonical_url(written)
     except ValueError:

@@ -237,6 +237,20 @@ def test_enablereuse_and_disablereuse_are_one_setting():
     assert after == text.replace("disablereuse=On", "enablereuse=On")
 
 
+def test_a_line_with_its_parameters_before_the_url_is_changed_in_place():
+    text = (
+        "<Proxy balancer://a>\n    BalancerMember route=n1 loadfactor=3 http://h:8080\n</Proxy>\n"
+    )
+    member = {"url": "http://h:8080", "loadfactor": 4}
+    assert written(text, members=[member]) == text.replace("=3", "=4")
+    assert written(text, members=[member], reset=["route"]) == text.replace(
+        "route=n1 ", ""
+    ).replace("=3", "=4")
+    outside = "BalancerMember route=n1 balancer://a http://h:8080\n"
+    new = written(outside, members=[{"url": "http://h:8080"}, {"url": "http://h:8081"}])
+    assert new == outside + "BalancerMember balancer://a http://h:8081\n"
+
+
 def test_another_socket_of_a_member_is_written():
     text = "<Proxy balancer://app>\n  BalancerMember unix:/run/a.sock|http://a/ route=b\n</Proxy>\n"
     after = written(text, members=[{"url": "unix:/run/c.sock|http://a/", "route": "b"}])

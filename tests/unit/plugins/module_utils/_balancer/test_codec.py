@@ -130,6 +130,20 @@ def test_members_are_merged_as_httpd_merges_them(lines, members, merged):
     assert len(balancer.merged) == merged
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<Proxy balancer://a>\nBalancerMember route=n1 loadfactor=3 http://h:8080\n</Proxy>\n",
+        "<Proxy balancer://a>\nBalancerMember route=n1 http://h:8080 loadfactor=3\n</Proxy>\n",
+        "BalancerMember route=n1 balancer://a loadfactor=3 http://h:8080\n",
+    ],
+)
+def test_the_parameters_of_a_member_may_stand_before_its_url(text):
+    (member,) = one(text).members.values()
+    assert (member.url, member.written) == ("http://h:8080", "http://h:8080")
+    assert member.values == {"route": "n1", "loadfactor": 3.0}
+
+
 def test_a_file_that_is_included_twice_says_the_same_once_more():
     body = "".join(
         f"BalancerMember {url}\n" for url in ("http://h:1", "http://h:1/x", "http://g:80")
