@@ -22,6 +22,7 @@ from ._balancer.parameters import INVERSE
 from ._balancer.plan import MEMBERS, PARAMETERS, Change, Declaration, DeclarationError, plan
 from ._fileset import FileSet
 from ._httpd.dump import View
+from ._httpd.errors import Expected
 from ._httpd.secrets import secrets
 from ._httpd.text import decode, encode
 from ._httpd.tree import Node, from_document
@@ -83,14 +84,16 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
     files: list[str] = []
     given = {entry.path for entry in fileset}
     wishes = [*request.balancers, *(request.select(configuration) if request.select else ())]
-    for wish in wishes:
-        chosen = _existing(fileset, configuration, wish)
-        files += [path for balancer in chosen for path in balancer.files]
-        if wish.present and view is not None:
-            _check_modules(wish.declaration, view.modules)
-        found = _plan_balancer(fileset, configuration, edits, wish, chosen)
-        targets.append(Target(wish, chosen, found))
-    texts = _edited(fileset, edits)
+    with _rather(refusal):
+        for wish in wishes:
+            planned = wish if view else _by_path(wish, configuration)
+            chosen = _existing(fileset, configuration, planned)
+            files += [path for balancer in chosen for path in balancer.files]
+            if wish.present and view is not None:
+                _check_modules(wish.declaration, view.modules)
+            found = _plan_balancer(fileset, configuration, edits, planned, chosen)
+            targets.append(Target(wish, chosen, found))
+        texts = _edited(fileset, edits)
     for path, text in texts.items():
         fileset.write(path, encode(text))
     for wish in wishes:
@@ -101,6 +104,23 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
     files += [entry.path for entry in fileset]
     authored = frozenset(texts) - given
     return Plan(fileset, targets, configuration, view, list(dict.fromkeys(files)), authored)
+
+
+@contextlib.contextmanager
+def _rather(refusal: ConfigurationRefused | None) -> Iterator[None]:
+    """Raise *refusal*, if there is one, instead of a problem that may be but its consequence."""
+    try:
+        yield
+    except Expected as problem:
+        if refusal is None:
+            raise
+        raise refusal from problem
+
+
+def _by_path(wish: BalancerWish, configuration: Configuration) -> BalancerWish:
+    """Return *wish* for a *configuration* of its own file alone, which need not have the virtual host around it."""
+    known = not wish.vhost or not wish.path or configuration.named(wish.vhost)
+    return wish if known else wish._replace(vhost=None)
 
 
 def _edited(fileset: FileSet, edits: Sequence[Edit]) -> dict[str, str]:
@@ -269,7 +289,8 @@ def _view(
         if request.modules:
             from ._modules import switch_modules
 
-            switch_modules(instance, fileset, request.modules, frozenset())
+            with _rather(refusal):
+                switch_modules(instance, fileset, request.modules, None)
         return None, refusal
 
 

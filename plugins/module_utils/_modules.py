@@ -35,12 +35,16 @@ class ModuleError(Expected):
 
 
 def switch_modules(
-    instance: Instance, fileset: FileSet, wishes: Sequence[ModuleWish], loaded: AbstractSet[str]
+    instance: Instance,
+    fileset: FileSet,
+    wishes: Sequence[ModuleWish],
+    loaded: AbstractSet[str] | None,
 ) -> None:
     """Plan into *fileset* what enables and disables the modules of *wishes*.
 
-    *loaded* are the modules httpd has now (``proxy_module``); one that is compiled in needs no file. Raises
-    :class:`ModuleError` for a module that does not exist, one that others need, or one that is not ours to switch.
+    *loaded* are the modules httpd has now (``proxy_module``); one that is compiled in needs no file. ``None``: httpd
+    cannot say, and what has no file may be compiled in. Raises :class:`ModuleError` for a module that does not exist,
+    one that others need, or one that is not ours to switch.
     """
     for wish in wishes:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", wish.name):
@@ -51,13 +55,13 @@ def switch_modules(
     unwanted = [w.name for w in wishes if not w.present]
     own = instance.main_file() == instance.layout.config_file
     if own and instance.layout.module_style == "drop-in":
-        _drop_in(instance, fileset, wanted, unwanted, {_plain(name) for name in loaded})
+        _drop_in(instance, fileset, wanted, unwanted, {_plain(name) for name in loaded or ()})
         return
-    missing = [name for name in wanted if f"{name}_module" not in loaded]
+    missing = [name for name in wanted if f"{name}_module" not in (loaded or ())]
     if not own or instance.layout.module_style != "links":
-        _refuse(
-            instance, missing, [name for name in unwanted if f"{name}_module" in loaded], loaded
-        )
+        if loaded is not None:
+            there = [name for name in unwanted if f"{name}_module" in loaded]
+            _refuse(instance, missing, there, loaded)
         return
     root = instance.layout.server_root
     for name in missing:
@@ -186,14 +190,14 @@ def _refuse(
 
 
 def _enable(
-    root: str, fileset: FileSet, name: str, loaded: AbstractSet[str], path: list[str]
+    root: str, fileset: FileSet, name: str, loaded: AbstractSet[str] | None, path: list[str]
 ) -> None:
     if name in path:
         return
     available = os.path.join(root, "mods-available", f"{name}.load")
     content = fileset.read(available)
     if content is None:
-        if f"{name}_module" in loaded:
+        if loaded is None or f"{name}_module" in loaded:
             return
         raise ModuleError(
             f"modules: there is no module {name} ({available} does not exist); install the package that has it"

@@ -369,6 +369,26 @@ def test_in_a_configuration_that_httpd_refuses_nothing_is_taken_for_absent(httpd
         assert result.get("failed") is True and f"{path}:4" in result["msg"]
 
 
+def test_what_httpd_refuses_elsewhere_is_told_where_path_and_vhost_are_given(httpd, balancer):
+    app = httpd.write(
+        "fragments/app.conf",
+        "<Proxy balancer://app>\nBalancerMember http://127.0.0.1:1\n</Proxy>\n",
+    )
+    vhost = f"<VirtualHost 127.0.0.1:{httpd.port}>\nServerName one\nInclude {app}\n</VirtualHost>\n"
+    httpd.write("conf/one.conf", vhost)
+    bad = httpd.write("conf/bad.conf", "Bogus on\n")
+    where = {"name": "app", "path": str(app), "vhost": "one"}
+    for options in (
+        {"members": [{"url": "http://127.0.0.1:1", "route": "a"}]},
+        {"proxy_set": {"timeout": 4}},
+        {"state": "absent"},
+    ):
+        result = balancer(**where, **options)
+        assert result.get("failed") is True and f"{bad}:1" in result["msg"], result["msg"]
+    bad.unlink()
+    assert balancer(**where, proxy_set={"timeout": 4})["changed"] is True
+
+
 def test_bytes_that_are_no_text_reach_the_controller_as_text(seed, balancer):
     seed.write_bytes(seed.read_bytes().replace(b"route=node1", b"route=caf\xe9"))
     result = balancer(name="shop", proxy_set={"timeout": 4}, diff=True)

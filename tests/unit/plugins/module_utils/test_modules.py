@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._fileset import FileSet
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.layout import (
+    DEBIAN,
     REDHAT,
     SOURCE,
 )
@@ -183,6 +184,20 @@ def test_a_build_from_source_is_told_the_lines_to_write_and_to_remove():
         ModuleError, match="remove the LoadModule lines from /usr/local/apache2/conf"
     ):
         switch_modules(instance, FileSet(), [ModuleWish("proxy", False)], {"proxy_module"})
+
+
+def test_where_httpd_cannot_say_what_it_has_a_module_without_a_file_may_be_compiled_in(tmp_path):
+    for folder in ("mods-available", "mods-enabled"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "mods-available/proxy.load").write_text("LoadModule proxy_module /m/mod_proxy.so\n")
+    layout = DEBIAN._replace(server_root=str(tmp_path), config_file=str(tmp_path / "apache2.conf"))
+    instance = Instance(layout.binary, [], {}, layout)
+    planned = FileSet()
+    switch_modules(instance, planned, [ModuleWish("watchdog"), ModuleWish("proxy")], None)
+    assert [entry.path for entry in planned] == [str(tmp_path / "mods-enabled/proxy.load")]
+    with pytest.raises(ModuleError, match="there is no module watchdog"):
+        switch_modules(instance, planned, [ModuleWish("watchdog")], set())
+    switch_modules(Instance(SOURCE.binary, [], {}, SOURCE), planned, [ModuleWish("proxy")], None)
 
 
 @pytest.mark.parametrize("name", ["mod proxy", "../x", ""])
