@@ -456,12 +456,14 @@ def _routes(balancer: Balancer) -> Iterator[Problem]:
                 balancer,
             )
         owners.setdefault(route, member)
-        separator = str(balancer.values.get("stickysessionsep", "."))
-        if re.search(r"[;,\"' ]", route) or separator in route:
+        separator = _separator(balancer)
+        # In a cookie of httpd itself the first separator is the one before the route.
+        cut = separator and separator in route and not balancer.sticky_cookie
+        if re.search(r"[;,\"' ]", route) or cut:
+            reason = f" (httpd cuts the value at the first {separator!r})" if cut else ""
             yield Problem(
                 "AB307",
-                f"member {member.url}: no cookie can carry the route {route!r} (httpd cuts the value at the"
-                f" first {separator!r}).",
+                f"member {member.url}: no cookie can carry the route {route!r}{reason}.",
                 member.settings["route"].place,
                 "Use letters, digits, _ and - only.",
                 balancer,
@@ -476,6 +478,12 @@ def _routes(balancer: Balancer) -> Iterator[Problem]:
                 "Name the route of another member.",
                 balancer,
             )
+
+
+def _separator(balancer: Balancer) -> str:
+    """Return what stands before the route in a session id of *balancer*; "" for nothing."""
+    separator = str(balancer.values.get("stickysessionsep", "."))
+    return "" if separator == "Off" else separator
 
 
 def _tls(configuration: Configuration, balancer: Balancer, view: View) -> Iterator[Problem]:
@@ -632,9 +640,10 @@ def _cookie_line(balancer: Balancer, line: CookieLine) -> Iterator[Problem]:
             " it.",
             f"Set stickysession={cookie.name}, or remove the cookie (reset: [sticky_cookie]).",
         )
-    separator = str(balancer.values.get("stickysessionsep", "."))
-    separator = "" if separator == "Off" else separator
-    if cookie.separator != separator:
+    separator = _separator(balancer)
+    # httpd takes what follows the first one.
+    behind = cookie.separator.split(separator)[1:] if separator else [cookie.separator]
+    if behind != [""]:
         yield problem(
             "AB319",
             f"the cookie {cookie.name} has {cookie.separator!r} before the route, but balancer://{balancer.name} looks"

@@ -324,6 +324,26 @@ def test_a_secure_cookie_is_fine_where_tls_is_spoken():
     assert found(f"<VirtualHost *:443>\nSSLEngine On\n{text}</VirtualHost>\n") == []
 
 
+def test_a_separator_and_the_words_around_it_are_those_that_httpd_reads():
+    def codes(value, separator=".", route="a"):
+        text = cookie(LINE.replace(f".{ROUTE}", value + ROUTE))
+        text = text.replace("=S\n", f"=S stickysessionsep={separator}\n").replace(
+            "route=a", f"route={route}"
+        )
+        return [problem.code for problem in found(text)]
+
+    assert codes("hej.") == codes("hej-", "-") == codes("", "Off") == []
+    assert codes("") == codes("..") == codes("hej.", "Off") == codes("hej.", "-") == ["AB319"]
+    assert codes(".", route="a.b") == codes("", "Off", "Office") == []
+    assert codes(".", route="a;b") == ["AB307"]
+
+
+def test_a_route_may_hold_the_word_off_where_there_is_no_separator():
+    sep = GOOD.replace("=S\n", "=S stickysessionsep=Off\n")
+    assert found(sep.replace("route=a", "route=Office")) == []
+    assert found(sep.replace("route=a", "route=a.b")) == []
+
+
 def test_balancers_of_the_same_nodes_may_share_a_cookie():
     assert found(LINE + GOOD + GOOD.replace("app", "other").replace('"/"', "/o/")) == []
 
