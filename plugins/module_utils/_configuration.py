@@ -16,8 +16,9 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 from ._balancer import codec
+from ._balancer.health import expression_name
 from ._balancer.lint import Problem, lint
-from ._balancer.model import MAIN, Balancer, Configuration, Place, Vhost
+from ._balancer.model import MAIN, Balancer, Configuration, Expression, Place, Vhost
 from ._balancer.parameters import INVERSE
 from ._balancer.plan import MEMBERS, PARAMETERS, Change, Declaration, DeclarationError, plan
 from ._fileset import FileSet
@@ -396,7 +397,29 @@ def _plan_creation(
         fileset.write(path, b"")
     section = _section(configuration, vhost, declaration)
     edits.append(methodcaller("create", path, changes, name, place, section))
+    if declaration.health is not None:
+        left = _left_expression(fileset, configuration, path, name)
+        edits += [methodcaller("forget", left)] if left else []
     return changes
+
+
+def _left_expression(
+    fileset: FileSet, configuration: Configuration, path: str, name: str
+) -> Expression | None:
+    """Return the expression that an earlier balancer *name* left in the file *path*, and nothing uses."""
+    called = expression_name(name)
+    left = None
+    for vhost in configuration.vhosts:
+        found = vhost.expressions.get(called)
+        if (
+            found
+            and found.place.file[:1] == "/"
+            and fileset.real(found.place.file) == fileset.real(path)
+        ):
+            if vhost.judged_by(called):
+                return None
+            left = found
+    return left
 
 
 def _section(configuration: Configuration, vhost: Vhost | None, declaration: Declaration) -> str:

@@ -26,7 +26,7 @@ from .._httpd.lexer import OPEN, Statement, quoted, statement
 from .codec import balancer_name
 from .cookie import ROUTE_CHANGED, Cookie, Header, header
 from .health import expression_name
-from .model import Balancer, CookieLine, Member, Place, Setting, identity
+from .model import Balancer, CookieLine, Expression, Member, Place, Setting, identity
 from .parameters import BALANCER, MEMBER, Value
 from .plan import HEALTH_CHECK, STICKY_COOKIE, URL, Change
 
@@ -114,7 +114,8 @@ class Author:
         edits.insert_before(closing, lines)
 
     def remove(self, balancer: Balancer) -> None:
-        """Remove all sections of *balancer* and its members outside of them, and nothing else."""
+        """Remove all sections of *balancer*, and outside of them its members and, in its files, its expression that
+        no other has a use for; nothing else."""
         inside: set[tuple[str, int]] = set()
         beside = [line.around for line in balancer.cookies if line.around and line.alone]
         for place in dict.fromkeys([*balancer.sections, *beside]):
@@ -126,10 +127,18 @@ class Author:
         outside = [member.place for member in balancer.members.values()]
         outside += [merged.place for merged in balancer.merged]
         outside += [setting.place for settings in balancer.history.values() for setting in settings]
+        name = expression_name(balancer.name)
+        expression = balancer.vhost.expressions.get(name)
+        if expression and expression.place.file in balancer.files:
+            outside += [] if balancer.vhost.judged_by(name, but=balancer) else [expression.place]
         passes = {reference.place for reference in balancer.references}
         for place in dict.fromkeys(outside):
             if place not in passes and (place.file, self._index(place)) not in inside:
                 self._remove_line(place)
+
+    def forget(self, expression: Expression) -> None:
+        """Remove *expression*."""
+        self._remove_line(expression.place)
 
     # What stands in one line
 

@@ -287,6 +287,12 @@ class Vhost:
             return True
         return any(fnmatch.fnmatch(host.lower(), alias.lower()) for alias in self.aliases)
 
+    def judged_by(self, expression: str, but: Balancer | None = None) -> list[Member]:
+        """Return the members, those of the balancer *but* left out, whose health checks *expression* judges."""
+        others = [balancer for balancer in self.balancers.values() if balancer is not but]
+        members = [member for other in others for member in other.members.values()]
+        return [member for member in members if member.values.get("hcexpr") == expression]
+
     def balancer(self, name: str) -> Balancer:
         """Return the balancer *name* (lower case), made on first use."""
         if name not in self.balancers:

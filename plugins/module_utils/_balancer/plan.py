@@ -438,10 +438,7 @@ def _plan_expression(balancer: Balancer | None, declared: Declaration, layer: st
     current = balancer.vhost.expressions.get(name) if balancer else None
     before = current.text if current else None
     after = declared.health.expression if declared.health else None
-    others = [b for b in balancer.vhost.balancers.values() if b is not balancer] if balancer else []
-    users = [
-        m for other in others for m in other.members.values() if m.values.get("hcexpr") == name
-    ]
+    users = balancer.vhost.judged_by(name, but=balancer) if balancer else []
     if users and current and before != (after or None):
         raise DeclarationError(
             f"balancer {declared.name}: the expression {name} ({current.place}) judges the health check of"

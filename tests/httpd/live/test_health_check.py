@@ -194,6 +194,25 @@ def test_reset_leaves_no_trace(checking: Proxy):
     assert checking.site.read_text() == text
 
 
+def test_a_balancer_that_is_made_and_removed_leaves_nothing_behind(checking: Proxy):
+    text = checking.site.read_text()
+    made = {
+        "name": "new",
+        "target": "config",
+        "path": str(checking.site),
+        "members": [{"url": "http://127.0.0.1:4"}],
+        "health_check": {"expect_status": ["2xx"]},
+    }
+    checking.run("balancer", **made)
+    written = checking.site.read_text()
+    checking.run("balancer", name="new", target="config", state="absent")
+    assert checking.site.read_text().rstrip("\n") == text.rstrip("\n")
+    # What was left behind before stands in the way of nothing.
+    checking.site.write_text('ProxyHCExpr hc_new "%{REQUEST_STATUS} -eq 204"\n' + text)
+    checking.run("balancer", **made)
+    assert checking.site.read_text() == written
+
+
 def test_without_mod_proxy_hcheck_it_says_what_to_do(proxy: Proxy, nodes):
     proxy.start(site(nodes))
     text = proxy.site.read_text()

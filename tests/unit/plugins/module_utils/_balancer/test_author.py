@@ -503,6 +503,18 @@ class TestAHealthCheck:
     def test_goes_without_a_trace(self):
         assert written(self.JUDGED, reset=["health_check"]) == PLAIN
 
+    def test_goes_with_its_balancer(self):
+        author = Author(lambda path: Document.parse(self.JUDGED, path))
+        author.remove(the_balancer(self.JUDGED))
+        assert "hc_shop" not in author.texts()[PATH]
+
+    def test_that_another_balancer_has_a_use_for_stays(self):
+        other = "    <Proxy balancer://b>\n        BalancerMember http://b hcexpr=hc_shop\n    </Proxy>\n</VirtualHost>"
+        text = self.JUDGED.replace("</VirtualHost>", other)
+        author = Author(lambda path: Document.parse(text, path))
+        author.remove(next(b for b in read(text).balancers if b.name == "shop"))
+        assert "ProxyHCExpr hc_shop" in author.texts()[PATH]
+
     def test_is_made_of_a_new_member_too(self):
         more = {"url": "http://192.168.0.13:8080", "route": "node3"}
         after = written(self.CHECKED, members=[*NODES, more], health_check={"uri": "/up"})
