@@ -159,33 +159,57 @@ class Factor(Kind):
         return text.rstrip("0").rstrip(".")
 
 
+_NO_TIME = "it must be a whole number with an optional unit ms, s, mi or h"
+_MILLISECONDS = {"ms": 1, "s": 1000, "mi": 60_000, "h": 3_600_000}
+
+
+def _milliseconds(text: str, unit: str) -> int:
+    """Return what httpd makes of a time, a bare number of *unit*s; it ignores what follows the unit, as in ``5min``
+    (server/util.c ``ap_timeout_parameter_parse``). Raises ``ValueError`` where httpd refuses it."""
+    found = re.fullmatch(r"([0-9]{1,18})(?:(ms|s|mi|h).*)?", text)
+    if not found:
+        raise ValueError(_NO_TIME)
+    return int(found.group(1)) * _MILLISECONDS[found.group(2) or unit]
+
+
+class Seconds(Integer):
+    """A whole number of seconds, for which a file may say a time with a unit; -1 has none."""
+
+    def read(self, text: str) -> Value:
+        number = -1000 if text == "-1" else _milliseconds(text, "s")
+        if number % 1000:
+            raise ValueError("it must be whole seconds")
+        return self._ranged(number // 1000)
+
+    def misread(self, text: str) -> str | None:
+        return None
+
+
 class Duration(Kind):
-    """A time with an optional unit ``ms``, ``s``, ``mi`` or ``h`` (server/util.c
-    ``ap_timeout_parameter_parse``); *unit* is what a bare number means, *low* the least in milliseconds.
+    """A time with an optional unit ``ms``, ``s``, ``mi`` or ``h``; *unit* is what a bare number means, *low* the least
+    in milliseconds.
 
     The canonical value is the number of milliseconds.
     """
-
-    _MILLISECONDS = {"ms": 1, "s": 1000, "mi": 60_000, "h": 3_600_000}
 
     def __init__(self, unit: str, low: int = 1) -> None:
         self.unit, self.low = unit, low
 
     def read(self, text: str) -> Value:
-        found = re.fullmatch(r"([0-9]{1,18})(ms|s|mi|h)?", text.lower())
-        if not found:
-            raise ValueError("it must be a whole number with an optional unit ms, s, mi or h")
-        value = int(found.group(1)) * self._MILLISECONDS[found.group(2) or self.unit]
+        value = _milliseconds(text, self.unit)
         if value < self.low:
             raise ValueError(f"it must be {self.low} ms or more")
         return value
 
     def check(self, value: Any) -> Value:
-        return self.read(str(value))
+        text = str(value).lower()
+        if not re.fullmatch(r"[0-9]+(ms|s|mi|h)?", text):
+            raise ValueError(_NO_TIME)
+        return self.read(text)
 
     def write(self, value: Value) -> str:
         number = int(value)  # type: ignore[arg-type]  # the canonical value of this kind is an int
-        base = self._MILLISECONDS[self.unit]
+        base = _MILLISECONDS[self.unit]
         return f"{number // base}" if number % base == 0 else f"{number}ms"
 
 
@@ -428,7 +452,7 @@ MEMBER: dict[str, Parameter] = _table(
     Parameter("keepalive", Switch(), False),
     Parameter("disablereuse", Switch(), False),
     Parameter("enablereuse", Switch(), True, since="2.4.11"),
-    Parameter("addressttl", Integer(1, also=(-1,), unit="s"), -1, since="2.4.59"),
+    Parameter("addressttl", Seconds(1, also=(-1,), unit="s"), -1, since="2.4.59"),
     Parameter("flushpackets", Choice("on", "off", "auto"), "off"),
     Parameter("flushwait", Integer(0, 1000, unit="ms"), 10),
     Parameter("flusher", Text(15), "flush", module="proxy_fdpass_module"),

@@ -110,6 +110,7 @@ def test_a_default_is_an_acceptable_value_or_a_word_for_absent(name):
         ("member connectiontimeout", "0", "1 ms or more"),
         ("member connectiontimeout", "1.5s", "whole number"),
         ("member connectiontimeout", "5 s", "whole number"),
+        ("member connectiontimeout", "5min", "whole number"),
         ("member connectiontimeout", "9" * 5000, "whole number"),
         ("member hcinterval", "99ms", "100 ms or more"),
         ("member addressttl", 0, "-1 or 1 s or more"),
@@ -226,6 +227,28 @@ def test_a_load_factor_that_httpd_would_cut_or_cannot_read_is_refused(value):
         ValueError, match="is not possible: (httpd keeps two decimals|it must be 1 to 100)"
     ):
         MEMBER["loadfactor"].check(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("addressttl", "5mi", 300),
+        ("addressttl", "5min", 300),
+        ("addressttl", "2000ms", 2),
+        ("addressttl", "60", 60),
+        ("ping", "30sec", 30_000),
+        ("acquire", "5msec", 5),
+        ("connectiontimeout", "1hour", 3_600_000),
+        # What httpd refuses stays what it is.
+        ("addressttl", "1500ms", "1500ms"),
+        ("ping", "5m", "5m"),
+        ("ping", "5 s", "5 s"),
+        ("ping", "5S", "5S"),
+    ],
+)
+def test_a_time_in_a_file_may_have_a_unit_and_a_longer_word_for_it(name, text, value):
+    assert MEMBER[name].read(text) == value
+    assert MEMBER[name].kind.misread(text) is None
 
 
 def test_on_and_off_are_read_in_any_case():
