@@ -185,7 +185,7 @@ class Memory:
         What was pending for these files before stays pending, unless they are again what httpd runs by. *given*: the
         running httpd is about to be given it; what it runs by is known again after ``note_applied``.
         """
-        for path in _ends(files):
+        for path in self._touched(files):
             before, running, dummy = self._before.get(path, ([], None, None))
             running = None if given else running
             loaded = running is not None and running == (_digest(path) or ABSENT)
@@ -197,13 +197,18 @@ class Memory:
     def note_applied(self, files: Iterable[str], reasons: Sequence[str]) -> None:
         """Remember that the running httpd was given what we wrote to ``files``, except for what ``reasons``
         (sentences) say. What was pending for these files before the change stays pending."""
-        for path in _ends(files):
+        for path in self._touched(files):
             before, dummy, loaded = self._before.get(path, ([], None, None))
             now = _digest(path) or ABSENT
             back = now == loaded and not reasons
             pending = [] if back else list(dict.fromkeys([*before, *reasons]))
             self._remember(path, pending, None if pending else now, loaded)
         self._save()
+
+    def _touched(self, files: Iterable[str]) -> list[str]:
+        """Return *files*, and what the links among them lead to; not that behind a new link, which nobody wrote."""
+        given = list(files)
+        return [path for path in _ends(given) if path in given or path in self._before]
 
     def note_loaded(self, files: Iterable[str]) -> None:
         """Remember that the running httpd has loaded ``files`` as they stand, beyond doubt.

@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from typing import Iterator
 
@@ -305,6 +306,21 @@ class TestWhatWeWrote:
         os.unlink(new)
         ours.note_written([new], ["a balancer was removed"])
         assert state(httpd, new) == CURRENT
+
+    def test_needs_nothing_where_a_new_link_is_gone_again(
+        self, httpd: PrivateHttpd, app: str
+    ) -> None:
+        link = str(httpd.root / "link.conf")
+        for step, reasons in (
+            (partial(os.symlink, app, link), [f"{link}: not loaded"]),
+            (partial(os.unlink, link), []),
+        ):
+            ours = memory(httpd)
+            ours.about_to_write([link])
+            step()
+            ours.note_written([link], ["not loaded"])
+            ours = memory(httpd)
+            assert ours.state([app, *ours.files]).reasons == reasons
 
     def test_may_be_a_removal(self, httpd: PrivateHttpd, app: str) -> None:
         ours = memory(httpd)
