@@ -40,7 +40,7 @@ switch = st.sampled_from(["On", "off", "ON"])
 member_words = {
     "route": word,
     "redirect": word,
-    "loadfactor": st.sampled_from(["1", "1.5", "2.25", "7", "1.999", "100", "1e1"]),
+    "loadfactor": st.sampled_from(["1", "1.5", "2.3", "2.25", "7", "1.999", "100", "1e1"]),
     "lbset": st.sampled_from(["0", "3", "99", "7x"]),
     "retry": st.sampled_from(["0", "5", "500ms", "4294967301", "+7"]),
     "timeout": st.sampled_from(["1", "30", "20s"]),

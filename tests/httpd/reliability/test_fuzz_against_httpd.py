@@ -51,7 +51,7 @@ members = st.fixed_dictionaries(
     },
     optional={
         "redirect": word,
-        "loadfactor": st.sampled_from([1, 1.5, 2.25, 100, 0.5]),
+        "loadfactor": st.sampled_from([1, 1.5, 2.25, 2.3, 100, 0.5]),
         "lbset": numbers,
         "retry": numbers,
         "timeout": numbers,
