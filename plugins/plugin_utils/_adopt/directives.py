@@ -68,9 +68,7 @@ def without_balancers(
     """Return *directive* without what the *balancers* of the role say, these names, and without the lines of
     *cookies*; None if nothing is left."""
     name = directive["name"].lower()
-    if name in ("balancermember", "proxyset") and TO_BALANCER.match(
-        directive["text"].strip("\"' ")
-    ):
+    if name in ("balancermember", "proxyset") and any(map(TO_BALANCER.match, words_of(directive))):
         return None
     if is_among(directive, cookies):
         return None

@@ -159,6 +159,17 @@ def test_what_else_stands_in_the_section_of_a_balancer_stays():
     assert site["extra"] == '<Proxy "balancer://shop">\n    Require all granted\n</Proxy>\n'
 
 
+def test_members_outside_of_sections_are_the_balancer_wherever_their_parameters_stand():
+    lines = (
+        "balancer://shop http://n1 route=a",
+        '"balancer://shop" http://n1',
+        "route=a balancer://shop http://n1",
+    )
+    members = [directive("BalancerMember", text, 4) for text in lines]
+    (site,) = adopted(vhost(*members, FORWARD)).variables["load_balancer_sites"]
+    assert "extra" not in site
+
+
 def test_two_virtual_hosts_of_one_name_are_two_sites():
     first = vhost(FORWARD)
     second = vhost(FORWARD, addresses=["*:8080"], line=30, vhost="shop.example.com:8080")
