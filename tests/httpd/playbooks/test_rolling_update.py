@@ -6,6 +6,7 @@ are seen in containers (molecule)."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ def roll(tmp_path: Path) -> dict[str, Any]:
         "rolling_update_balancers": "all",
         "rolling_update_tasks": str(tasks),
     }
+
+
+def real(load_balancer: Any) -> dict[str, Any]:
+    """Extra variables: a roll that would take node1 out of the private httpd."""
+    member = {"route": "node1"}
+    where = {"httpd": load_balancer.instance, "manager_url": [load_balancer.manager_url]}
+    return {"rolling_update_member": member, "__rolling_update_options": {**where, **member}}
 
 
 @pytest.mark.namespaces
@@ -52,6 +60,43 @@ def test_a_health_check_without_an_address_is_refused(
     assert played.status == 2 and not played.of(ASK)
     (failed,) = [r for task in played.tasks for r in task.results.values() if r.get("failed")]
     assert failed["msg"].startswith("rolling_update_health_check: it needs a url")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- name: Update\n  ansible.builtin.comand: 'true'\n", "ansible.builtin.comand"),
+        ("- name: Update\n bad: [\n", "update.yml"),
+    ],
+    ids=["a misspelled module", "no YAML"],
+)
+def test_a_task_file_that_cannot_be_read_is_found_before_the_node_is_taken_out(
+    load_balancer: Any, play: Any, roll: dict[str, Any], text: str, said: str
+) -> None:
+    load_balancer.httpd.start()
+    before = (load_balancer.httpd.root / "conf/site.conf").read_bytes()
+    Path(roll["rolling_update_tasks"]).write_text(text)
+    # No task says it: Ansible ends.
+    with pytest.raises(AssertionError, match=said):
+        play("rolling_update", {"lb1": load_balancer.host()}, **real(load_balancer), **roll)
+    assert (load_balancer.httpd.root / "conf/site.conf").read_bytes() == before
+
+
+def test_a_task_file_is_read_without_running_any_of_it(
+    load_balancer: Any, play: Any, roll: dict[str, Any], tmp_path: Path
+) -> None:
+    tasks = [
+        {"command": f"touch {tmp_path}/ran", "tags": "always"},
+        # Known only when the tasks before have run.
+        {"command": f"touch {tmp_path}/ran", "delegate_to": "{{ found.host }}"},
+        {"meta": "end_play"},
+    ]
+    Path(roll["rolling_update_tasks"]).write_text(json.dumps(tasks))
+    load_balancer.httpd.start()
+    hosts = {"lb1": load_balancer.host()}
+    played = play("rolling_update", hosts, "--check", **real(load_balancer), **roll)
+    assert played.status == 0 and played.of(ASK)["lb1"]["results"][0]["changes"], played
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("given", [204, "204", "200,204", [204]], ids=repr)
