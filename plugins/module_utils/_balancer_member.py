@@ -113,7 +113,8 @@ def _wait(call: Call, work: Any, takes_out: bool, idle: float) -> Waited:
 def _timed_out(call: Call, work: Any, wanted: Wanted, result: dict[str, Any]) -> None:
     """Do what ``on_timeout`` says."""
     what = call.params["on_timeout"]
-    if what == "continue":
+    # A member that is to come back has nothing that disabling could end.
+    if what == "continue" or (what == "disable" and not wanted.takes_out):
         return
     further = work.change(Wanted("disabled", {})) if what == "disable" else {}
     further = work.restore() if what == "restore" else further

@@ -95,7 +95,8 @@ options:
       - What to do when O(wait_timeout) is over.
       - V(fail) leaves the member as it is and fails, V(restore) puts its flags back and fails, V(continue) goes on with
         RV(drained) false, V(disable) disables it, which moves its sessions, and waits once more for the requests in
-        flight, at most as long again; RV(drained) tells whether they have ended.
+        flight, at most as long again; RV(drained) tells whether they have ended. For a member that is not taken out,
+        V(disable) is V(continue).
     type: str
     choices: [fail, continue, disable, restore]
     default: fail

@@ -328,6 +328,16 @@ class TestAWait:
             assert re.match(r"not idle after [12](\.\d+)? s \(wait_timeout\)", result["msg"])
             assert "requests in flight" in result["msg"]
 
+    @pytest.mark.parametrize("target", ["both", "runtime"])
+    def test_for_a_member_to_come_back_does_not_take_it_out_again(self, app: Proxy, target):
+        # Nobody listens there: httpd has the member in error.
+        app.httpd.get("/app")
+        app.run("balancer_member", url=N1, state="drained", target=target)
+        options = {**WAIT, "wait_timeout": 1, "on_timeout": "disable", "target": target}
+        result = app.run("balancer_member", url=N1, state="enabled", **options)
+        assert result["drained"] is False and result["waited"] < 5
+        assert status(app) == ([], [])
+
     def test_puts_back_only_what_it_has_changed(self, proxy: Proxy):
         section, _mark, _rest = BODY.partition("    ProxyPass")
         other = section.replace("balancer://app", "balancer://two").replace(
