@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.tests.support import playbook
+
 ASK = "webtier.apache_balancer.rolling_update : Check | Ask whether it can be taken out"
+
+SAID = "webtier.apache_balancer.rolling_update : Failed | Say what has happened and what to do"
 
 MEANT = "webtier.apache_balancer.rolling_update : Check | See what is meant"
 
@@ -109,3 +113,39 @@ def test_a_status_that_is_no_list_is_taken_as_one(
     )
     meant = played.of(MEANT)["lb1"]["ansible_facts"]["__rolling_update_health"]
     assert meant["status_code"] in ([204], [200, 204])
+
+
+@pytest.mark.parametrize(
+    ("given", "text"), [({}, ""), ({"contains": None}, ""), ({"contains": 4.2}, "4.2")], ids=repr
+)
+def test_a_text_that_is_a_number_is_looked_for_as_it_is_written(
+    load_balancer: Any, play: Any, roll: dict[str, Any], given: dict[str, Any], text: str
+) -> None:
+    check = {"url": "http://app1.example.com/", **given}
+    played = play(
+        "rolling_update", {"lb1": load_balancer.host()}, rolling_update_health_check=check, **roll
+    )
+    meant = played.of(MEANT)["lb1"]["ansible_facts"]["__rolling_update_health"]
+    assert meant["contains"] == text
+
+
+def test_a_node_of_an_earlier_roll_is_not_said_to_have_ended_in_this_one(
+    load_balancer: Any, roll: dict[str, Any], tmp_path: Path
+) -> None:
+    ended = {"rolling_update_result": {"result": "updated", "times": {"ended": 1}}}
+    role = {"name": "webtier.apache_balancer.rolling_update"}
+    plays = [
+        {"hosts": "all", "gather_facts": False, "tasks": [{"set_fact": ended}]},
+        {
+            "hosts": "all",
+            "gather_facts": False,
+            "serial": 1,
+            "vars": roll,
+            "tasks": [{"include_role": role}],
+        },
+    ]
+    hosts = {name: load_balancer.host() for name in ("lb1", "lb2")}
+    played = playbook.play(tmp_path, plays, hosts)
+    assert played.status == 2
+    said = played.of(SAID)["lb1"]["msg"]
+    assert said[-3:-1] == ["Ended before: none", "Not updated: lb1, lb2"]
