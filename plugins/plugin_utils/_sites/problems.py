@@ -106,6 +106,7 @@ def _of_several(sites: Sequence[Site]) -> Iterator[tuple[str, str]]:
     names: set[str] = set()
     speakers: dict[str, tuple[bool, str]] = {}
     owners: dict[tuple[str, str], Site] = {}
+    wild: dict[str, list[Site]] = {}
     for site in sites:
         if site.name in names:
             yield site.name, "there are two sites of this name"
@@ -122,9 +123,19 @@ def _of_several(sites: Sequence[Site]) -> Iterator[tuple[str, str]]:
                 )
             for name in dict.fromkeys(name.lower() for name in site.names):
                 owner = owners.setdefault((address, name), site)
+                message = f"requests for {name} on {address} already go to site"
                 if owner is not site:
-                    message = f"requests for {name} on {address} already go to site {owner.name}"
-                    yield site.name, message
+                    yield site.name, f"{message} {owner.name}"
+                elif not _is_wild(name):
+                    taker = next((s for s in wild.get(address, ()) if s.answers_to(name)), None)
+                    if taker:
+                        yield site.name, f"{message} {taker.name}; put this site before it"
+            if any(map(_is_wild, site.names)):
+                wild.setdefault(address, []).append(site)
+
+
+def _is_wild(name: str) -> bool:
+    return "*" in name or "?" in name
 
 
 def _of_one(site: Site) -> Iterator[str]:

@@ -169,6 +169,17 @@ def test_a_redirect_takes_requests_too():
     ]
 
 
+def test_a_site_behind_the_wildcard_of_another_one_would_never_be_reached():
+    wild = site(name="wild", server_name="example.com", server_aliases=["*.Example.com"])
+    assert found(wild, SITE) == [
+        "site shop: requests for shop.example.com on *:80 already go to site wild; put this site before it"
+    ]
+    assert found(SITE, wild) == []
+    assert found(wild, site(listen=[8080])) == []
+    # Which names two wildcards share is not looked at.
+    assert found(wild, site(server_name="shop", server_aliases=["*.shop.example.com"])) == []
+
+
 def test_the_same_name_on_another_port_is_another_site():
     assert found(SITE, site(name="other", listen=[8080])) == []
 
