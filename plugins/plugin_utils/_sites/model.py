@@ -49,6 +49,9 @@ APPLICATIONS: dict[str, dict[str, Any]] = {
     "generic": {},
 }
 
+# Parameters that are lists.
+_LISTS = ("status", "failonstatus", "expect_status")
+
 
 class Forward(NamedTuple):
     """One path and the balancer that gets its requests; without one, the path is not forwarded."""
@@ -221,6 +224,15 @@ def _given(declared: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in declared.items() if value is not None}
 
 
+def _parameters(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what *declared*, parameters of members, balancers or health checks, means. YAML reads on as a boolean."""
+    given = _given(declared)
+    given.update({name: elements(given[name]) for name in _LISTS if name in given})
+    if isinstance(given.get("flushpackets"), bool):
+        given["flushpackets"] = "on" if given["flushpackets"] else "off"
+    return given
+
+
 def elements(value: Any) -> list[Any]:
     """Return the elements of a role variable that is a list, or what Ansible takes for one: a text, split at commas, or
     a number. What checks the variables of a role leaves them as they are."""
@@ -241,20 +253,20 @@ def _balancer(
     given["name"] = str(given["name"])
     application = given.pop("application", None)
     given.pop("members_from", None)  # what it says is in members
-    defaults = {**_given(member_defaults), **_given(given.pop("member_defaults", {}))}
-    proxy_set = _given(given["proxy_set"])
+    defaults = {**_parameters(member_defaults), **_parameters(given.pop("member_defaults", {}))}
+    proxy_set = _parameters(given["proxy_set"])
     sticky = dict(APPLICATIONS.get(application or "", {}))
     if "sticky_cookie" in given or (application is not None and not sticky):
         # httpd's own cookie stands for all by which the application would tell its sessions.
         sticky = {}
         given["sticky_cookie"] = _cookie(given.get("sticky_cookie", {}), proxy_set, tls_only)
     if "health_check" in given:
-        given["health_check"] = _given(given["health_check"])
+        given["health_check"] = _parameters(given["health_check"])
     given["proxy_set"] = {**PROXY_SET, **sticky, **proxy_set}
     if str(given["proxy_set"]["growth"]) == "0":
         # httpd has no word for its own default.
         del given["proxy_set"]["growth"]
-    given["members"] = [{**defaults, **_given(member)} for member in given["members"]]
+    given["members"] = [{**defaults, **_parameters(member)} for member in given["members"]]
     if "parameters" in given["purge"]:
         given["reset"] = [name for name in ("sticky_cookie", "health_check") if name not in given]
     return given

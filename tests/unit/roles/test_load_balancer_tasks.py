@@ -118,6 +118,19 @@ def evaluated(expression, **variables):
     return Templar(DataLoader(), variables=variables).template(trust_as_template(expression))
 
 
+@pytest.mark.parametrize("given", ["one, two", "one,two", ["one", "two"]], ids=repr)
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("load_balancer_package", "__load_balancer_install_packages"),
+        ("load_balancer_replaces", "__load_balancer_replaces"),
+    ],
+)
+def test_a_text_with_commas_is_taken_for_a_list(name, meant, given):
+    assert evaluated(VARIABLES[meant], **{name: given}) == ["one", "two"]
+    assert evaluated(VARIABLES[meant], **{name: []}) == []
+
+
 @pytest.mark.parametrize(("empty", "names"), [(True, ["proxy"]), (False, ["proxy", "ssl"])])
 def test_a_module_whose_package_is_still_to_be_installed_is_not_asked_for_in_check_mode(
     empty, names

@@ -71,6 +71,42 @@ def test_what_ansible_takes_for_a_list_is_one(option, alone, meant):
     assert site(**{option: alone}) == site(**{option: meant})
 
 
+@pytest.mark.parametrize(
+    ("alone", "meant"),
+    [
+        ({"proxy_set": {"failonstatus": 503}}, {"proxy_set": {"failonstatus": [503]}}),
+        (
+            {"proxy_set": {"failonstatus": "500,503"}},
+            {"proxy_set": {"failonstatus": ["500", "503"]}},
+        ),
+        ({"health_check": {"expect_status": 200}}, {"health_check": {"expect_status": [200]}}),
+        (
+            {"health_check": {"expect_status": "200, 3xx"}},
+            {"health_check": {"expect_status": ["200", "3xx"]}},
+        ),
+        (
+            {"members": [{"url": "http://n1", "status": "drained,disabled"}]},
+            {"members": [{"url": "http://n1", "status": ["drained", "disabled"]}]},
+        ),
+        (
+            {"member_defaults": {"status": "drained"}, "members": [{"url": "http://n1"}]},
+            {"members": [{"url": "http://n1", "status": ["drained"]}]},
+        ),
+        # A YAML file says on and off without quotes.
+        (
+            {"members": [{"url": "http://n1", "flushpackets": True}]},
+            {"members": [{"url": "http://n1", "flushpackets": "on"}]},
+        ),
+        (
+            {"members": [{"url": "http://n1", "flushpackets": False}]},
+            {"members": [{"url": "http://n1", "flushpackets": "off"}]},
+        ),
+    ],
+)
+def test_what_ansible_takes_for_the_parameters_of_a_balancer_they_are(alone, meant):
+    assert site(balancers=[{**APP, **alone}]) == site(balancers=[{**APP, **meant}])
+
+
 def test_a_member_gets_the_defaults_it_does_not_have():
     members = [{"url": "http://n1", "retry": 5, "ttl": None}, {"url": "http://n2"}]
     balancer = {"name": "app", "members": members}
