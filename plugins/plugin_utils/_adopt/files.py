@@ -16,10 +16,10 @@ from .directives import Directive, walk, without_balancers
 
 Note = Callable[[Mapping[str, Any], str], None]
 
-# What load_balancer_replaces may not name: roles/load_balancer/vars.
-_OF_THE_DISTRIBUTION = re.compile(
+#: What load_balancer_replaces may not name: roles/load_balancer/vars.
+OF_THE_DISTRIBUTION = re.compile(
     r"/etc/apache2/(?:apache2\.conf|ports\.conf|(?:mods|conf)-(?:available|enabled)/.*)"
-    r"|/etc/httpd/(?:conf/.*|conf\.modules\.d/.*|conf\.d/(?:autoindex|ssl|userdir|welcome|README).*)"
+    r"|/etc/httpd/(?:conf/.*|conf\.modules\.d/.*|conf\.d/(?:(?:autoindex|ssl|userdir|welcome)\.conf|README))"
 )
 
 
@@ -95,7 +95,7 @@ class _Files:
         main = self._info["config_files"][:1]
         for file in self._files:
             first = next(each for each in [*self._taken, *self._said] if each["file"] == file)
-            if file in main or _OF_THE_DISTRIBUTION.fullmatch(file):
+            if file in main or OF_THE_DISTRIBUTION.fullmatch(file):
                 what = "httpd's main file" if file in main else "a file of the distribution"
                 self._keep(
                     first,

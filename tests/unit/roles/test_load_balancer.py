@@ -27,6 +27,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.modules import (
     PACKAGES,
 )
+from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._adopt import files
 from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites import host, model
 
 ROLE = Path(__file__).parents[3] / "roles" / "load_balancer"
@@ -191,3 +192,22 @@ def test_every_platform_says_the_same_things():
 
 def test_the_packages_of_modules_are_those_that_the_modules_name():
     assert load("vars/RedHat.yml")["__load_balancer_packages_of_modules"] == PACKAGES
+
+
+@pytest.mark.parametrize(
+    ("name", "brought"),
+    [
+        ("ssl.conf", True),
+        ("README", True),
+        ("ssl-shop.conf", False),
+        ("ssl.conf.d/shop.conf", False),
+        ("welcome_portal.conf", False),
+        ("README.conf", False),
+    ],
+)
+def test_only_files_that_the_distribution_brings_are_not_to_be_replaced(name, brought):
+    path = f"/etc/httpd/conf.d/{name}"
+    pattern = load("vars/RedHat.yml")["__load_balancer_distribution_files"]
+    assert bool(re.fullmatch(pattern, path)) is brought
+    # The filter adopted says the same.
+    assert bool(files.OF_THE_DISTRIBUTION.fullmatch(path)) is brought
