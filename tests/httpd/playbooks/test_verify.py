@@ -56,3 +56,18 @@ def test_a_site_that_nobody_serves_fails_and_the_page_says_so(
     assert "connection refused; is httpd running" in page.read_text()
     kept = played.custom_stats["verify"]
     assert kept["sessions"] == 0 and kept["problems"] == [reason]
+
+
+@pytest.mark.parametrize("asking", ["localhost", "lb2"])
+def test_a_limit_that_leaves_out_the_host_that_asks_is_a_failure(
+    load_balancer: Any, play: Any, asked: dict[str, Any], page: Path, asking: str
+) -> None:
+    asked.update(verify_host=asking)
+    hosts = {name: load_balancer.host() for name in ("lb1", "lb2")}
+    played = play("verify", hosts, "--limit=lb1", **asked)
+    assert played.status == 2 and not page.exists(), played
+    (task,) = played.tasks
+    assert task.results["lb1"]["msg"] == (
+        f"verify_host: {asking} has made no session, so nothing was proven. With --limit, name it as well, as in"
+        f" --limit lb1,{asking}"
+    )
