@@ -144,6 +144,11 @@ class Site(NamedTuple):
         """All its host names."""
         return [self.server_name, *self.server_aliases]
 
+    @property
+    def wildcards(self) -> list[str]:
+        """Its host names that stand for others."""
+        return [name for name in self.server_aliases if "*" in name or "?" in name]
+
     def answers_to(self, host: str) -> bool:
         """Whether *host* is one of its names, as httpd compares them (server/vhost.c ``matches_aliases``)."""
         return any(fnmatch.fnmatchcase(host.lower(), name.lower()) for name in self.names)

@@ -98,6 +98,8 @@ def modules(sites: Iterable[Site]) -> list[str]:
             found.add("remoteip")
         if site.redirected_on or site.error_pages:
             found.add("alias")
+        if site.redirected_on and site.wildcards:
+            found.add("rewrite")
         if site.session:
             found |= {"request", "session", "session_cookie"}
             found |= {"session_crypto"} if site.session.passphrase_file else set()
@@ -388,9 +390,28 @@ def _reversed(forward: Forward) -> str:
 def _redirects(site: Site) -> list[str]:
     if not site.tls or not site.redirected_on:
         return []
-    port = site.tls.listen[0].rpartition(":")[2]
-    target = f"https://{site.server_name}{'' if port == '443' else ':' + port}/"
-    return [_section(site, site.redirected_on, [_line("Redirect", "permanent", "/", target)])]
+    number = site.tls.listen[0].rpartition(":")[2]
+    port = "" if number == "443" else ":" + number
+    lines = [_line("Redirect", "permanent", "/", f"https://{site.server_name}{port}/")]
+    return [_section(site, site.redirected_on, [*_same_name(site, port), *lines])]
+
+
+def _same_name(site: Site, port: str) -> list[str]:
+    """Return what lets clients keep a name that a wildcard of *site* stands for: another one may be another shop."""
+    if not site.wildcards:
+        return []
+    # Without a slash or the like: by no Host can a client be sent elsewhere.
+    letter = "[a-z0-9._-]"
+    patterns = (
+        re.escape(name.lower()).replace(r"\*", f"{letter}*").replace(r"\?", letter)
+        for name in site.wildcards
+    )
+    target = f"https://%{{SERVER_NAME}}{port}%{{REQUEST_URI}}"
+    return [
+        _line("RewriteEngine", "On"),
+        _line("RewriteCond", '"%{SERVER_NAME}"', f'"^(?:{"|".join(patterns)})$"', "[NC]"),
+        _line("RewriteRule", '"^"', f'"{target}"', "[R=301,L]"),
+    ]
 
 
 def _section(site: Site, listen: Sequence[str], lines: Iterable[str]) -> str:

@@ -126,16 +126,12 @@ def _of_several(sites: Sequence[Site]) -> Iterator[tuple[str, str]]:
                 message = f"requests for {name} on {address} already go to site"
                 if owner is not site:
                     yield site.name, f"{message} {owner.name}"
-                elif not _is_wild(name):
+                elif name not in map(str.lower, site.wildcards):
                     taker = next((s for s in wild.get(address, ()) if s.answers_to(name)), None)
                     if taker:
                         yield site.name, f"{message} {taker.name}; put this site before it"
-            if any(map(_is_wild, site.names)):
+            if site.wildcards:
                 wild.setdefault(address, []).append(site)
-
-
-def _is_wild(name: str) -> bool:
-    return "*" in name or "?" in name
 
 
 def _of_one(site: Site) -> Iterator[str]:

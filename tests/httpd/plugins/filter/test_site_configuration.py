@@ -251,6 +251,40 @@ def test_sites_are_told_apart_by_name_and_the_first_one_takes_the_rest(bring_up,
     assert answering("zoo.example.com") == answering("nobody.example") == "zoo"
 
 
+def test_a_name_that_a_wildcard_stands_for_stays_in_the_redirect_and_no_other(
+    bring_up, backend, certificate
+):
+    port, tls_port = free_port(), free_port()
+    httpd = bring_up(
+        site(
+            f"127.0.0.1:{port}",
+            server_aliases=["www.example.com", "*.Example.net", "s?p.example.org"],
+            tls={"certificate": certificate, "listen": [f"127.0.0.1:{tls_port}"]},
+            balancers=[{"name": "app", "members": [{"url": backend("app")}]}],
+        )
+    )
+    httpd.port = port
+
+    def sent_to(host, path):
+        answer = httpd.get(path, {"Host": host})
+        assert answer.status == 301 and "X-Evil" not in answer.headers
+        return answer.headers["Location"]
+
+    odd = "/a%25%0d%0aX-Evil:%20y/%c3%a4?b=1&c=%20"
+    for path in ("/", "/a?b=1", odd):
+        for asked, host in {
+            "One.example.net": "one.example.net",
+            f"a.b.example.net:{port}": "a.b.example.net",
+            "sap.example.org": "sap.example.org",
+            "www.example.com": "shop.example.com",
+            "evil.example": "shop.example.com",
+            "one.example.net.evil.example": "shop.example.com",
+            "oneXexample.net": "shop.example.com",
+        }.items():
+            assert sent_to(asked, path) == f"https://{host}:{tls_port}{path}"
+    assert httpd.get("/", {"Host": "evil.example/.example.net"}).status == 400
+
+
 def test_a_site_with_tls_redirects_to_it_and_tells_the_backends(bring_up, backend, certificate):
     port, tls_port = free_port(), free_port()
     httpd = bring_up(

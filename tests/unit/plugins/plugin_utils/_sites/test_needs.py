@@ -98,6 +98,12 @@ def test_tls_needs_ssl_and_a_header_for_the_backends_and_a_redirect():
     assert set(modules([site(tls=silent)])) == HTTP | {"ssl"}
 
 
+def test_a_redirect_that_keeps_the_name_needs_rewrite():
+    wild = {"server_aliases": ["*.example.org"]}
+    assert set(modules([site(tls=TLS, **wild)])) == HTTP | {"ssl", "alias", "rewrite"}
+    assert set(modules([site(**wild)])) == HTTP
+
+
 def test_a_manager_needs_to_know_at_which_address_it_is_asked():
     assert set(modules(managed({}))) == HTTP | {"authz_core", "setenvif", "status"}
 
@@ -297,6 +303,10 @@ def test_a_site_with_tls_is_two_virtual_hosts():
         "    ServerName shop.example.com\n"
         "    ServerAlias www.example.com *.example.org\n"
         "\n"
+        "    RewriteEngine On\n"
+        r'    RewriteCond "%{SERVER_NAME}" "^(?:[a-z0-9._-]*\.example\.org)$" [NC]'
+        "\n"
+        '    RewriteRule "^" "https://%{SERVER_NAME}:8443%{REQUEST_URI}" [R=301,L]\n'
         "    Redirect permanent / https://shop.example.com:8443/\n"
         "</VirtualHost>\n"
     )
