@@ -189,10 +189,11 @@ class Carried:
             other = Carried(separator)
             for value, session in self._values.items():
                 other.add(value, session)
-            routes = [
-                text for text in other.routes(known) if text in known or other.texts[text] > 1
-            ]
-            if routes and sum(other.texts[route] for route in routes) == len(self._values):
+            routes = other.routes(known)
+            sure = [text for text in routes if text in known or other.texts[text] > 1]
+            # One that few sessions have is a route beside many that are; else a part of an identifier.
+            all_of, most = (sum(other.texts[text] for text in each) for each in (routes, sure))
+            if all_of == len(self._values) <= most * 1.25:
                 return separator, routes
         return None
 

@@ -162,6 +162,7 @@ def test_a_route_that_the_application_appends_is_well(site, options, remarked):
         "httponly": True,
         "samesite": None,
         "max_age": None,
+        "expires": False,
         "set_on": 20,
         "routes": ["n1", "n2"],
     }

@@ -659,3 +659,13 @@ def test_without_a_separator_a_value_that_sessions_share_is_a_route(count):
 def test_without_a_separator_an_identifier_is_no_route():
     sessions = [session(n, *[("", f"{n:032x}")] * 3) for n in range(8)]
     assert seen(*sessions, named=False, separator="Off").nodes == {}
+
+
+def test_a_route_of_one_session_is_one_behind_another_separator_too():
+    nodes = ["n1"] * 19 + ["n2"]
+    sessions = [session(n, *[("", f"id{n}!{node}")] * 3) for n, node in enumerate(nodes)]
+    (found,) = diagnose(seen(*sessions, named=False), CASE, None)
+    assert "behind '!' are the routes n1, n2" in found.message
+    # Parts of identifiers, two of which are the same by chance.
+    sessions = [session(n, *[("", f"id{n}!{max(n, 1):02x}")] * 3) for n in range(12)]
+    assert "behind '!'" not in str(diagnose(seen(*sessions, named=False), CASE, None))
