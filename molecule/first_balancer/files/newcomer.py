@@ -85,10 +85,10 @@ def main() -> None:
     for text, file in REACHED:
         write(text, file)
     [install], [check, deploy], [verify], [drain, enable, status] = (
-        text.splitlines() for text, _ in blocks("console")
+        text.splitlines() for text, dummy in blocks("console")
     )
     *declared, weight = blocks("yaml")
-    [(promised, _)] = blocks("text")
+    [(promised, dummy)] = blocks("text")
 
     begun = time.monotonic()
     run(install)
