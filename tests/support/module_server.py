@@ -56,6 +56,8 @@ def serve(requests: socket.socket) -> bool:
                 *streams, status = given
                 pid = os.fork()
                 if not pid:
+                    # Whoever of the two comes first: what it starts is to be of its group.
+                    os.setpgid(0, 0)
                     for number, stream in enumerate(streams):
                         os.dup2(stream, number)
                     return True
