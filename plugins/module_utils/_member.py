@@ -123,23 +123,23 @@ def wishes(
     groups: dict[tuple[object, ...], tuple[list[Balancer], list[str]]] = {}
     for balancer in balancers:
         keys = selector.members(balancer.members)
-        if keys:
-            urls = [balancer.members[key].url for key in keys]
-            places = (balancer.name, *(balancer.members[key].place for key in keys))
-            groups.setdefault(places, ([], urls))[0].append(balancer)
-    found = [
-        BalancerWish(
-            declaration(chosen[0].name, urls, wanted),
-            access=access,
-            vhosts=tuple(configuration.label(balancer.vhost) for balancer in chosen),
-        )
-        for chosen, urls in groups.values()
-    ]
+        urls = [balancer.members[key].url for key in keys] or [selector.value]
+        places = [balancer.members[key].place for key in keys] or balancer.sections
+        text = (bool(keys), balancer.name, *places)
+        groups.setdefault(text, ([], urls))[0].append(balancer)
+    there = any(text[0] for text in groups)
     adds = wanted.state == "present" and selector.by == "url" and selector.balancer is not None
-    if found and adds and selector.vhost == "all":
-        found += _added(configuration, balancers, selector, wanted, access)
-    if found or wanted.state == "absent":
-        return found
+    if there or wanted.state == "absent":
+        everywhere = there and adds and selector.vhost == "all"
+        return [
+            BalancerWish(
+                declaration(chosen[0].name, urls, wanted, existing_only=bool(text[0])),
+                access=access,
+                vhosts=tuple(configuration.label(balancer.vhost) for balancer in chosen),
+            )
+            for text, (chosen, urls) in groups.items()
+            if text[0] or everywhere
+        ]
     if not adds or selector.balancer is None:
         raise ConfigurationError(
             f"there is no {selector} in {_where(selector)}; {_members(balancers)}"
@@ -147,28 +147,6 @@ def wishes(
         )
     added = declaration(selector.balancer, [selector.value], wanted, existing_only=False)
     return [BalancerWish(added, vhost=selector.vhost, access=access)]
-
-
-def _added(
-    configuration: Configuration,
-    balancers: Iterable[Balancer],
-    selector: Selector,
-    wanted: Wanted,
-    access: Access | None,
-) -> list[BalancerWish]:
-    """Return one wish for each text of *balancers* that lacks the member."""
-    lacking: dict[tuple[object, ...], list[Balancer]] = {}
-    for balancer in balancers:
-        if not selector.members(balancer.members):
-            lacking.setdefault((balancer.name, *balancer.sections), []).append(balancer)
-    return [
-        BalancerWish(
-            declaration(chosen[0].name, [selector.value], wanted, existing_only=False),
-            access=access,
-            vhosts=tuple(configuration.label(balancer.vhost) for balancer in chosen),
-        )
-        for chosen in lacking.values()
-    ]
 
 
 def _narrowed(configuration: Configuration, selector: Selector) -> list[Balancer]:
