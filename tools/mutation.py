@@ -4,7 +4,7 @@
 """Change the code of a pure package in small ways, one at a time, and list the changes that no test notices.
 
 Without FILE all of _balancer and _httpd are taken. A change has to be noticed by the tests of its own file or, failing
-that, by those of both packages. All happens on a copy of the tree. Where the time is short, each file gets its share of
+that, by those of both packages. All happens on copies of the tree. Where the time is short, each file gets its share of
 it, and as many changes as that is enough for, chosen at random. What was tried stands in .build/mutation, so that the
 next run goes on there, until the file or its tests change.
 """
@@ -23,8 +23,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Iterator, NamedTuple, Sequence
 
 HERE = Path.cwd()
 BUILD = HERE / ".build" / "mutation"
@@ -63,14 +64,13 @@ class Tried(NamedTuple):
     survivors: list[str]
 
 
-def copy() -> Path:
-    """Return a copy of the tree, in a folder that Python finds it in."""
+def copies(number: int) -> list[Path]:
+    """Return *number* copies of the tree, each in a folder that Python finds it in."""
     made = subprocess.run(["tools/collection", "copy"], capture_output=True, text=True, check=True)
     source = HERE / made.stdout.split()[-1]
-    target = BUILD / "tree" / source.relative_to(HERE / ".build" / "copy")
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
-    return target
+    name = source.relative_to(HERE / ".build" / "copy")
+    shutil.rmtree(BUILD / "tree", ignore_errors=True)
+    return [shutil.copytree(source, BUILD / "tree" / str(n) / name) for n in range(number)]
 
 
 def session_of(file: Path, tests: Sequence[Path]) -> Path:
@@ -163,6 +163,13 @@ def result_of(file: Path, dumped: str) -> Tried:
     return Tried(file, len(items), len(done), survivors)
 
 
+def attempt(tree: Path, files: Sequence[Path], deadline: float) -> Iterator[Tried]:
+    """Try the changes of *files* in *tree*, one file after the other; they share what is left of the time."""
+    for number, file in enumerate(files):
+        now = time.monotonic()
+        yield mutate(tree, file, now + (deadline - now) / (len(files) - number))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Try changes; 0 whatever survives, since some changes are none."""
     parser = argparse.ArgumentParser(
@@ -174,25 +181,36 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--minutes", type=float, default=60, help="end after this time (default: 60)"
     )
+    parser.add_argument(
+        "--processes", type=int, default=2, help="how many files at once (default: 2)"
+    )
     options = parser.parse_args(arguments)
     files = options.files or sorted(f for p in PACKAGES for f in (CODE / p).glob("*.py"))
-    deadline = time.monotonic() + options.minutes * 60
     BUILD.mkdir(parents=True, exist_ok=True)
-    tree = copy()
-    lines = ["| file | changes | tried | not noticed |", "| --- | --- | --- | --- |"]
-    with (BUILD / "survivors.diff").open("w") as report:
-        for number, file in enumerate(files):
-            # What is left of the time is shared; the changes of a file are tried in random order.
-            now = time.monotonic()
-            tried = mutate(tree, file, now + (deadline - now) / (len(files) - number))
-            report.write("\n".join(tried.survivors))
-            report.flush()
-            name = f"{file.parent.name}/{file.name}"
-            lines.append(f"| `{name}` | {tried.changes} | {tried.tried} | {len(tried.survivors)} |")
-            print(lines[-1], flush=True)
-    print("\n" + "\n".join(lines))
-    print(f"\nWhat was not noticed: {report.name}")
+    trees = copies(options.processes)
+    deadline = time.monotonic() + options.minutes * 60
+    all_tried: list[Tried] = []
+
+    def process(number: int) -> None:
+        for tried in attempt(trees[number], files[number :: options.processes], deadline):
+            all_tried.append(tried)
+            print(row(tried), flush=True)
+
+    with ThreadPoolExecutor(options.processes) as pool:
+        list(pool.map(process, range(options.processes)))
+    all_tried.sort()
+    survivors = BUILD / "survivors.diff"
+    survivors.write_text("\n".join(each for tried in all_tried for each in tried.survivors))
+    print("\n| file | changes | tried | not noticed |\n| --- | --- | --- | --- |")
+    print("\n".join(map(row, all_tried)))
+    print(f"\nWhat was not noticed: {survivors}")
     return 0
+
+
+def row(tried: Tried) -> str:
+    """Return what came of a file as a row of the table."""
+    name = f"{tried.file.parent.name}/{tried.file.name}"
+    return f"| `{name}` | {tried.changes} | {tried.tried} | {len(tried.survivors)} |"
 
 
 if __name__ == "__main__":
