@@ -244,11 +244,8 @@ class _RunningMembers:
         work = []
         for each in self.running:
             if wanted.takes_out:
-                self._guard.check_running(each.vhost, each.balancer)
-            urls = [
-                each.balancer.members[key].url
-                for key in self._selector.members(each.balancer.members)
-            ]
+                self._guard.check_running(each)
+            urls = [each.balancer.members[key].url for key in self._selector.running(each)]
             work.append((each, declaration(each.name, urls, wanted)))
         self._changes, result = _runtime.carry_out(self._call, work)
         return result
@@ -286,9 +283,8 @@ def _flags_before(changes: Sequence[Change]) -> dict[str, frozenset[str]]:
 
 def _selected(running: Running, selector: Selector) -> list[dict[str, Any]]:
     found = []
-    members = running.balancer.members
-    for key in selector.members(members):
-        member = members[key]
+    for key in selector.running(running):
+        member = running.balancer.members[key]
         row = _member_row(running.name, running.vhost, member)
         row.update(usable=member.usable, accepts_new=member.accepts_new)
         row.update(elected=member.counters["elected"], busy=member.counters["busy"])

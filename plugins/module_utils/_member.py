@@ -27,6 +27,7 @@ from ._wishes import OF_MANAGER, BalancerWish, ConfigurationError
 
 if TYPE_CHECKING:
     from ._access import Access
+    from ._balancer.model import Member
     from ._configuration import Plan
     from ._layer import Layer
     from ._live import Managers, Running
@@ -61,19 +62,31 @@ class Selector(NamedTuple):
     def __str__(self) -> str:
         return f"member with {self.by} {self.value}"
 
-    def picks(self, key: str, route: object) -> bool:
-        """Whether the member with the identity *key* and that *route* is meant."""
-        if self.by == "url":
-            return key == identity(checked_url(self.value))
+    def picks(self, member: Member | LiveMember) -> bool:
+        """Whether *member* is meant.
+
+        By what follows the ``|`` of ``unix:/socket|URL`` httpd tells members of one balancer apart, and other balancers
+        may have the same there: where both name a socket, it decides as well.
+        """
         if self.by == "route":
-            return route == self.value
-        return host_of(key) == self.value.strip("[]").lower()
+            return member.values.get("route") == self.value
+        key = identity(member.url)
+        if self.by == "host":
+            return host_of(key) == self.value.strip("[]").lower()
+        url = checked_url(self.value)
+        sockets = member.url.startswith("unix:") and url.startswith("unix:")
+        return member.url == url if sockets else key == identity(url)
 
     def members(self, members: Mapping[str, Any]) -> list[str]:
         """Return the identities of those of *members* (of the model or of a page) that are meant."""
-        return [
-            key for key, member in members.items() if self.picks(key, member.values.get("route"))
-        ]
+        return [key for key, member in members.items() if self.picks(member)]
+
+    def running(self, running: Running) -> list[str]:
+        """Return the identities of those members of *running* that are meant. The files decide where they know one:
+        httpd may not have loaded its socket or route yet."""
+        members = running.balancer.members
+        known = self.members(running.config.members) if running.config else []
+        return [key for key in known or self.members(members) if key in members]
 
 
 def host_of(key: str) -> str:
@@ -131,6 +144,8 @@ def wishes(
     adds = wanted.state == "present" and selector.by == "url" and selector.balancer is not None
     if there or wanted.state == "absent":
         everywhere = there and adds and selector.vhost == "all"
+        if everywhere:
+            _check_sockets(balancers, selector)
         return [
             BalancerWish(
                 declaration(chosen[0].name, urls, wanted, existing_only=bool(text[0])),
@@ -145,8 +160,20 @@ def wishes(
             f"there is no {selector} in {_where(selector)}; {_members(balancers)}"
             + ("; to add it, name url and balancer" if wanted.state == "present" else "")
         )
+    _check_sockets(balancers, selector)
     added = declaration(selector.balancer, [selector.value], wanted, existing_only=False)
     return [BalancerWish(added, vhost=selector.vhost, access=access)]
+
+
+def _check_sockets(balancers: Iterable[Balancer], selector: Selector) -> None:
+    """Refuse to add a member to *balancers* that httpd would take for one with another socket."""
+    for balancer in balancers:
+        other = balancer.members.get(identity(checked_url(selector.value)))
+        if other is not None and not selector.picks(other):
+            raise ConfigurationError(
+                f"url: {selector.value} cannot be added to balancer://{balancer.name}: httpd takes it for {other.url}"
+                f" ({other.place}). Give it another name behind the |, or change the socket there"
+            )
 
 
 def _narrowed(configuration: Configuration, selector: Selector) -> list[Balancer]:
@@ -200,20 +227,22 @@ class Guard(NamedTuple):
             return
         for part in layer.parts:
             for running in part.running:
-                self.check_running(running.vhost, running.balancer)
+                self.check_running(running)
         # They are what the next reload, whoever makes it, leaves in.
         for target in plan.targets:
             for balancer in target.chosen:
                 self._check_files(plan.configuration.label(balancer.vhost), balancer)
 
-    def check_running(self, vhost: str, balancer: LiveBalancer) -> None:
-        """Raise :class:`ConfigurationError` where too few of the running *balancer* would be left."""
+    def check_running(self, running: Running) -> None:
+        """Raise :class:`ConfigurationError` where too few of the balancer *running* would be left."""
+        balancer = running.balancer
         ready = {
             key: member.accepts_new or standing_by(member)
             for key, member in balancer.members.items()
         }
         states = {key: _state(member) for key, member in balancer.members.items()}
-        self._check(vhost, balancer.name, ready, states, self.selector.members(balancer.members))
+        picked = self.selector.running(running)
+        self._check(running.vhost, balancer.name, ready, states, picked)
 
     def _check_files(self, vhost: str, balancer: Balancer) -> None:
         states: dict[str, str] = {}
@@ -309,7 +338,7 @@ def wait(
         try:
             for index, each in enumerate(running):
                 members = each.balancer.members
-                picked = selector.members(members)
+                picked = selector.running(each)
                 # A reload by someone else may have removed them.
                 done = done and bool(picked)
                 for key in picked:

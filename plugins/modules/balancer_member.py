@@ -25,6 +25,8 @@ options:
   url:
     description:
       - The member with this URL. With O(state=present) and O(balancer) it is added where it is missing.
+      - Where it names a socket, as V(unix:/run/php/shop.sock|fcgi://localhost/) does, only members on that socket;
+        without, whatever their socket is.
     type: str
   host:
     description:

@@ -143,6 +143,85 @@ class TestAMemberIsFound:
         assert "there is no balancer ap" in refused["msg"] and "app" in refused["msg"]
 
 
+class TestAMemberOnASocket:
+    """Of ``unix:/socket|URL`` httpd goes by the URL alone within one balancer. Pools of several sites have the same."""
+
+    SHOP, BLOG, OTHER = (
+        f"unix:/run/php/{name}.sock|http://localhost/" for name in ("shop", "blog", "other")
+    )
+
+    @pytest.fixture()
+    def pools(self, proxy: Proxy) -> Proxy:
+        text = ""
+        for name, url in (("shop", self.SHOP), ("blog", self.BLOG)):
+            body = (
+                f'    <Proxy balancer://{name}>\n        BalancerMember "{url}" route=n1\n'
+                f"        BalancerMember {N2} route=n2\n    </Proxy>\n    ProxyPass /x balancer://{name}/\n"
+            )
+            text += vhost(f"{name}.example.com", body)
+        return proxy.start(text)
+
+    def test_is_not_taken_for_that_of_another_site(self, pools: Proxy):
+        result = pools.run("balancer_member", url=self.SHOP, state="drained")
+        assert [(c["layer"], c["balancer"], c["member"]) for c in result["changes"]] == [
+            ("config", "shop", self.SHOP),
+            ("runtime", "shop", self.SHOP),
+        ]
+        runtime = pools.run(
+            "balancer_member",
+            url=self.BLOG,
+            state="disabled",
+            target="runtime",
+            manager_server_name="blog.example.com",
+        )
+        assert [c["member"] for c in runtime["changes"]] == [self.BLOG]
+        pools.run("balancer_member", url=self.SHOP, state="absent")
+        assert self.SHOP not in pools.site.read_text() and self.BLOG in pools.site.read_text()
+
+    @pytest.mark.parametrize("target", ["both", "runtime"])
+    def test_that_there_is_not_is_not_another_one(self, pools: Proxy, target):
+        name = {"manager_server_name": "shop.example.com"} if target == "runtime" else {}
+        refused = pools.attempt(
+            "balancer_member", url=self.OTHER, state="enabled", target=target, **name
+        )
+        assert f"there is no member with url {self.OTHER}" in refused["msg"]
+        assert f"{self.SHOP} (route n1)" in refused["msg"]
+        if target == "both":
+            gone = pools.run("balancer_member", url=self.OTHER, state="absent")
+            assert gone["changed"] is False
+
+    def test_is_meant_without_its_socket_too(self, pools: Proxy):
+        result = pools.run("balancer_member", url="http://localhost/", state="drained", check=True)
+        assert [m["url"] for m in result["members"]] == [self.SHOP, self.BLOG]
+
+    def test_is_not_added_beside_one_that_httpd_takes_it_for(self, pools: Proxy):
+        before = pools.site.read_text()
+        refused = pools.attempt("balancer_member", balancer="shop", url=self.OTHER, route="n9")
+        assert f"httpd takes it for {self.SHOP}" in refused["msg"]
+        assert "another name behind the |" in refused["msg"]
+        assert pools.site.read_text() == before
+        added = pools.run(
+            "balancer_member", balancer="shop", url="unix:/run/php/other.sock|http://other/"
+        )
+        assert added["changes"][0]["member"] == "unix:/run/php/other.sock|http://other/"
+
+    def test_is_out_by_the_socket_that_the_files_name(self, pools: Proxy):
+        pools.site.write_text(pools.site.read_text().replace(self.SHOP, self.OTHER))
+        result = pools.run("balancer_member", url=self.OTHER, state="drained", **WAIT)
+        assert [(c["layer"], c["member"]) for c in result["changes"]] == [
+            ("config", self.OTHER),
+            ("runtime", self.SHOP),
+        ]
+        assert result["drained"] is True
+
+    def test_is_counted_by_the_socket_that_the_files_name(self, pools: Proxy):
+        pools.site.write_text(pools.site.read_text().replace(self.SHOP, self.OTHER))
+        name = {"manager_server_name": "shop.example.com", "target": "runtime"}
+        pools.run("balancer_member", url=N2, state="disabled", **name)
+        refused = pools.attempt("balancer_member", url=self.OTHER, state="drained")
+        assert "shop.example.com: without" in refused["msg"] and "0 members" in refused["msg"]
+
+
 def test_one_file_of_two_virtual_hosts_is_drained_in_both(proxy: Proxy):
     include = f"    Include {proxy.httpd.write('shared.conf', BODY)}\n"
     proxy.start(vhost("one.example.com", include) + vhost("two.example.com", include))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._live import Running
@@ -26,8 +28,12 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._member im
 URL = "http://a:1"
 
 
+def member(url: str) -> LiveMember:
+    return LiveMember(url, {}, frozenset(), {})
+
+
 @pytest.mark.parametrize(
-    ("key", "host"),
+    ("url", "host"),
     [
         ("http://node1:8080", "node1"),
         ("http://user:secret@Node1/path", "node1"),
@@ -36,10 +42,26 @@ URL = "http://a:1"
         ("http://a.example.com/http://b/", "a.example.com"),
     ],
 )
-def test_a_host_is_found_in_every_kind_of_url(key, host):
-    assert host_of(key) == host
-    assert Selector("host", f"[{host}]").picks(key, None)
-    assert not Selector("host", host[:-1]).picks(key, None)
+def test_a_host_is_found_in_every_kind_of_url(url, host):
+    assert host_of(url) == host
+    assert Selector("host", f"[{host}]").picks(member(url))
+    assert not Selector("host", host[:-1]).picks(member(url))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "meant"),
+    [
+        ("unix:/run/a|fcgi://php/", "unix:/run/a|fcgi://php/", True),
+        ("unix:/run/a|FCGI://php:8000/", "unix:/run/a|fcgi://php/", True),
+        ("unix:/run/a|fcgi://php/", "unix:/run/b|fcgi://php/", False),
+        ("unix:/run/a|fcgi://php/", "unix:/run/a|fcgi://py/", False),
+        # A page may leave the socket out, and so may a user.
+        ("unix:/run/a|fcgi://php/", "fcgi://php/", True),
+        ("fcgi://php/", "unix:/run/a|fcgi://php/", True),
+    ],
+)
+def test_a_socket_is_meant_where_both_name_one(url, shown, meant):
+    assert Selector("url", url).picks(member(shown)) is meant
 
 
 class TestIdle:
@@ -100,9 +122,9 @@ class Clock:
 
         class Source:
             def forget(self):
-                pass
+                self.__dict__.pop("page", None)
 
-            @property
+            @functools.cached_property
             def page(self):
                 seen = clock.shown.pop(0) if len(clock.shown) > 1 else clock.shown[0]
                 if isinstance(seen, Exception):
