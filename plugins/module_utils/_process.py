@@ -105,9 +105,9 @@ def started(pid: int) -> int | None:
 
 def begun(parent: Parent) -> float:
     """Return when ``parent`` was started, in seconds since the epoch, to about 0.02 s."""
-    with open("/proc/uptime", encoding="utf-8") as stream:
-        uptime = float(stream.read().split()[0])
-    return time.time() - uptime + parent.started / os.sysconf("SC_CLK_TCK")
+    # Not /proc/uptime: in a container that may be the container's, and a start counts from the boot of the host.
+    boot = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return boot + parent.started / os.sysconf("SC_CLK_TCK")
 
 
 def start_arguments(pid: int) -> list[str]:

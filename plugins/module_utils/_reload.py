@@ -501,12 +501,9 @@ def _serves(instance: Instance, parent: Parent, before: Generation | None) -> bo
 
 def _children(parent: Parent, generation: Generation) -> set[int]:
     """Return the child processes that were started since *generation* began."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    age = time.time() - generation.loaded / 1e9
-    with open("/proc/uptime", encoding="ascii") as stream:
-        since = (float(stream.read().split()[0]) - age) * ticks
-    # Two ticks for what the two clocks may differ.
-    return {child.pid for child in _serving(parent) if child.started >= since - 2}
+    # Two ticks less, for what the two clocks may differ.
+    since = generation.loaded / 1e9 - 0.02
+    return {child.pid for child in _serving(parent) if process.begun(child) >= since}
 
 
 def _serving(parent: Parent) -> list[Parent]:

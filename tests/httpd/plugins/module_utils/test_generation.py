@@ -16,12 +16,13 @@ from typing import Iterator
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.plugins.module_utils import _generation
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import _generation, _reload
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._generation import (
     Loaded,
     Memory,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import Instance
+from ansible_collections.webtier.apache_balancer.tests.support.apart import apart, mount
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     PrivateHttpd,
     wait_for,
@@ -62,12 +63,16 @@ def _age(httpd: PrivateHttpd) -> None:
     wait_for(lambda: time.time_ns() > moved + 10_000_000, "the moved time")
 
 
-def memory(httpd: PrivateHttpd, test_seconds: float = 0.0) -> Memory:
-    instance = Instance.find(
+def find(httpd: PrivateHttpd) -> Instance:
+    return Instance.find(
         binary=httpd.command()[0],
         server_root=str(httpd.root),
         config_file=str(httpd.config_file),
     )
+
+
+def memory(httpd: PrivateHttpd, test_seconds: float = 0.0) -> Memory:
+    instance = find(httpd)
     instance.view()
     instance.test_seconds = test_seconds
     return Memory(instance)
@@ -175,6 +180,28 @@ class TestWhatWeDidNotWrite:
         Path(app).write_text("# second\n")
         httpd.reload()
         assert state(httpd, app).reasons == [f"{app}: {_generation.TOO_CLOSE}"]
+
+    @pytest.mark.namespaces("root")
+    def test_is_not_trusted_more_where_a_container_shows_an_uptime_of_its_own(
+        self, httpd: PrivateHttpd, app: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # As lxcfs does; what /proc tells of a process counts from the boot of the host.
+        monkeypatch.setattr(_generation, "_LEAST_MARGIN", 60.0)
+        httpd.write("uptime", "0.50 0.50\n")
+        Path(app).write_text("# second\n")
+        httpd.reload()
+
+        def work() -> None:
+            mount("--bind", httpd.root / "uptime", "/proc/uptime")
+            now = memory(httpd)
+            assert now.state([app]).reasons == [f"{app}: {_generation.TOO_CLOSE}"]
+            parent = find(httpd).parent()
+            assert parent and now.generation
+            assert _reload._children(parent, now.generation) == set(httpd.children())
+            later = now.generation._replace(loaded=time.time_ns() + 1_000_000_000)
+            assert _reload._children(parent, later) == set()
+
+        apart(work)
 
     def test_is_trusted_less_the_longer_a_test_of_the_configuration_takes(
         self, httpd: PrivateHttpd, app: str
