@@ -37,8 +37,6 @@ _KEYS = ("generation", "sha256", "reasons", "running", "loaded")
 ABSENT = "absent"
 # A file may be written after httpd read it and before httpd wrote PidFile.
 _LEAST_MARGIN = 1.0
-# How far two clocks of one machine may be apart: ticks since boot, and those of the files.
-_CLOCKS = 0.1
 
 
 class Generation(NamedTuple):
@@ -75,7 +73,7 @@ class Memory:
     def __init__(self, instance: Instance) -> None:
         parent = instance.parent()
         self.generation = _generation(instance, parent) if parent else None
-        self._begun = int((process.begun(parent) - _CLOCKS) * 1e9) if parent else 0
+        self._begun = int((process.begun(parent) - process.CLOCKS) * 1e9) if parent else 0
         self._path = record_path(instance)
         self._margin = int(max(_LEAST_MARGIN, 2 * instance.test_seconds) * 1e9)
         self._before: dict[str, tuple[list[str], str | None, str | None]] = {}

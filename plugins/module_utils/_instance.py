@@ -101,6 +101,7 @@ class Instance:
     ) -> None:
         self.binary = binary
         self.arguments = list(arguments)
+        self._given = list(arguments)
         self.environment = environment
         self.layout = facts
         #: how long the last ``view`` took, in seconds.
@@ -253,17 +254,24 @@ class Instance:
     def parent(self) -> Parent | None:
         """Return the running parent process of this httpd, or None.
 
-        It is the one that the PidFile of the last ``view`` names, if it is an httpd; else the first one with the same
-        binary and main file.
+        It is the one that the PidFile of the last ``view`` names, if it is an httpd; else one that was started with
+        the same binary and main file, and with the root and the names (-D) that were given: with the fewest others.
         """
         if not _may_run(self.binary):
             return None
         named = process.named_by(self._pid_file, self.binary) if self._pid_file else None
-        return named or next(filter(self._reads_ours, process.parents(self.binary)), None)
+        if named:
+            return named
+        ours = filter(self._is_ours, process.parents(self.binary))
+        return min(ours, key=lambda each: len(_names(each)), default=None)
 
-    def _reads_ours(self, parent: Parent) -> bool:
-        theirs = self._main_file(process.start_arguments(parent.pid))
-        return os.path.realpath(theirs) == os.path.realpath(self.main_file())
+    def _is_ours(self, parent: Parent) -> bool:
+        theirs = process.start_arguments(parent.pid)
+        pairs = [(self._main_file(theirs), self.main_file())]
+        if process.last(self._given, "-d"):
+            pairs.append((self._root(theirs), self._root(self._given)))
+        same = all(os.path.realpath(a) == os.path.realpath(b) for a, b in pairs)
+        return same and _names(parent).issuperset(process.values(self._given, "-D"))
 
     @property
     def pid_file(self) -> str:
@@ -287,7 +295,10 @@ class Instance:
 
     def root(self) -> str:
         """Return the ServerRoot that it is started with (httpd(8): -d)."""
-        return os.path.abspath(process.last(self.arguments, "-d") or self.layout.server_root)
+        return self._root(self.arguments)
+
+    def _root(self, arguments: Sequence[str]) -> str:
+        return os.path.abspath(process.last(arguments, "-d") or self.layout.server_root)
 
     def main_file(self) -> str:
         """Return the absolute path of the main configuration file."""
@@ -295,7 +306,7 @@ class Instance:
 
     def _main_file(self, arguments: Sequence[str]) -> str:
         """Return the main file that httpd reads with these arguments (httpd(8): -d, -f)."""
-        root = process.last(arguments, "-d") or self.layout.server_root
+        root = self._root(arguments)
         default = os.path.relpath(self.layout.config_file, self.layout.server_root)
         name = process.last(arguments, "-f") or default
         return os.path.abspath(os.path.join(root, name))
@@ -318,6 +329,11 @@ def _layout_of(binary: str | None) -> layout.Layout:
     # What is compiled in; the configuration has no part in it and is not read.
     answer = process.run([path, "-V", "-f", "/dev/null"], process.CLEAN, TEST_TIMEOUT)
     return _as_built(path, decode(answer[1]))
+
+
+def _names(parent: Parent) -> set[str]:
+    """Return the names that ``parent`` was started with (-D)."""
+    return set(process.values(process.start_arguments(parent.pid), "-D"))
 
 
 def _may_run(path: str) -> bool:

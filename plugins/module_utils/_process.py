@@ -36,6 +36,10 @@ _ENDING |= {("D", f"DUMP_{what}") for what in ("INCLUDES", "MODULES", "RUN_CFG",
 _ENDING |= {("k", "stop"), ("k", "graceful-stop")}
 
 
+# How far two clocks of one machine may be apart (seconds): ticks since boot, and those of the files.
+CLOCKS = 0.1
+
+
 class Parent(NamedTuple):
     """A running parent process of httpd.
 
@@ -67,16 +71,19 @@ def _left_behind(pid: int, fields: Sequence[str]) -> bool:
 
 
 def named_by(pid_file: str, binary: str) -> Parent | None:
-    """Return the process that ``pid_file`` names, if it runs ``binary`` to serve."""
+    """Return the process that ``pid_file`` names, if it runs ``binary`` to serve, and may have written that."""
     try:
         with open(pid_file, encoding="utf-8", errors="replace") as stream:
             pid = int(stream.read())
+            written = os.fstat(stream.fileno()).st_mtime
     except (OSError, ValueError):
         return None
     since = started(pid)
     if since is None or not _serves(pid, os.path.realpath(binary)):
         return None
-    return Parent(pid, since)
+    parent = Parent(pid, since)
+    # One that is older than its process is of a httpd that died, whose number another one has got.
+    return parent if written > begun(parent) - CLOCKS else None
 
 
 def children(pid: int) -> list[int]:
@@ -155,10 +162,14 @@ def _options(arguments: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
+def values(arguments: Sequence[str], option: str) -> list[str]:
+    """Return each value of ``option`` in ``kept_arguments``."""
+    return [value for name, value in zip(arguments[::2], arguments[1::2]) if name == option]
+
+
 def last(arguments: Sequence[str], option: str) -> str | None:
     """Return the value of the last ``option`` in ``kept_arguments``; httpd takes the last."""
-    values = [value for name, value in zip(arguments[::2], arguments[1::2]) if name == option]
-    return values[-1] if values else None
+    return next(reversed(values(arguments, option)), None)
 
 
 def environment(pid: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -32,6 +33,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
     MODULES,
     PrivateHttpd,
     alive,
+    free_port,
     wait_for,
 )
 
@@ -96,9 +98,12 @@ def held(httpd: PrivateHttpd) -> Iterator[Held]:
         yield hold
 
 
-def find(httpd: PrivateHttpd) -> Instance:
+def find(httpd: PrivateHttpd, *defines: str) -> Instance:
     return Instance.find(
-        binary=BINARY, server_root=str(httpd.root), config_file=str(httpd.config_file)
+        binary=BINARY,
+        server_root=str(httpd.root),
+        config_file=str(httpd.config_file),
+        defines=defines,
     )
 
 
@@ -241,6 +246,75 @@ class TestTheParent:
             parent = find(other).parent()
             assert parent is not None
             assert parent.pid == other.pid
+
+    def test_of_several_with_one_main_file_has_the_names_that_are_defined(
+        self, httpd: PrivateHttpd
+    ) -> None:
+        # Where what is defined decides on PidFile and addresses, as distributions do it for instances.
+        text = httpd.config_file.read_text().replace("PidFile run/httpd.pid\n", "")
+        text = text.replace(f"127.0.0.1:{httpd.port}", "${ADDRESS}")
+        one = f"Define ADDRESS 127.0.0.1:{httpd.port}\nPidFile run/httpd.pid\n"
+        two = f"Define ADDRESS 127.0.0.1:{free_port()}\nPidFile run/two.pid\n"
+        own = f"<IfDefine ONE>\n{one}</IfDefine>\n<IfDefine TWO>\n{two}</IfDefine>\n"
+        httpd.config_file.write_text(own + text.replace("DefaultRuntimeDir", "#"))
+
+        def found(*defines: str) -> list[int | None]:
+            """The parent, before and after it is known what the configuration says."""
+            instance = find(httpd, *defines)
+            before = instance.parent()
+            assert instance.view().pid_file.endswith("two.pid") is ("TWO" in defines)
+            return [parent and parent.pid for parent in (before, instance.parent())]
+
+        httpd.start("-D", "ONE")
+        with subprocess.Popen(httpd.command("-D", "TWO", "-D", "FOREGROUND")) as other:
+            try:
+                wait_for((httpd.root / "run" / "two.pid").exists, f"the other one; {httpd.log()}")
+                assert found("TWO") == [other.pid] * 2
+                assert found("ONE") == [httpd.pid] * 2
+            finally:
+                other.terminate()
+        assert found("TWO") == [None] * 2
+        assert found("ONE") == [httpd.pid] * 2
+
+    def test_of_several_with_one_main_file_has_the_root_that_is_meant(
+        self, httpd: PrivateHttpd, tmp_path: Path
+    ) -> None:
+        with PrivateHttpd(tmp_path / "other") as other:
+            text = httpd.config_file.read_text()
+            for root, port in ((httpd.root, httpd.port), (other.root, other.port)):
+                text = text.replace(str(root), ".").replace(f"Listen 127.0.0.1:{port}\n", "")
+                (root / "conf" / "port.conf").write_text(f"Listen 127.0.0.1:{port}\n")
+            text = text.replace("ServerRoot .\n", "")
+            httpd.config_file.write_text(text)
+            other.config_file = httpd.config_file
+            httpd.start()
+            assert find(other).parent() is None
+            other.start()
+            pids = [
+                parent and parent.pid for parent in (find(httpd).parent(), find(other).parent())
+            ]
+            assert pids == [httpd.pid, other.pid]
+
+    def test_is_not_another_httpd_that_has_the_number_of_one_that_died(
+        self, httpd: PrivateHttpd, tmp_path: Path
+    ) -> None:
+        httpd.start()
+        with PrivateHttpd(tmp_path / "other") as other:
+            other.pid_file.write_text(f"{httpd.pid}\n")
+            old = time.time() - 60
+            os.utime(other.pid_file, (old, old))
+            instance = find(other)
+            instance.view()
+            assert instance.parent() is None
+            other.pid_file.unlink()
+
+    def test_is_found_by_its_arguments_where_the_clock_was_set(self, httpd: PrivateHttpd) -> None:
+        httpd.start()
+        os.utime(httpd.pid_file, (0, 0))
+        instance = find(httpd)
+        instance.view()
+        parent = instance.parent()
+        assert parent is not None and parent.pid == httpd.pid
 
     def test_is_not_one_that_ends_gracefully_once_the_next_one_runs(
         self, httpd: PrivateHttpd
