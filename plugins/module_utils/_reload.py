@@ -400,14 +400,32 @@ def _reload(
     if not _wait(lambda: _serves(instance, parent, state.generation), instance, parent, timeout):
         reason = _log_since(view, said)
         if process.started(parent.pid) == parent.started:
-            raise ReloadFailed(
-                f"httpd did not load its configuration within {timeout:g} s ({method}); it goes on with what it had"
-                f" loaded{reason}"
-            )
+            raise ReloadFailed(_not_served(instance, state, children, timeout, method) + reason)
         raise ReloadFailed(_restore(instance, transaction, view, children, timeout) + reason)
     _wait(lambda: not _accepting(children), instance, parent, _OLD_ONES)
     left = ", ".join(dict.fromkeys(_NOT_TAKEN.findall(_said_since(view, said))))
     return method, time.monotonic() - started, left
+
+
+def _not_served(
+    instance: Instance,
+    state: _State,
+    children: Sequence[Parent],
+    timeout: float,
+    method: str,
+) -> str:
+    """Return how far httpd has come that was told to reload and does not serve yet. *children*: those of before."""
+    if current(instance) == state.generation:
+        what = f"httpd did not load its configuration within {timeout:g} s ({method})"
+        return f"{what}; it goes on with what it had loaded"
+    left = [child for child in children if process.started(child.pid) == child.started]
+    what = f"httpd loaded its configuration ({method}), and after {timeout:g} s"
+    if not left:
+        return f"{what} no process that serves it has stayed"
+    return (
+        f"{what} no process serves it. Processes of before that still answer requests: {len(left)}. Where they leave no"
+        " room for new ones, connections wait until one ends; a higher ServerLimit, which takes a restart, makes room"
+    )
 
 
 def _unchanged_since(path: str, begun: int) -> bool:

@@ -108,6 +108,25 @@ def test_a_request_that_takes_long_does_not_hold_a_reload_up(httpd, graceful_rel
         assert graceful_reload(only_if_needed=False)["seconds"] < 5
 
 
+def test_requests_that_leave_no_room_for_a_new_process_are_told_of(httpd, graceful_reload):
+    with in_flight(httpd):
+        before = httpd.pid_file.stat().st_mtime_ns
+        refused = graceful_reload(only_if_needed=False, timeout=2)
+        assert httpd.pid_file.stat().st_mtime_ns != before
+        assert "httpd loaded its configuration" in refused["msg"], refused
+        assert "Processes of before that still answer requests: 1." in refused["msg"], refused
+        assert "ServerLimit" in refused["msg"]
+    assert graceful_reload()["changed"] is False
+
+
+def test_new_processes_that_do_not_stay_are_told_of(running, monkeypatch):
+    # As where each ends when it begins.
+    monkeypatch.setattr(_reload, "_children", lambda *_: set())
+    instance = Instance.find(BINARY, str(running.root), str(running.config_file))
+    with pytest.raises(_reload.ReloadFailed, match="no process that serves it has stayed"):
+        _reload.graceful_reload(instance, only_if_needed=False, timeout=2, check_mode=False)
+
+
 def test_what_somebody_else_let_httpd_load_is_what_a_roll_back_brings_back(
     running, configuration, graceful_reload
 ):
