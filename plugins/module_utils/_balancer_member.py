@@ -48,7 +48,7 @@ def balancer_member(call: Call) -> dict[str, Any]:
     selector, wanted = _selector(params), _wanted(params)
     access = access_of(params)
     _check_layers(params, wanted)
-    guard = Guard(wanted, selector, params["min_usable"])
+    guard = Guard(selector, params["min_usable"])
     if target_of(params) == RUNTIME:
         work: Any = _RunningMembers(call, selector, guard)
     else:
@@ -58,11 +58,27 @@ def balancer_member(call: Call) -> dict[str, Any]:
         return result
     result.update(waited=0.0, drained=False)
     try:
-        _after_change(call, work, wanted, result)
+        _check_left(work, guard, wanted, result)
+        if "msg" not in result:
+            _after_change(call, work, wanted, result)
     except (HttpdError, ConfigurationError, DeclarationError) as problem:
         # What was done until then is in the result.
         result["msg"] = message(problem)
     return result
+
+
+def _check_left(work: Any, guard: Guard, wanted: Wanted, result: dict[str, Any]) -> None:
+    """Put back what was taken out, and say so in *result*, where too few are left."""
+    try:
+        for each in work.running:
+            guard.check_left(each)
+    except ConfigurationError as problem:
+        # What is gone from the files has no flags to put back.
+        gone = wanted.state == "absent"
+        _add(result, {} if gone else work.restore())
+        end = "Put another one back in" if gone else "What this task took out was put back"
+        result.setdefault("msg", message(f"{problem}. {end}"))
+        result["members"] = work.described()
 
 
 def _after_change(call: Call, work: Any, wanted: Wanted, result: dict[str, Any]) -> None:
@@ -118,15 +134,7 @@ def _timed_out(call: Call, work: Any, wanted: Wanted, result: dict[str, Any]) ->
         return
     further = work.change(Wanted("disabled", {})) if what == "disable" else {}
     further = work.restore() if what == "restore" else further
-    if further:
-        changes = [*result["changes"], *further["changes"]]
-        both: dict[str, Any] = {"changes": changes, "changed": bool(changes)}
-        if "diff" in further:
-            both["diff"] = [*result.get("diff", ()), *further["diff"]]
-        # The first copy of a file is that from before all of this.
-        if "backup_files" in further:
-            both["backup_files"] = {**further["backup_files"], **result.get("backup_files", {})}
-        result.update({**further, **both})
+    _add(result, further)
     if "msg" in result:
         return
     if what == "disable":
@@ -147,6 +155,20 @@ def _timed_out(call: Call, work: Any, wanted: Wanted, result: dict[str, Any]) ->
     result["msg"] = f"not {goal} after {result['waited']:g} s (wait_timeout), {left}: {busy}"
 
 
+def _add(result: dict[str, Any], further: dict[str, Any]) -> None:
+    """Let *result* be that of both, the change that it is of and a *further* one, if there was one."""
+    if not further:
+        return
+    changes = [*result["changes"], *further["changes"]]
+    both: dict[str, Any] = {"changes": changes, "changed": bool(changes)}
+    if "diff" in further:
+        both["diff"] = [*result.get("diff", ()), *further["diff"]]
+    # The first copy of a file is that from before all of this.
+    if "backup_files" in further:
+        both["backup_files"] = {**further["backup_files"], **result.get("backup_files", {})}
+    result.update({**further, **both})
+
+
 class _Members:
     """Members in the files, and with *access* in the running httpd."""
 
@@ -163,9 +185,8 @@ class _Members:
         def select(configuration: Configuration) -> Sequence[BalancerWish]:
             return wishes(configuration, self._selector, wanted, self._access)
 
-        return self._carry_out(
-            Request(select=select, guard=self._guard._replace(wanted=wanted).check)
-        )
+        guard = self._guard.check if wanted.takes_out else None
+        return self._carry_out(Request(select=select, guard=guard))
 
     def restore(self) -> dict[str, Any]:
         """Put the flags back that the last change has changed, and return the result."""

@@ -214,17 +214,17 @@ def _members(balancers: Iterable[Any]) -> str:
 # Taking out
 
 
-class Guard(NamedTuple):
+class Guard:
     """Keeps *min_usable* members in each balancer that accept new sessions or stand by for them."""
 
-    wanted: Wanted
-    selector: Selector
-    min_usable: int
+    def __init__(self, selector: Selector, min_usable: int) -> None:
+        self._selector = selector
+        self._min_usable = min_usable
+        # The running balancers that have one less when it is done.
+        self._concerned: set[tuple[str, str]] = set()
 
     def check(self, plan: Plan, layer: Layer) -> None:
-        """Raise :class:`ConfigurationError` where *plan* would leave fewer."""
-        if not self.wanted.takes_out:
-            return
+        """Raise :class:`ConfigurationError` where *plan*, which takes members out, would leave fewer."""
         for part in layer.parts:
             for running in part.running:
                 self.check_running(running)
@@ -235,14 +235,23 @@ class Guard(NamedTuple):
 
     def check_running(self, running: Running) -> None:
         """Raise :class:`ConfigurationError` where too few of the balancer *running* would be left."""
-        balancer = running.balancer
-        ready = {
-            key: member.accepts_new or standing_by(member)
-            for key, member in balancer.members.items()
-        }
-        states = {key: _state(member) for key, member in balancer.members.items()}
-        picked = self.selector.running(running)
-        self._check(running.vhost, balancer.name, ready, states, picked)
+        ready, states = _ready(running), _states(running)
+        picked = self._selector.running(running)
+        if self._check(running.vhost, running.name, ready, states, picked):
+            self._concerned.add((running.vhost, running.name))
+
+    def check_left(self, running: Running) -> None:
+        """Raise :class:`ConfigurationError` where too few of the balancer *running* are left, as others went out at the
+        same time. Each of those who take members out reads the page after what it has posted: the last one sees all."""
+        ready = _ready(running)
+        left = sum(ready.values())
+        if (running.vhost, running.name) not in self._concerned or left >= self._min_usable:
+            return
+        states = [f"{key} is {state}" for key, state in _states(running).items() if state]
+        raise ConfigurationError(
+            f"balancer://{running.name} of {running.vhost}: others went out at the same time, so that there are {left}"
+            f" members for new sessions, and min_usable is {self._min_usable} ({'; '.join(states)})"
+        )
 
     def _check_files(self, vhost: str, balancer: Balancer) -> None:
         states: dict[str, str] = {}
@@ -251,7 +260,7 @@ class Guard(NamedTuple):
             states[key] = ", ".join(word for word in Status.words if word in out)
         ready = {key: not state for key, state in states.items()}
         where = f"the files of {vhost}"
-        self._check(where, balancer.name, ready, states, self.selector.members(balancer.members))
+        self._check(where, balancer.name, ready, states, self._selector.members(balancer.members))
 
     def _check(
         self,
@@ -260,19 +269,30 @@ class Guard(NamedTuple):
         ready: Mapping[str, bool],
         states: Mapping[str, str],
         picked: Sequence[str],
-    ) -> None:
+    ) -> bool:
+        """Return whether *picked* changes how many are *ready*."""
         if not any(ready[key] for key in picked):
-            return
+            return False
         left = [key for key in ready if ready[key] and key not in picked]
-        if len(left) >= self.min_usable:
-            return
+        if len(left) >= self._min_usable:
+            return True
         others = [f"{key} is {states[key]}" for key in ready if key not in picked and states[key]]
         raise ConfigurationError(
             f"balancer://{name} of {vhost}: without {', '.join(picked)} there would be {len(left)} members for new"
-            f" sessions, and min_usable is {self.min_usable}"
+            f" sessions, and min_usable is {self._min_usable}"
             + (f" ({'; '.join(others)})" if others else "")
             + ". Put another one back first, or use a lower min_usable"
         )
+
+
+def _ready(running: Running) -> dict[str, bool]:
+    """Return of each member by its identity whether it accepts new sessions, or stands by for them."""
+    members = running.balancer.members
+    return {key: member.accepts_new or standing_by(member) for key, member in members.items()}
+
+
+def _states(running: Running) -> dict[str, str]:
+    return {key: _state(member) for key, member in running.balancer.members.items()}
 
 
 def _state(member: LiveMember) -> str:

@@ -106,6 +106,9 @@ options:
     description:
       - How many members of each balancer have to be left that accept new sessions, or stand by for them. With fewer,
         nothing is changed and the task fails. V(0) allows taking out the last one.
+      - Tasks that run at once may each leave enough of what they have seen. So each looks again afterwards; where too
+        few are left by then, it puts back what it took out, and fails. For a moment there may have been fewer. What
+        was removed stays so, and what is done in balancer-manager by hand asks nobody.
     type: int
     default: 1
 seealso:

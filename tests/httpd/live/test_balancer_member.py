@@ -14,6 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.tests.support.between import (
+    Between,
+    Talk,
+    honest,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
     PrivateHttpd,
@@ -360,6 +365,55 @@ class TestTheLastUsableMember:
         app.run("balancer_member", url=N2, state="drained")
         app.run("balancer_member", url=N1, state="drained")
         assert "msg" in app.attempt("balancer_member", url=N3, state="drained")
+
+    @pytest.fixture()
+    def meanwhile(self, proxy: Proxy):
+        """Options of a task about N3: when it has looked at the others and is about to take it out, they go out."""
+        others = [N1, N2]
+
+        def last(talk: Talk) -> None:
+            while talk.is_post and others:
+                proxy.run("balancer_member", url=others.pop(), state="drained", target="runtime")
+            honest(talk)
+
+        with Between() as between:
+            proxy.site.write_text(vhost("app.example.com", BODY))
+            proxy.httpd.start_on_old_files(pass_fds=[between.fileno])
+            between.behind, between.fault = proxy.httpd.port, last
+            yield {"manager_url": between.url(), "url": N3, "diff": True}
+        assert not others
+
+    @pytest.mark.parametrize("target", ["both", "runtime"])
+    def test_is_put_back_when_others_went_out_at_the_same_time(
+        self, proxy: Proxy, meanwhile, target
+    ):
+        text = proxy.site.read_text()
+        refused = proxy.attempt("balancer_member", state="drained", target=target, **meanwhile)
+        assert "there are 0 members for new sessions, and min_usable is 1" in refused["msg"]
+        assert f"{N1} is drained; {N2} is drained" in refused["msg"]
+        assert "What this task took out was put back" in refused["msg"]
+        assert (status(proxy, N3), proxy.site.read_text()) == (([], []), text)
+        layers = ["config", "runtime"] if target == "both" else ["runtime"]
+        assert [(c["layer"], c["after"] or []) for c in refused["changes"]] == [
+            *((layer, ["drained"]) for layer in layers),
+            *((layer, []) for layer in layers),
+        ]
+        assert len(refused["diff"]) == 2 * len(layers)
+
+    def test_that_was_removed_when_others_went_out_at_the_same_time_is_told_of(
+        self, proxy: Proxy, meanwhile
+    ):
+        refused = proxy.attempt("balancer_member", state="absent", **meanwhile)
+        assert "min_usable is 1" in refused["msg"] and "Put another one back in" in refused["msg"]
+        assert [c["layer"] for c in refused["changes"]] == ["config", "runtime"]
+        assert proxy.member(N3)["runtime"]["route"] == "n3"
+
+    def test_that_is_in_error_may_be_taken_out_with_nobody_left(self, app: Proxy):
+        # Nobody listens there: httpd has each in error that it has tried.
+        app.httpd.get("/app")
+        for url in (N1, N2, N3):
+            app.run("balancer_member", url=url, state="drained", target="runtime")
+            assert status(app, url) == ([], ["drained"])
 
     def test_is_counted_in_the_files_where_only_these_are_changed(self, app: Proxy):
         for url in (N1, N2):
