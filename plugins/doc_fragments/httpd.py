@@ -34,7 +34,8 @@ options:
         type: path
       defines:
         description:
-          - Names given to httpd by C(-D).
+          - Names given to httpd by C(-D). Of several with one main file, the httpd that was started with all of them
+            is meant.
         type: list
         elements: str
         default: []
