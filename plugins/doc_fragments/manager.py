@@ -51,7 +51,7 @@ options:
     type: str
   manager_password:
     description:
-      - Password of O(manager_username).
+      - Password of O(manager_username). It is sent where it is asked for (basic authentication), not before.
     type: str
   manager_validate_certs:
     description:

@@ -127,6 +127,8 @@ class Manager:
         self._name = _without_port(self._host)
         self._version: tuple[int, ...] = ()
         self._connection: _Connection | None = None
+        # Whether it asked for a password. What forwards the request to an application does not.
+        self._wanted = False
 
     def named(self, server_name: str) -> Manager:
         """Return the same address asked under another name; nothing is sent."""
@@ -233,7 +235,7 @@ class Manager:
             connection.sock.settimeout(self._timeout)
         headers: dict[str, Any] = {"Host": self._host, "Referer": _referer(self._name)}
         username, password = self._options[:2]
-        if username is not None:
+        if username is not None and self._wanted:
             from base64 import b64encode
 
             pair = f"{username}:{password or ''}".encode("utf-8", "surrogateescape")
@@ -244,6 +246,9 @@ class Manager:
         connection.request(method, path, body.encode("ascii") if body else None, headers)
         response = connection.getresponse()
         content = self._read(response)
+        if username is not None and not self._wanted and _asks(response):
+            self._wanted = True
+            return self._request(method, path, body)
         if response.status == 400 and body is not None:
             raise Refused(
                 "httpd refuses it: the member exists already, its URL is not possible, or no slot is free"
@@ -297,6 +302,14 @@ class Manager:
                 f"{files}: {problem}; see manager_ca_path, manager_client_cert"
             ) from None
         return context
+
+
+def _asks(response: http.client.HTTPResponse) -> bool:
+    """Whether a password is asked for, by basic authentication."""
+    offered = response.headers.get_all("WWW-Authenticate", [])
+    return response.status == 401 and any(
+        re.search(r"(?:^|,)\s*basic\b", one, re.IGNORECASE) for one in offered
+    )
 
 
 class _Response(http.client.HTTPResponse):

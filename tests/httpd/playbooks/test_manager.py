@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
-import base64
-from typing import Any
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import MODULES
+
 PASSWORD = "planted-4711"
-ONLY_OPS = (
-    "Require expr \"%{HTTP:Authorization} == 'Basic "
-    + base64.b64encode(f"ops:{PASSWORD}".encode()).decode()
-    + "'\""
+LOADS = "".join(
+    f"LoadModule {name}_module {MODULES}/mod_{name}.so\n"
+    for name in ("authn_core", "authn_file", "auth_basic", "authz_user")
 )
 #: What is asked of each playbook, and the task in which it asks.
 ASKED: dict[str, tuple[str, dict[str, Any]]] = {
@@ -27,12 +30,23 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.fixture()
+def only_ops() -> Iterator[str]:
+    """What lets ops alone in."""
+    # The children of httpd read the file, and have no way into the directories of pytest.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        command = ["htpasswd", "-ics", f"{folder}/users", "ops"]
+        subprocess.run(command, input=PASSWORD, text=True, check=True, capture_output=True)
+        yield f"AuthType Basic\nAuthName x\nAuthUserFile {folder}/users\nRequire user ops"
+
+
 @pytest.mark.parametrize("book", ASKED)
 def test_a_password_is_taken_for_balancer_manager_and_not_said(
-    load_balancer: Any, play: Any, tmp_path: Any, book: str
+    load_balancer: Any, play: Any, tmp_path: Any, only_ops: str, book: str
 ) -> None:
     site = load_balancer.httpd.root / "conf/site.conf"
-    site.write_text(site.read_text().replace("Require local", ONLY_OPS))
+    site.write_text(LOADS + site.read_text().replace("Require local", only_ops))
     load_balancer.httpd.start()
     task, asked = ASKED[book]
     if book == "verify":

@@ -848,6 +848,49 @@ def test_a_kept_connection_that_was_closed_is_opened_once_more(serve):
     assert server.requests[-1].endswith(b"&nonce=n&w_ls=7")
 
 
+def test_the_password_is_sent_once_it_was_asked_for_and_from_then_on(serve):
+    asks = answer("", "401 Unauthorized", 'WWW-Authenticate: Digest x, basic realm="x"\r\n')
+    replies = iter([asks, answer(), answer()])
+    server = serve(lambda connection: connection.sendall(next(replies)) or None, requests=3)
+    manager = Manager(server.url, username="ops", password="s3cret")
+    manager.page()
+    manager.post("app", "n", [("w_ls", "7")], IPV4)
+    sent = [b"Authorization: Basic b3BzOnMzY3JldA==" in request for request in server.requests]
+    assert sent == [False, True, True]
+
+
+def test_the_password_is_sent_although_the_connection_ends_with_the_question(serve):
+    asks = answer("", "401 Unauthorized", 'WWW-Authenticate: Basic realm="x"\r\n')
+    server = serve(asks, answer())
+    assert Manager(server.url, username="ops", password="s3cret").page().balancers["app"]
+    assert [b"Authorization" in request for request in server.requests] == [False, True]
+
+
+@pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "404 Not Found"])
+def test_an_application_that_does_not_ask_gets_no_password(with_passwords, serve, status):
+    # A virtual host without balancer-manager, which is asked at the same address by its name.
+    application = serve(answer("", status), requests=9)
+    forwards = f"ProxyPass / http://127.0.0.1:{application.port}/\n"
+    site = "<VirtualHost *:*>\nServerName {}\n{}</VirtualHost>\n".format
+    own = with_passwords.root.joinpath("conf", "app.conf").read_text()
+    loads = "".join(line for line in own.splitlines(True) if line.startswith("LoadModule"))
+    with_passwords.stop()
+    text = site("one.example.com", own.replace(loads, "")) + site("two.example.com", forwards)
+    with_passwords.write("conf/app.conf", loads + text)
+    with_passwords.start()
+    manager = Manager(
+        url(with_passwords.port),
+        "one.example.com",
+        username="\u00fcser",
+        password="p\u00e4ss:w\u00f6rd",
+    )
+    assert manager.page().balancers["app"]
+    with pytest.raises(Unreachable):
+        manager.named("two.example.com").page()
+    (request,) = application.requests
+    assert b"Host: 127.0.0.1" in request and b"authorization" not in request.lower()
+
+
 def test_a_connection_that_was_just_opened_is_not_tried_again(serve):
     server = serve(b"")
     refused(server)
