@@ -267,22 +267,15 @@ def check_ours(access: Access, parent: Parent) -> None:
 
 def _bound(address: tuple[str, int], listeners: Sequence[Listener]) -> bool:
     """Whether one of *listeners* is at *address*, which is one of this host."""
+    # Imported late, as above.
+    from ._ports import is_local
+
     host, port = ipaddress.ip_address(address[0].partition("%")[0]), address[1]
     for one in listeners:
         bound = ipaddress.ip_address(one.address)
-        if one.port == port and (bound == host or bound.is_unspecified) and _is_local(host):
+        if one.port == port and (bound == host or bound.is_unspecified) and is_local(host):
             return True
     return False
-
-
-def _is_local(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    family = socket.AF_INET6 if host.version == 6 else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((str(host), 0))
-        except OSError:
-            return False
-    return True
 
 
 def foresee(running: Running, declared: Declaration) -> LivePlan:

@@ -13,6 +13,7 @@ import errno
 import ipaddress
 import os
 import socket
+import struct
 from typing import NamedTuple
 
 from ._httpd.dump import Message, View
@@ -28,6 +29,11 @@ _BLOCKING = {
     "one IPv4": ("any", "all IPv4"),
     "one IPv6": ("any", "all IPv6"),
 }
+
+
+# linux/netlink.h, linux/rtnetlink.h
+_REQUEST, _NEWROUTE, _GETROUTE, _DESTINATION, _LOCAL = 1, 24, 26, 1, 2
+_MESSAGE, _ROUTE, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=8BI"), struct.Struct("=HH")
 
 
 class Address(NamedTuple):
@@ -172,3 +178,24 @@ def sockets_of(pid: int) -> set[str]:
                 if target.startswith("socket:["):
                     found.add(target[8:-1])
     return found
+
+
+def is_local(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether what is sent to *host* stays on this host, by the routes of the kernel (rtnetlink(7)).
+
+    What can be bound says less: with ``ip_nonlocal_bind``, as of a pair with an address that wanders, that is anything.
+    """
+    family = socket.AF_INET6 if host.version == 6 else socket.AF_INET
+    size = len(host.packed)
+    asked = _ROUTE.pack(family, 8 * size, 0, 0, 0, 0, 0, 0, 0)
+    asked += _ATTRIBUTE.pack(_ATTRIBUTE.size + size, _DESTINATION) + host.packed
+    head = _MESSAGE.pack(_MESSAGE.size + len(asked), _GETROUTE, _REQUEST, 0, 0)
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW) as kernel:
+            kernel.send(head + asked)
+            answer = kernel.recv(8192)
+    except OSError:
+        return host.is_loopback
+    kind: int = _MESSAGE.unpack_from(answer)[1]
+    route: int = _ROUTE.unpack_from(answer, _MESSAGE.size)[7]
+    return (kind, route) == (_NEWROUTE, _LOCAL)
