@@ -44,7 +44,8 @@ _SERVE = (
 )
 _ADVICE = {
     401: "give manager_username and manager_password",
-    403: "allow this host there (Require), or use an address that it allows",
+    403: "allow this host there (Require), use an address that it allows, or give the certificate that it asks for"
+    " (manager_client_cert)",
     404: _SERVE,
     500: _SERVE,
     502: _SERVE,
@@ -296,6 +297,9 @@ class Manager:
             if certificate:
                 # Without a password, OpenSSL would ask on the terminal for that of an encrypted key.
                 context.load_cert_chain(certificate, key, password="")
+                # Where a path alone asks for it, TLS 1.3 asks after the handshake. None: this OpenSSL has no TLS 1.3.
+                if context.post_handshake_auth is not None:
+                    context.post_handshake_auth = True
         except (OSError, ValueError) as problem:
             files = ", ".join(str(path) for path in (ca_path, certificate, key) if path)
             raise Unreachable(

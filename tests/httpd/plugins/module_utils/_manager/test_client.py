@@ -430,7 +430,9 @@ def certificates(tmp_path_factory) -> Certificates:
     return Certificates(*(str(root / name) for name in names))
 
 
-def start_tls(httpd: PrivateHttpd, certificates: Certificates, more: str = "") -> str:
+def start_tls(
+    httpd: PrivateHttpd, certificates: Certificates, more: str = "", location: str = ""
+) -> str:
     """Start *httpd* with balancer-manager on TLS only, and return its address."""
     port = free_port()
     start(
@@ -438,7 +440,7 @@ def start_tls(httpd: PrivateHttpd, certificates: Certificates, more: str = "") -
         f"{load('ssl')}Listen 127.0.0.1:{port} https\n<VirtualHost *:{port}>\n"
         "ServerName app.example.com\nSSLEngine on\n"
         f"SSLCertificateFile {certificates.server}\n"
-        f"SSLCertificateKeyFile {certificates.server_key}\n{more}{MANAGER}{BALANCER}</VirtualHost>\n",
+        f"SSLCertificateKeyFile {certificates.server_key}\n{more}{LOCATION.format(location)}{BALANCER}</VirtualHost>\n",
     )
     return url(port, "https")
 
@@ -485,6 +487,30 @@ def test_a_client_certificate_is_shown_where_httpd_wants_one(httpd, certificates
     without = Manager(address, "app.example.com", ca_path=certificates.ca)
     with pytest.raises(Unreachable):
         without.page()
+
+
+@pytest.mark.parametrize("versions", ["-all +TLSv1.2", "-all +TLSv1.3"])
+def test_a_client_certificate_is_shown_where_httpd_wants_one_for_that_path_alone(
+    httpd, certificates, versions
+):
+    # With TLS 1.3 httpd asks for it after the handshake.
+    more = f"SSLProtocol {versions}\nSSLCACertificateFile {certificates.ca}\n"
+    address = start_tls(httpd, certificates, more, "SSLVerifyClient require\n")
+    manager = Manager(
+        address,
+        "app.example.com",
+        ca_path=certificates.ca,
+        client_cert=certificates.client,
+        client_key=certificates.client_key,
+    )
+    nonce = manager.page().balancers["app"].nonce
+    manager.post("app", nonce, [("w_ls", "7")], IPV4)
+    manager.close()
+    manager.post("app", nonce, [("w_lf", "2")], IPV4)
+    values = shown(manager).values
+    assert (values["lbset"], values["loadfactor"]) == (7, 2.0)
+    with pytest.raises(Unreachable, match="manager_client_cert" if "1.3" in versions else ""):
+        Manager(address, "app.example.com", ca_path=certificates.ca).page()
 
 
 def test_a_client_certificate_may_hold_its_key(httpd, certificates, tmp_path):
