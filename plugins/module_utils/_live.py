@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ._process import Parent
 
 _ROUNDS = 5
+# Characters of a nonce that httpd has made itself.
+_UUID = 36
 
 
 class LiveError(HttpdError):
@@ -383,14 +385,18 @@ def find_running(
     managers: Managers, access: Access, has: Callable[[LiveBalancer], bool]
 ) -> list[Running]:
     """Return the running balancers that *has* accepts, where no file is looked at, each once although several
-    addresses may show it. Raises what reading the pages raises."""
+    addresses may show it; with a nonce that is declared, once for each name that it is shown under. Raises what reading
+    the pages raises."""
     found: dict[tuple[str | None, ...], Running] = {}
     for url in access.url:
         source = managers.source(url, access, access.server_name)
         page = source.page
         for name, balancer in page.balancers.items():
             if has(balancer):
-                # The nonce is a new one for each balancer of each virtual host, unless it is declared.
-                key = (name, page.server_name, balancer.nonce)
+                # httpd tells its virtual hosts apart by the identifier, and makes a new nonce for each balancer. Where
+                # one is declared, another httpd may have the same; and these have their names.
+                own = len(balancer.nonce or "") == _UUID
+                asked = None if own else page.server_name
+                key = (name, balancer.identifier, balancer.nonce, asked)
                 found.setdefault(key, Running(name, page.server_name, source))
     return list(found.values())

@@ -33,7 +33,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.proxy import (
 )
 from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
 
-N1, N2, N3 = (f"http://127.0.0.1:{port}" for port in (1, 2, 3))
+N1, N2, N3, NEW = (f"http://127.0.0.1:{port}" for port in (1, 2, 3, 4))
 WAIT = {"wait": True, "wait_interval": 0.1, "wait_idle": 0.4, "wait_timeout": 5}
 
 
@@ -649,6 +649,26 @@ def test_the_running_httpd_alone_is_changed_at_all_its_addresses(proxy: Proxy):
     wanted = {"url": N1, "state": "drained", "target": "runtime", "manager_url": [*urls, urls[0]]}
     result = proxy.run("balancer_member", **wanted)
     assert len(result["changes"]) == len(result["members"]) == 2
+    rows = proxy.run("balancer_info", manager_url=urls)["balancers"]
+    assert [row["members"][0]["runtime"]["drained"] for row in rows] == [True, True]
+
+
+@pytest.mark.parametrize("nonce", ["", "nonce=11111111-2222-3333-4444-555555555555", "nonce=hush"])
+def test_a_balancer_that_several_addresses_show_is_changed_once(proxy: Proxy, nonce):
+    ports, hosts = (proxy.httpd.port, free_port()), ("127.0.0.1", "127.0.0.2")
+    listen = [f"{host}:{port}" for host in hosts for port in ports][1:]
+    with proxy.httpd.config_file.open("a") as stream:
+        stream.write("".join(f"Listen {each}\n" for each in listen))
+    # One file for both virtual hosts, so that a declared nonce is that of both.
+    shared = proxy.httpd.write("shared.conf", BODY.replace("growth=5", f"growth=5 {nonce}"))
+    site = vhost("app.example.com", f"    Include {shared}\n")
+    proxy.start("".join(site.replace("*:*", f"*:{port}") for port in ports))
+    urls = [f"http://{host}:{port}/balancer-manager" for host in hosts for port in ports]
+    alone = {"target": "runtime", "manager_url": urls}
+    result = proxy.run("balancer_member", url=N1, state="drained", **alone)
+    if nonce != "nonce=hush":
+        assert len(result["members"]) == len(result["changes"]) == 2
+        proxy.run("balancer", name="app", purge=[], members=[{"url": NEW}], **alone)
     rows = proxy.run("balancer_info", manager_url=urls)["balancers"]
     assert [row["members"][0]["runtime"]["drained"] for row in rows] == [True, True]
 
