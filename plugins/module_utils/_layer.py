@@ -180,6 +180,8 @@ def look(instance: Instance, plan: Plan) -> Layer:
         if any(each.changes for each in plans):
             check_ours(access, parent)
         parts.append(Part(target, running, plans, missed))
+    # A proof may come next, which takes its time.
+    managers.close()
     if out_of_reach and not any(part.running for part in parts):
         first = out_of_reach[0]
         raise ConfigurationError(f"balancer://{first.balancer} of {first.vhost}: {first.reason}")

@@ -23,7 +23,7 @@ from ._balancer.live import Left, LivePlan, plan_live, posts
 from ._balancer.model import Balancer, Configuration, Vhost
 from ._balancer.plan import Change, Declaration
 from ._httpd.errors import HttpdError
-from ._manager.client import Manager, ManagerError, Refused, Silent
+from ._manager.client import Line, Manager, ManagerError, Refused, Silent
 from ._manager.page import LiveBalancer, Page
 
 if TYPE_CHECKING:
@@ -85,26 +85,33 @@ class Source:
         self._page = self._failure = None
         self._silent.pop(self.manager.url, None)
 
+    def close(self) -> None:
+        """Keep no connection until then."""
+        self.manager.close()
+
 
 class Managers:
-    """The pages that one run reads: each address and name once, with exact *counters* if wished."""
+    """The pages that one run reads: each address and name once, over one connection at a time, with exact *counters* if
+    wished."""
 
     def __init__(self, counters: bool = False) -> None:
         self._counters = counters
         self._silent: dict[str, Silent] = {}
-        self._managers: dict[tuple[str, Access], Manager] = {}
+        self._line = Line()
         self._sources: dict[tuple[str, Access, str | None], Source] = {}
 
     def source(self, url: str, access: Access, name: str | None) -> Source:
         """Return the page at *url*, one of *access*, for the host *name* (``None``: that of the address)."""
         key = (url, access, name)
         if key not in self._sources:
-            if key[:2] not in self._managers:
-                self._managers[key[:2]] = Manager(url, *access[1:])
-            manager = self._managers[key[:2]]
-            manager = manager.named(name) if name else manager
+            named = access._replace(server_name=name or access.server_name)
+            manager = Manager(url, *named[1:], line=self._line)
             self._sources[key] = Source(manager, self._counters, self._silent)
         return self._sources[key]
+
+    def close(self) -> None:
+        """Keep no connection until something is asked again."""
+        self._line.close()
 
 
 class Running(NamedTuple):

@@ -381,6 +381,8 @@ def wait(
             if problem is not None:
                 raise problem
             return Waited(False, passed)
+        for each in running:
+            each.source.close()
         sleep(min(interval, max(0.0, timeout - passed)))
 
 

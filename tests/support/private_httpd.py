@@ -203,6 +203,13 @@ def _listening(pids: Sequence[int]) -> bool:
     return any(sockets & sockets_of(pid) for pid in pids)
 
 
+def connections(port: int) -> list[str]:
+    """Return the connections to *port* that this process has open: the inode of each."""
+    own = sockets_of(os.getpid())
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return [row[9] for row in rows if row[2].endswith(f":{port:04X}") and row[9] in own]
+
+
 def alive(pid: int) -> bool:
     """Whether *pid* runs; a zombie is gone, as far as we are concerned."""
     try:

@@ -69,6 +69,29 @@ class Refused(ManagerError):
     """httpd refuses a change."""
 
 
+class Line:
+    """The connection of all managers that share it, one at a time: of an httpd with the MPM prefork, each that is kept
+    holds a process."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[object, _Connection] | None = None
+
+    def kept(self, to: object) -> _Connection | None:
+        """Return the connection that is kept, if it leads *to* there."""
+        return self._kept[1] if self._kept is not None and self._kept[0] == to else None
+
+    def keep(self, to: object, connection: _Connection) -> None:
+        """Keep *connection*, which leads *to* there, instead of the one before."""
+        self.close()
+        self._kept = (to, connection)
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._kept is not None:
+            self._kept[1].close()
+            self._kept = None
+
+
 class Manager:
     """balancer-manager of one virtual host, asked at *url* under the name *server_name*.
 
@@ -86,9 +109,11 @@ class Manager:
         client_cert: str | None = None,
         client_key: str | None = None,
         timeout: float = 10.0,
+        line: Line | None = None,
     ) -> None:
         """*url*: ``http://host[:port]/path`` or https. *server_name*: for ``Host``, SNI and ``Referer``; without it,
         the host of *url*. *ca_path*, *client_cert*, *client_key*: files. *timeout*: seconds for each answer.
+        *line*: of the managers that share a connection; without it, of its own.
 
         Raises :class:`ManagerError` if *url* is no such address, or *timeout* no time.
         """
@@ -127,13 +152,15 @@ class Manager:
         #: what httpd calls the server; it says so on its page.
         self._name = _without_port(self._host)
         self._version: tuple[int, ...] = ()
-        self._connection: _Connection | None = None
+        self._line = Line() if line is None else line
+        # Where its connection leads: with TLS, a certificate is for a name.
+        self._to = (self._address, (self._options, self._name) if self._tls else None)
         # Whether it asked for a password. What forwards the request to an application does not.
         self._wanted = False
 
     def named(self, server_name: str) -> Manager:
-        """Return the same address asked under another name; nothing is sent."""
-        return Manager(self._given, server_name, *self._options, timeout=self._timeout)
+        """Return the same address asked under another name, on the same line; nothing is sent."""
+        return Manager(self._given, server_name, *self._options, self._timeout, self._line)
 
     def page(self, counters: bool = False) -> Page:
         """Return the page as it is now, with exact *counters* (one more request) if wished.
@@ -192,10 +219,8 @@ class Manager:
         return 1 if self._version and self._version < _TWICE else 2
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the connection of its line, if there is one."""
+        self._line.close()
 
     def _parsed(self, path: str) -> Page:
         text = self._request("GET", path).decode("utf-8", "surrogateescape")
@@ -205,7 +230,7 @@ class Manager:
             raise Unreachable(f"{self.url} (Host: {self._host}): {problem}; {_SERVE}") from None
 
     def _request(self, method: str, path: str, body: str | None = None) -> bytes:
-        kept = self._connection is not None
+        kept = self._line.kept(self._to) is not None
         try:
             try:
                 return self._once(method, path, body)
@@ -226,11 +251,12 @@ class Manager:
 
     def _once(self, method: str, path: str, body: str | None) -> bytes:
         deadline = time.monotonic() + self._timeout
-        if self._connection is None:
-            self._connection = _Connection(
+        connection = self._line.kept(self._to)
+        if connection is None:
+            connection = _Connection(
                 self._address, self._timeout, self._context(), _without_port(self._host)
             )
-        connection = self._connection
+            self._line.keep(self._to, connection)
         connection.response_class = functools.partial(_Response, deadline)  # type: ignore[assignment]
         if connection.sock is not None:
             connection.sock.settimeout(self._timeout)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import free_port
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import SMALL, free_port
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import (
     BODY,
     MANAGER,
@@ -474,6 +474,18 @@ def test_what_was_done_before_an_error_is_told(proxy: Proxy):
     result = proxy.run("graceful_reload", manager_url=None)
     assert proxy.run("balancer_member", **wanted)["changed"] is False
     assert [row["drift"] for row in proxy.run("balancer_info")["balancers"]] == [[], []]
+
+
+def test_one_process_of_httpd_is_enough_for_the_pages_of_all_virtual_hosts(proxy: Proxy):
+    # With the MPM prefork each connection holds one, as long as it is kept.
+    text = proxy.httpd.config_file.read_text().replace("mpm_event", "mpm_prefork")
+    text = text.replace(SMALL, "StartServers 1\nServerLimit 1\nMaxRequestWorkers 1\n")
+    proxy.httpd.write("httpd.conf", text)
+    proxy.start("".join(vhost(f"{name}.example.com", BODY) for name in ("one", "two", "three")))
+    change = {"name": "app", "vhost": "all", "members": [{"url": N1, "lbset": 1}], "purge": []}
+    result = proxy.run("balancer", **change, manager_timeout=2)
+    assert result["not_reached"] == [] and result["reload_required"] is False
+    assert [c["layer"] for c in result["changes"]].count("runtime") == 3
 
 
 def test_the_running_httpd_alone_is_changed_at_all_its_addresses(proxy: Proxy):

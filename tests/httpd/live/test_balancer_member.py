@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._access import Access
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._live import Managers, Running
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._member import Selector, wait
 from ansible_collections.webtier.apache_balancer.tests.support.between import (
     Between,
     Talk,
@@ -22,6 +25,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.between import (
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
     PrivateHttpd,
+    connections,
     free_port,
     wait_for,
 )
@@ -425,6 +429,21 @@ class TestAWait:
     def test_ends_when_the_member_is_idle(self, app: Proxy):
         result = app.run("balancer_member", url=N1, state="drained", **WAIT)
         assert result["drained"] is True and 0.4 <= result["waited"] < 3
+
+    def test_keeps_no_connection_while_it_does_nothing(self, proxy: Proxy):
+        names = ("one.example.com", "two.example.com")
+        body = BODY.replace("route=n1", "route=n1 status=+D")
+        proxy.start("".join(vhost(name, body) for name in names))
+        managers, url = Managers(), proxy.manager_url
+        pages = [managers.source(url, Access((url,)), name) for name in names]
+        running = [Running("app", name, page) for name, page in zip(names, pages)]
+        kept = []
+
+        def sleep(dummy: float) -> None:
+            kept.append(connections(proxy.httpd.port))
+
+        waited = wait(running, Selector("url", N1), False, 0.1, 0.01, 1.0, sleep=sleep)
+        assert not waited.done and kept and not any(kept)
 
     def test_begins_anew_with_each_request(self, proxy: Proxy):
 

@@ -124,6 +124,8 @@ class Clock:
             def forget(self):
                 self.__dict__.pop("page", None)
 
+            close = forget
+
             @functools.cached_property
             def page(self):
                 seen = clock.shown.pop(0) if len(clock.shown) > 1 else clock.shown[0]

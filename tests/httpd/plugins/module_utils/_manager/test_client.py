@@ -27,6 +27,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.p
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     MODULES,
     PrivateHttpd,
+    connections,
     free_port,
 )
 
@@ -120,12 +121,14 @@ def test_without_a_balancer_counters_need_no_second_request(httpd):
 def test_one_connection_serves_all_requests(httpd):
     manager = start(httpd, "LogLevel info\n" + MANAGER + BALANCER)
     manager.page()
-    used = manager._connection.sock.getsockname()
+    (used,) = connections(httpd.port)
     post(manager, ("w_ls", "1"), member=IPV4)
     assert manager.page(counters=True)
-    assert manager._connection.sock.getsockname() == used
+    assert manager.named("app.example.com").page()
+    assert connections(httpd.port) == [used]
     manager.close()
     manager.close()
+    assert connections(httpd.port) == []
     assert manager.page()
 
 
@@ -451,6 +454,18 @@ def test_tls_works_with_an_own_authority_and_the_name_of_the_server(httpd, certi
     post(manager, ("w_ls", "7"), member=IPV4)
     assert shown(manager).values["lbset"] == 7
     assert manager.named("app.example.com:443").page(counters=True).balancers["app"].nonce
+
+
+def test_with_tls_a_connection_is_for_one_name_and_there_is_one_at_a_time(httpd, certificates):
+    address = start_tls(httpd, certificates, "ServerAlias *\n")
+    manager = Manager(address, "one.example.com", validate_certs=False)
+    other = manager.named("two.example.com")
+    port, seen = int(address.split(":")[2].partition("/")[0]), []
+    for asked in (manager, manager, other, other, manager):
+        assert asked.page()
+        seen += connections(port)
+    first, second, third = seen[0], seen[2], seen[4]
+    assert seen == [first, first, second, second, third] and len({first, second, third}) == 3
 
 
 def test_tls_with_an_unknown_authority_is_refused(httpd, certificates):
