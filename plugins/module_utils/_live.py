@@ -282,7 +282,9 @@ def _bound(address: tuple[str, int], listeners: Sequence[Listener]) -> bool:
     host, port = ipaddress.ip_address(address[0].partition("%")[0]), address[1]
     for one in listeners:
         bound = ipaddress.ip_address(one.address)
-        if one.port == port and (bound == host or bound.is_unspecified) and is_local(host):
+        # All of IPv6 may hold all of IPv4 as well, which depends on how httpd was built.
+        whole = bound.is_unspecified and bound.version >= host.version
+        if one.port == port and (bound == host or whole) and is_local(host):
             return True
     return False
 

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.plugins.module_utils import _live
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import _live, _ports
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._access import Access
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._live import Managers
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import (
@@ -17,6 +17,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.c
     Unreachable,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.page import Page
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._namespaces import Listener
 
 URLS = ("http://127.0.0.1:1/m", "http://127.0.0.1:2/m")
 
@@ -81,3 +82,23 @@ def test_of_several_addresses_of_a_name_the_one_where_somebody_listens_counts(mo
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         address = _live._address(f"http://localhost:{port}/balancer-manager")
         assert address == ("127.0.0.1" if listens else "192.0.2.1", port)
+
+
+@pytest.mark.parametrize(
+    ("listens", "host", "bound"),
+    [
+        ("0.0.0.0", "127.0.0.1", True),
+        ("0.0.0.0", "::1", False),
+        ("::", "127.0.0.1", True),
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "127.0.0.2", False),
+        ("0.0.0.0", "192.0.2.1", False),
+    ],
+)
+def test_all_of_ipv4_is_nothing_of_ipv6_and_all_of_ipv6_may_be_all(
+    monkeypatch, listens, host, bound
+):
+    # Not every machine has IPv6: ::1 stands for an address that is here.
+    real = _ports.is_local
+    monkeypatch.setattr(_ports, "is_local", lambda host: str(host) == "::1" or real(host))
+    assert _live._bound((host, 80), [Listener(listens, 80, "1")]) is bound
