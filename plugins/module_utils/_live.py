@@ -86,7 +86,7 @@ class Source:
         self._silent.pop(self.manager.url, None)
 
     def close(self) -> None:
-        """Keep no connection until then."""
+        """Keep no connection until it is asked again."""
         self.manager.close()
 
 

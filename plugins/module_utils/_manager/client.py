@@ -254,7 +254,7 @@ class Manager:
         connection = self._line.kept(self._to)
         if connection is None:
             connection = _Connection(
-                self._address, self._timeout, self._context(), _without_port(self._host)
+                self._address, self._timeout, self._context, _without_port(self._host)
             )
             self._line.keep(self._to, connection)
         connection.response_class = functools.partial(_Response, deadline)  # type: ignore[assignment]
@@ -308,6 +308,7 @@ class Manager:
         advice = _ADVICE.get(response.status, "")
         return said + (f"; {advice}" if advice else "")
 
+    @functools.cached_property
     def _context(self) -> ssl.SSLContext | None:
         if not self._tls:
             return None
