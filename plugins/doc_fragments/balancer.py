@@ -237,7 +237,8 @@ options:
         type: str
       hctemplate:
         description:
-          - Name of a C(ProxyHCTemplate) of the same server, at most 63 characters.
+          - Name of a C(ProxyHCTemplate) of the same server, at most 63 characters. It is the whole health check of the
+            member, O(health_check) has no part in it; what is declared beside it holds instead of what it says.
         type: str
   proxy_set:
     description:
@@ -348,7 +349,8 @@ options:
     description:
       - Lets httpd ask each member by itself whether it is well; one that is not gets no requests until it is again.
       - Sets the parameters C(hcmethod), C(hcuri), C(hcinterval), C(hcpasses), C(hcfails) and C(hcexpr) of all members,
-        also of those that O(members) does not list. What a member declares itself holds for that member.
+        also of those that O(members) does not list, in place of a C(hctemplate). What a member declares itself holds
+        for that member.
       - Needs mod_proxy_hcheck and mod_watchdog.
       - Suboptions that are omitted have httpd's defaults. To check no more, list V(health_check) in O(reset).
     type: dict

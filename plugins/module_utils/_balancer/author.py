@@ -25,7 +25,7 @@ from .._httpd.errors import Expected
 from .._httpd.lexer import OPEN, Statement, quoted, statement
 from .codec import balancer_name
 from .cookie import ROUTE_CHANGED, Cookie, Header, header
-from .health import expression_name
+from .health import NAMES, TEMPLATE, expression_name
 from .model import Balancer, CookieLine, Expression, Member, Place, Setting, identity
 from .parameters import BALANCER, MEMBER, Value
 from .plan import HEALTH_CHECK, STICKY_COOKIE, URL, Change
@@ -179,11 +179,11 @@ class Author:
         edits = self._open_at(place)
         index = edits.document.index_at(place.line)
         raw = edits.current(index)
-        found = [i for i, key in enumerate(_keys(statement(raw))) if key == name.lower()]
         if setting is None:
             if text is not None:
-                edits.replace(index, add_word(raw, f"{name}={text}"))
+                edits.replace(index, _with_key(raw, name, text))
             return
+        found = _having(raw, name)
         words = statement(raw).words
         if not found or words[found[-1]].text.partition("=")[2] != setting.text:
             raise NotEditable(
@@ -193,6 +193,9 @@ class Author:
             key = words[found[-1]].text.partition("=")[0]
             edits.replace(index, set_word(raw, found[-1], f"{key}={text}"))
             return
+        if name == TEMPLATE:
+            # What it overrides would have an effect without it.
+            found = [i for i in _having(raw, *NAMES) if i <= found[-1]]
         for i in reversed(found):
             raw = remove_word(raw, i)
         if statement(raw).name.lower() == "proxyset" and not _keys_present(statement(raw)):
@@ -419,6 +422,23 @@ def _keys(line: Statement) -> Iterator[str]:
     for word in line.words:
         key, equals, _value = word.text.partition("=")
         yield key.lower() if equals else ""
+
+
+def _having(raw: str, *names: str) -> list[int]:
+    """Return which words of the line set one of *names*."""
+    return [i for i, key in enumerate(_keys(statement(raw))) if key in names]
+
+
+def _with_key(raw: str, name: str, text: str) -> str:
+    """Return the line with ``name=...`` added, which has no effect in it so far."""
+    found = _having(raw, *NAMES) if name == TEMPLATE else _having(raw, name)
+    words = [statement(raw).words[i].text for i in found]
+    for i in reversed(found):
+        raw = remove_word(raw, i)
+    # A template stands before what is to hold beside it.
+    for word in [f"{name}={text}", *(words if name == TEMPLATE else ())]:
+        raw = add_word(raw, word)
+    return raw
 
 
 def _keys_present(line: Statement) -> bool:

@@ -16,6 +16,7 @@ from typing import Iterable, Sequence
 
 from .._httpd.tree import Node
 from .cookie import header
+from .health import NAMES, TEMPLATE
 from .model import (
     Balancer,
     Configuration,
@@ -213,6 +214,8 @@ def _member(
         return
     member = Member(url, written, place)
     for key, text in settings:
+        for overridden in NAMES if key == TEMPLATE else ():
+            member.settings.pop(overridden, None)
         member.settings[key] = Setting(
             MEMBER[key].read(text) if key in MEMBER else text, text, place
         )

@@ -24,7 +24,10 @@ PARAMETERS = {
     "fails": "hcfails",
 }
 EXPRESSION = "hcexpr"
-NAMES = (*PARAMETERS.values(), EXPRESSION)
+#: Where all of them may come from. On a line httpd copies them when it gets there, so that those before it have no
+#: effect (mod_proxy_hcheck.c ``set_worker_hc_param``).
+TEMPLATE = "hctemplate"
+NAMES = (*PARAMETERS.values(), EXPRESSION, TEMPLATE)
 _HTTP = ("GET", "HEAD", "OPTIONS", "GET11", "HEAD11", "OPTIONS11")
 _WITH_BODY = ("GET", "GET11")
 # mod_proxy_hcheck.c hc_check_http: without an expression these are well.

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from .._manager.page import LiveBalancer, LiveMember
 
 RUNTIME = "runtime"
-# A parameter of the health check comes from its template, which balancer-manager does not show.
-_TEMPLATE = "hctemplate"
 # What httpd derives from the number of members when it is not set.
 _DERIVED = ("maxattempts",)
 #: The flags that keep new sessions off a member.
@@ -252,8 +250,12 @@ class _Planner:
             if PARAMETERS in self.declared.purge:
                 everything = {name for name, row in MEMBER.items() if row.live} - {"status"}
                 values.update(_defaults(MEMBER, everything))
-            if _TEMPLATE in self._whole(key, wanted):
-                values = {name: v for name, v in values.items() if not name.startswith("hc")}
+        if health.TEMPLATE in self._whole(key, wanted):
+            # What it says is not known, and balancer-manager does not show it.
+            values = {name: v for name, v in values.items() if name not in health.NAMES}
+            wanted = {
+                name: v for name, v in wanted.items() if name not in health.NAMES or v is not None
+            }
         for name, value in wanted.items():
             if isinstance(value, Flags):
                 values[name] = value.on(None if fresh else member.values.get(name))
@@ -505,7 +507,8 @@ def _drift_of_member(
         known: list[Any] = [member.values.get(name, row.default)]
         if wanted and name in wanted:
             known.append(wanted[name])
-        from_template = name.startswith("hc") and _TEMPLATE in member.values
+        # What that says is not shown.
+        from_template = name in health.NAMES and health.TEMPLATE in member.values
         shown = running is not None and name in running.values
         at_work = shown and not from_template and not (name == "loadfactor" and alone)
         in_use = running.values[name] if running is not None and at_work else None

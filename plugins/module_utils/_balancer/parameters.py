@@ -461,6 +461,8 @@ MEMBER: dict[str, Parameter] = _table(
     Parameter("responsefieldsize", Integer(0, unit="bytes"), 8192, since="2.4.34"),
     Parameter("upgrade", Text(15), "", since="2.4.26"),
     Parameter("secret", Text(63), "", since="2.4.42", secret=True),
+    # Before the others, as it takes their place where it stands behind them.
+    Parameter("hctemplate", Text(63), "", since="2.4.21", module=_HCHECK),
     Parameter(
         "hcmethod",
         Choice("NONE", "TCP", "OPTIONS", "HEAD", "GET", "CPING", "OPTIONS11", "HEAD11", "GET11"),
@@ -474,7 +476,6 @@ MEMBER: dict[str, Parameter] = _table(
     Parameter("hcfails", Integer(1), 1, Live("w_hf", 1), "2.4.21", _HCHECK),
     Parameter("hcuri", Text(63), "", Live("w_hu"), "2.4.21", _HCHECK),
     Parameter("hcexpr", Text(15), "", Live("w_he"), "2.4.21", _HCHECK),
-    Parameter("hctemplate", Text(63), "", since="2.4.21", module=_HCHECK),
 )
 
 BALANCER: dict[str, Parameter] = _table(

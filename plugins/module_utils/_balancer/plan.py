@@ -221,7 +221,11 @@ class Declaration:
                 )
             if route is not None:
                 routes[route] = url
-            members[identity(url)] = {**self.health_values(url), **values}
+            checked = self.health_values(url)
+            if values.get(health.TEMPLATE):
+                # A health check of its own, all of it.
+                checked = dict.fromkeys(checked)
+            members[identity(url)] = {**checked, **values}
             self.urls[identity(url)] = url
             self._written[identity(url)] = str(options["url"])
         if not members:

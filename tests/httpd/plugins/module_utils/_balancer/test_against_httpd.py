@@ -12,7 +12,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, event, given, settings
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.health import NAMES
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
+    MEMBER,
+)
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import Instance
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.page import parse
 from ansible_collections.webtier.apache_balancer.tests.support.generated import (
     check_balancer,
     reported,
@@ -80,3 +85,27 @@ def test_a_member_is_named_as_httpd_names_it(httpd):
     names = re.findall("<httpd:name>(.*)</httpd:name>", answer.body)
     assert [member.url for member in balancer.members.values()] == names[1:]
     assert len(names) == 1 + len(urls)
+
+
+def test_a_template_takes_the_place_of_all_that_stands_before_it_on_the_line(tmp_path):
+    own = "hcmethod=GET hcinterval=9 hcpasses=2 hcfails=3 hcuri=/x hcexpr=well"
+    orders = [f"{own} hctemplate=t", f"hctemplate=t {own}", f"hcmethod=GET hctemplate=t {own[13:]}"]
+    body = "".join(f"BalancerMember http://h{n} {order}\n" for n, order in enumerate(orders))
+    with PrivateHttpd(tmp_path / "httpd", *MODULES, "proxy_hcheck") as httpd:
+        httpd.write(
+            "conf/all.conf",
+            'ProxyHCExpr well "%{REQUEST_STATUS} -eq 200"\nProxyHCTemplate t hcmethod=TCP hcinterval=5\n'
+            f"<Proxy balancer://all>\n{body}</Proxy>\n<Location /bm>\nSetHandler balancer-manager\n</Location>\n",
+        )
+        httpd.start()
+        instance = Instance.find("/usr/sbin/apache2", str(httpd.root), str(httpd.config_file))
+        (balancer,) = codec.read(instance.view().root).balancers
+        (running,) = parse(httpd.get("/bm").body).balancers.values()
+    template = {
+        **{name: MEMBER[name].default for name in NAMES},
+        "hcmethod": "TCP",
+        "hcinterval": 5000,
+    }
+    for key, member in balancer.members.items():
+        shown = {n: v for n, v in running.members[key].values.items() if n in NAMES}
+        assert {**template, **member.values} == {**template, **member.values, **shown}

@@ -530,6 +530,40 @@ class TestAHealthCheck:
             "    BalancerMember http://192.168.0.11:8080 route=node1 hcmethod=GET hcuri=/ hcexpr=hc_shop",
         ]
 
+    TEMPLATE = PLAIN.replace("route=node1", "route=node1   hcfails=9   hctemplate=t")
+
+    def test_takes_the_place_of_a_template(self):
+        assert written(self.TEMPLATE, health_check={"uri": "/up"}) == self.CHECKED
+
+    def test_goes_with_the_template_it_came_from_and_what_that_overrides(self):
+        assert written(self.TEMPLATE, reset=["health_check"]) == PLAIN
+        assert written(self.TEMPLATE, reset=["hctemplate"]) == PLAIN
+
+    def test_of_a_template_is_left_to_the_member_that_declares_it(self):
+        members = [{**NODES[0], "hctemplate": "t"}, NODES[1]]
+        text = self.CHECKED.replace("hcmethod=GET   hcuri=/up", "hctemplate=t", 1)
+        assert written(PLAIN, members=members, health_check={"uri": "/up"}) == text
+        assert written(self.CHECKED, members=members, health_check={"uri": "/up"}) == text
+
+    def test_parameter_is_written_behind_the_template_of_its_line(self):
+        members = [{"url": NODES[0]["url"], "hcfails": 9}]
+        after = written(self.TEMPLATE, members=members, purge=[])
+        assert after == self.TEMPLATE.replace(
+            "hcfails=9   hctemplate=t", "hctemplate=t   hcfails=9"
+        )
+
+    def test_template_is_written_before_the_parameters_of_its_line(self):
+        text = PLAIN.replace("route=node1", "route=node1   hcmethod=GET   hcfails=9")
+        members = [{"url": NODES[0]["url"], "hctemplate": "t", "hcfails": 8}]
+        assert written(text, members=members, purge=[]) == PLAIN.replace(
+            "route=node1", "route=node1   hctemplate=t   hcmethod=GET   hcfails=8"
+        )
+
+    def test_template_of_a_new_member_stands_before_its_parameters(self):
+        more = {"url": "http://192.168.0.13:8080", "hcfails": 2, "hctemplate": "t"}
+        after = written(PLAIN, members=[*NODES, {**more, "route": "node3"}])
+        assert "192.168.0.13:8080   route=node3   hctemplate=t   hcfails=2\n" in after
+
     def test_expression_in_braces_is_not_ours(self):
         text = self.JUDGED.replace('"%{REQUEST_STATUS} -eq 200"', "{%{REQUEST_STATUS} -eq 200}")
         with pytest.raises(NotEditable, match="not in quotes"):

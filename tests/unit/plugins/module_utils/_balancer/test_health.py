@@ -33,6 +33,7 @@ def test_every_option_is_a_parameter():
         "hcpasses": 2,
         "hcfails": 3,
         "hcexpr": None,
+        "hctemplate": None,
     }
 
 

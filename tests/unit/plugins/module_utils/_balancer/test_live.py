@@ -223,6 +223,15 @@ class TestAPlan:
         assert result.changes == [] and len(result.left) == 1
         assert "its health check changes by a reload" in result.left[0].reason
 
+    def test_leaves_alone_what_comes_from_a_template(self):
+        live = running((A, {"hcmethod": "GET", "hcuri": "/up", "hcfails": 3}))
+        wish = declared((A, {"hctemplate": "t"}), health_check={"method": "TCP"}, purge=[])
+        assert plan_live(live, wish, config(f"BalancerMember {A} hctemplate=t")) == ([], [])
+        wish = declared((A, {"hctemplate": "t", "hcfails": 4}), purge=[])
+        assert brief(plan_live(live, wish, config(f"BalancerMember {A} hctemplate=t")).changes) == [
+            (A, "hcfails", 3, 4)
+        ]
+
     def test_adds_a_member_with_a_health_check_only_where_httpd_makes_some(self):
         checked = {"hcmethod": "GET", "hcuri": "", "hcexpr": "hc_app"}
         wish = declared((A, {}), (B, {}), health_check={"expect_status": ["200"]})
