@@ -12,7 +12,7 @@ runs its body first and the arguments on its own line last (mod_proxy.c ``proxys
 from __future__ import annotations
 
 import re
-from typing import Iterable, Sequence
+from typing import Iterable, Iterator, Sequence
 
 from .._httpd.tree import Node
 from .cookie import header
@@ -52,13 +52,15 @@ def read(root: Node) -> Configuration:
     """Return what *root* (the tree of :mod:`.._httpd.tree`) says about balancers."""
     main = Vhost(None)
     vhosts = [main]
+    outside = []
     for node in root.children:
         if node.name.lower() == "virtualhost":
             vhost = Vhost(_place(node), tuple(node.words))
             vhosts.append(vhost)
             _walk(vhost, node.children)
         else:
-            _walk(main, [node])
+            outside.append(node)
+    _walk(main, outside)
     configuration = Configuration(vhosts)
     for vhost in vhosts:
         for balancer in vhost.balancers.values():
@@ -98,6 +100,8 @@ def _place(node: Node) -> Place:
 
 
 def _walk(vhost: Vhost, nodes: Sequence[Node]) -> None:
+    headers: list[Node] = []
+    references: list[tuple[Balancer, Node]] = []
     stack = list(reversed(nodes))
     while stack:
         node = stack.pop()
@@ -112,7 +116,7 @@ def _walk(vhost: Vhost, nodes: Sequence[Node]) -> None:
         elif name == "proxyhcexpr":
             _expression(vhost, node)
         elif name == "header":
-            vhost.cookies += _cookie_lines([node])
+            headers.append(node)
         elif name == "balancermember":
             names, settings = _named(node)
             named = balancer_name(names[0]) if names else None
@@ -124,7 +128,8 @@ def _walk(vhost: Vhost, nodes: Sequence[Node]) -> None:
             if named is not None:
                 _settings(vhost.balancer(named), words[1:], _place(node))
         elif name in _REFERENCES:
-            _reference(vhost, node, name)
+            balancer = _reference(vhost, node, name)
+            references += [(balancer, node)] if balancer else []
         elif name == "servername":
             vhost.server_name = "".join(node.words[:1])
         elif name == "serveralias":
@@ -133,6 +138,74 @@ def _walk(vhost: Vhost, nodes: Sequence[Node]) -> None:
             vhost.persist = _on(node)
         elif name in ("balancerinherit", "proxypassinherit"):
             vhost.inherit_off[name] = not _on(node)
+    for node in headers:
+        line = _cookie_lines([node])
+        sections = _partial(node) if line else []
+        owners = _sole_users(sections, references) if sections else []
+        if len(owners) == 1 and owners[0].defined:
+            owners[0].cookies += line
+        elif owners or not sections:
+            vhost.cookies += line
+
+
+def _partial(node: Node) -> list[Node]:
+    """Return the sections around *node* that do not hold for all requests of the server."""
+    return [
+        section
+        for section in _around(node)
+        if (section.name.lower(), section.words) not in (("location", ["/"]), ("proxy", ["*"]))
+    ]
+
+
+def _around(node: Node) -> Iterator[Node]:
+    section = node.parent
+    while section is not None and section.name.lower() not in ("", "virtualhost"):
+        yield section
+        section = section.parent
+
+
+def _sole_users(
+    sections: Sequence[Node], references: Sequence[tuple[Balancer, Node]]
+) -> list[Balancer]:
+    """Return the balancers of which all requests are in all of *sections*; none if there are some of others."""
+    taken = [_path(node) for _balancer, node in references]
+    inside, outside = {}, {}
+    for balancer, node in references:
+        if all(_within(node, section) for section in sections):
+            inside[balancer.name] = balancer
+        elif not any(_apart(node, section, taken) for section in sections):
+            return []
+        else:
+            outside[balancer.name] = balancer
+    return [] if set(inside) & set(outside) else list(inside.values())
+
+
+def _within(reference: Node, section: Node) -> bool:
+    """Whether all requests that *reference* sends to a balancer are in *section*."""
+    location = _location(section)
+    return section in _around(reference) or bool(location and _path(reference).startswith(location))
+
+
+def _apart(reference: Node, section: Node, taken: Sequence[str]) -> bool:
+    """Whether no request that *reference* sends to a balancer is in *section*; *taken* are the paths of which other
+    references send all."""
+    location = _location(section)
+    return bool(location) and (location in taken or not location.startswith(_path(reference)))
+
+
+def _path(reference: Node) -> str:
+    """Return the path, with a slash at its end, of the requests that *reference* is for, as far as that is known."""
+    first = reference.words[0]
+    if reference.name.lower() == "proxypass" and first.startswith("/"):
+        return first.rstrip("/") + "/"
+    return next(filter(None, map(_location, _around(reference))), "/")
+
+
+def _location(section: Node) -> str:
+    """Return the path of *section*, with a slash at its end; "" if it is none that holds for a path and all below."""
+    words = section.words
+    plain = section.name.lower() == "location" and len(words) == 1 and words[0].startswith("/")
+    return words[0].rstrip("/") + "/" if plain and not re.search(r"[*?[]", words[0]) else ""
 
 
 def _expression(vhost: Vhost, node: Node) -> None:
@@ -165,7 +238,7 @@ def _section(balancer: Balancer, node: Node, words: list[str]) -> None:
     only_others = bool(node.children) and not own and len(words) == 1
     (balancer.beside if only_others else balancer.sections).append(_place(node))
     if node.name.lower() == "proxy":
-        balancer.cookies += _cookie_lines(node.walk(), node)
+        balancer.cookies += _cookie_lines(node.children, node)
     for child in node.children:
         name = child.name.lower()
         if name == "balancermember":
@@ -231,7 +304,7 @@ def _settings(balancer: Balancer, words: Iterable[str], place: Place) -> None:
                 balancer.set(key, Setting(value, text, place))
 
 
-def _reference(vhost: Vhost, node: Node, name: str) -> None:
+def _reference(vhost: Vhost, node: Node, name: str) -> Balancer | None:
     words = node.words
     for index, word in enumerate(words):
         found = _BALANCER_NAME.search(word)
@@ -241,4 +314,5 @@ def _reference(vhost: Vhost, node: Node, name: str) -> None:
             balancer.references.append(reference)
             if name in ("proxypass", "proxypassmatch"):
                 _settings(balancer, words[index + 1 :], _place(node))
-            return
+            return balancer
+    return None

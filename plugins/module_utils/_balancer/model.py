@@ -220,7 +220,7 @@ class Balancer:
 
     def holds(self, line: CookieLine) -> bool:
         """Whether *line*, one of its cookies, issues it with all answers of this balancer and with no others."""
-        if not line.section or line.section.startswith(self.section):
+        if line.section in ("", self.section, f"{self.section}*"):
             return True
         return self.section.startswith(line.section) and not self.caught(line)
 

@@ -221,6 +221,43 @@ def test_the_findings_are_what_httpd_does(proxy: Proxy, nodes, section, target, 
     assert declare(proxy, "app", sticky_cookie={"name": "R"})["changed"] is False
 
 
+@pytest.mark.parametrize(
+    ("section", "issued"),
+    [
+        ("<Location /app/api/v1>\n{}\n</Location>", {"/app/api/v1"}),
+        ('<If "%{{REQUEST_URI}} =~ m#/v1#">\n{}\n</If>', {"/app/api/v1"}),
+        ("<Files nope>\n{}\n</Files>", set()),
+        ("<Proxy balancer://app/api/v1>\n{}\n</Proxy>", {"/app/api/v1"}),
+        ("<Proxy balancer://app/>\n<If false>\n{}\n</If>\n</Proxy>", set()),
+        ("<ProxyMatch ^balancer://other/>\n{}\n</ProxyMatch>", set()),
+        ("<Location /app>\n{}\n</Location>", {"/app/api", "/app/api/v1"}),
+    ],
+)
+def test_a_cookie_of_a_part_of_the_requests_is_not_taken_for_one_of_all(
+    proxy: Proxy, nodes, section, issued
+):
+    line = 'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax"'
+    text = by_hand(nodes, "balancer://none/")
+    begin, end = text.index("<Proxy balancer://none/"), text.index("</VirtualHost>")
+    hand_written = section.format(f"{line} env=BALANCER_ROUTE_CHANGED")
+    proxy.start(f"{text[:begin]}{hand_written}\n{text[end:]}")
+
+    def given() -> set[str]:
+        found = set()
+        for path in ("/app/api", "/app/api/v1"):
+            browser = Browser(proxy.httpd.port)
+            browser.get(path)
+            found |= {path} if browser.jar else set()
+        return found
+
+    assert given() == issued
+    done = declare(proxy, "app", sticky_cookie={"name": "R"})
+    assert done["changed"] is (len(issued) < 2)
+    proxy.httpd.reload()
+    assert given() == {"/app/api", "/app/api/v1"}
+    assert declare(proxy, "app", sticky_cookie={"name": "R"})["changed"] is False
+
+
 @pytest.mark.parametrize("options", [{}, {"proxy_set": {"stickysession": "PHPSESSID"}}])
 def test_a_cookie_that_would_overwrite_the_applications_own_is_refused(two: Proxy, options):
     text = two.site.read_text()

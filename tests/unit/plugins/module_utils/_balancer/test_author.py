@@ -430,6 +430,19 @@ class TestACookie:
         after = written_of(text.replace("</VirtualHost>\n", other), "shop", sticky_cookie={})
         assert after == WITH_COOKIE.replace("</VirtualHost>\n", other)
 
+    @pytest.mark.parametrize("section", ["Location /admin", "Files index.php"])
+    def test_of_a_part_of_the_requests_stays_beside_it(self, section):
+        line = COOKIE.split("\n")[1] + "\n"
+        part = f"    <{section}>\n{line}    </{section.split()[0]}>\n</VirtualHost>\n"
+        text = PLAIN.replace("</VirtualHost>\n", part)
+        after = written(text, sticky_cookie={})
+        assert after == WITH_COOKIE.replace("</VirtualHost>\n", part)
+        assert written(after, reset=["sticky_cookie"]) == text
+
+    def test_in_a_section_for_a_part_of_the_url_is_put_right(self):
+        text = WITH_COOKIE.replace('<Proxy "balancer://shop/">', '<Proxy "balancer://shop/a/">')
+        assert written(text, sticky_cookie={}) == WITH_COOKIE
+
     def test_is_written_once_where_two_lines_issue_one(self):
         text = WITH_COOKIE.replace(COOKIE, COOKIE.replace("ROUTEID_SHOP", "OLD") + COOKIE)
         assert written(text, sticky_cookie={}) == WITH_COOKIE

@@ -170,9 +170,13 @@ APP = "<Proxy balancer://app>\nBalancerMember http://a\n</Proxy>\n"
         APP + f"<Proxy balancer://app/>\n{LINE}</Proxy>\n",
         APP + f"<Proxy balancer://APP/>\n{LINE}</Proxy>\n",
         APP.replace("app>\n", "app>\n" + LINE),
-        APP + f"<Proxy balancer://app>\n<If true>\n{LINE}</If>\n</Proxy>\n",
         LINE + APP,
         f"<Location />\n{LINE}</Location>\n" + APP,
+        f"<Proxy *>\n{LINE}</Proxy>\n" + APP,
+        # Where all that is sent to the balancer is in the section.
+        APP + f"<Location /x>\nProxyPass balancer://app/\n{LINE}</Location>\n",
+        APP + f"ProxyPass /x/y balancer://app/\n<Location /x/>\n{LINE}</Location>\n",
+        APP + f'<FilesMatch jsp$>\nSetHandler "proxy:balancer://app/"\n{LINE}</FilesMatch>\n',
     ],
 )
 def test_the_cookie_that_httpd_issues_belongs_to_its_balancer(text):
@@ -180,6 +184,41 @@ def test_the_cookie_that_httpd_issues_belongs_to_its_balancer(text):
     (line,) = balancer.cookies
     assert line.header.cookie.name == "R" and balancer.sticky_cookie is line
     assert len(balancer.sections) == 1
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        f"<Location /admin>\n{LINE}</Location>\n",
+        f"<LocationMatch ^/admin>\n{LINE}</LocationMatch>\n",
+        f"<Location />\n<If true>\n{LINE}</If>\n</Location>\n",
+        f"<Files index.php>\n{LINE}</Files>\n",
+        f"<Proxy http://elsewhere/>\n{LINE}</Proxy>\n",
+        f"<ProxyMatch ^balancer://other/>\n{LINE}</ProxyMatch>\n",
+        f"<Proxy balancer://app>\n<If true>\n{LINE}</If>\n</Proxy>\n",
+        f"<Location /x>\nProxyPass balancer://app/\n{LINE}</Location>\n",
+    ],
+)
+def test_a_cookie_of_a_part_of_the_requests_is_not_that_of_the_balancer(section):
+    balancer = one(APP + section + "ProxyPass / balancer://app/\n")
+    assert balancer.cookies == balancer.vhost.cookies == []
+    assert balancer.sticky_cookie is None
+
+
+def test_a_section_for_all_requests_of_one_balancer_issues_the_cookie_of_that_one():
+    other = APP.replace("app", "other") + "ProxyPass / balancer://other/\n"
+    text = APP + other + "ProxyPass /x balancer://app\n" + f"<Location /x>\n{LINE}</Location>\n"
+    configuration = read(text)
+    assert [len(balancer.cookies) for balancer in configuration.balancers] == [1, 0]
+    assert configuration.main.cookies == []
+    # The requests of other are a part of those.
+    assert [len(b.cookies) for b in read(text.replace("/x b", "/x/y b")).balancers] == [0, 0]
+
+
+def test_a_section_for_a_part_of_the_url_of_the_balancer_is_too_narrow():
+    for section, holds in (("/", True), ("/*", True), ("", True), ("/admin/", False)):
+        balancer = one(APP + f"<Proxy balancer://app{section}>\n{LINE}</Proxy>\n")
+        assert balancer.holds(balancer.cookies[0]) is holds
 
 
 def test_a_cookie_outside_of_sections_belongs_to_all_balancers_of_the_server():
