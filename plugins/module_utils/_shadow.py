@@ -89,7 +89,8 @@ class Shadow:
             state = State(entry.content, entry.link, mode=entry.mode or entry.before.mode)
             self._files.restore(entry.path, state)
         self._candidates = {entry.path: entry for entry in candidates}
-        self._variables = dict(instance.environment)
+        # By their names in lower case, as httpd knows them; the environment knows names as they are spelled.
+        self._defined: dict[str, str] = {}
         self._main_file = instance.main_file()
         self._main_root = instance.root()
         # Where relative paths start: as of the line being read, and wherever that has been.
@@ -150,7 +151,9 @@ class Shadow:
         name = found.name.lower()
         words = [word.text for word in found.words]
         if name == "define" and len(words) == 2:
-            self._variables[words[0]] = self._expanded(words[1])
+            self._defined[words[0].lower()] = self._expanded(words[1])
+        elif name == "undefine" and words:
+            self._defined.pop(words[0].lower(), None)
         for number, text in enumerate(words):
             led = self._led(name, text)
             if led is not None:
@@ -179,7 +182,11 @@ class Shadow:
         return copy if copy != self.home + path or os.path.isabs(expanded) else None
 
     def _expanded(self, text: str) -> str:
-        return _VARIABLE.sub(lambda found: self._variables.get(found[1], found[0]), text)
+        def value(found: re.Match[str]) -> str:
+            known = self._instance.environment.get(found[1], found[0])
+            return self._defined.get(found[1].lower(), known)
+
+        return _VARIABLE.sub(value, text)
 
     def _candidate(self, path: str) -> str | None:
         """Return where the copy of ``path`` is, if that leads to a candidate; else None."""

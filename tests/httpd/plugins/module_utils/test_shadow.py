@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils import _preflight, _shadow
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import _process as process
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._fileset import FileSet
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.dump import View
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tree import Node
@@ -116,6 +117,25 @@ def test_absolute_includes_lead_to_the_candidates(httpd: PrivateHttpd, tmp_path:
     defines = view(httpd, files).defines
     assert {"NEW", "DEEP", "OLD"} <= set(defines)
     assert defines["BASE"] == str(outside)
+
+
+@pytest.mark.parametrize("name", ["ConfDir", "CONFDIR", "PLACE"])
+def test_a_variable_leads_to_the_candidates_as_httpd_reads_it(
+    httpd: PrivateHttpd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Defines are known in any case; one of the environment as it is spelled, unless there is a Define."""
+    monkeypatch.setitem(process.CLEAN, "PLACE", str(tmp_path / "place"))
+    for folder in ("gone", "place"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.conf").write_text("Define OLD\n")
+    httpd.write(
+        "conf/app.conf",
+        f"Define ConfDir {tmp_path}/place\nDefine Place {tmp_path}/gone\nUnDefine PLACE\n"
+        f"Include ${{{name}}}/x.conf\n",
+    )
+    files = FileSet()
+    files.write(str(tmp_path / "place/x.conf"), b"Define NEW\n")
+    assert "NEW" in view(httpd, files).defines
 
 
 def test_links_are_followed_wherever_they_lead(httpd: PrivateHttpd, tmp_path: Path) -> None:
