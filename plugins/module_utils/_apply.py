@@ -259,7 +259,7 @@ def _prove(instance: Instance, plan: Plan, validate: bool) -> _Proof:
     if not validate:
         return _Proof(NOT_VALIDATED, [], plan.configuration, [])
     proof = proven(instance, plan.fileset)
-    problems = verify(plan, proof.view)
+    problems = verify(instance, plan, proof.view)
     warnings = [said(warning) for warning in proof.warnings]
     configuration = codec.read(proof.view.root)
     problems += selinux_problems(instance, configuration)

@@ -147,7 +147,7 @@ def load(fileset: FileSet, path: str) -> Document:
     return Document.parse(decode(content), fileset.real(path))
 
 
-def verify(plan_: Plan, view: View) -> list[Problem]:
+def verify(instance: Instance, plan_: Plan, view: View) -> list[Problem]:
     """Return the findings about *view* (what httpd makes of the new files).
 
     Raises :class:`ConfigurationError` where a declared balancer would not be what was declared, or the change
@@ -155,18 +155,28 @@ def verify(plan_: Plan, view: View) -> list[Problem]:
     """
     configuration = codec.read(view.root)
     problems = lint(configuration, view)
-    known = set()
-    if plan_.view is not None:
-        known = {(p.code, p.message) for p in lint(plan_.configuration, plan_.view)}
-    for wish in (target.wish for target in plan_.targets):
-        name = wish.declaration.name
-        for problem in problems:
-            new = (problem.code, problem.message) not in known
-            if problem.ineffective and new and problem.balancer and problem.balancer.name == name:
-                raise ConfigurationError(str(problem))
+    wishes = [target.wish for target in plan_.targets]
+    names = {wish.declaration.name for wish in wishes}
+    doubtful = [p for p in problems if p.ineffective and p.balancer and p.balancer.name in names]
+    known = _known(instance, plan_) if doubtful else set()
+    for problem in doubtful:
+        if (problem.code, problem.message) not in known:
+            raise ConfigurationError(str(problem))
+    for wish in wishes:
         if wish.present:
             _verify_balancer(plan_.fileset, configuration, wish)
     return problems
+
+
+def _known(instance: Instance, plan_: Plan) -> set[tuple[str, str]]:
+    """Return the findings, by code and message, about what httpd reads before the change."""
+    view, configuration = plan_.view, plan_.configuration
+    if not plan_.authored.issuperset(entry.path for entry in plan_.fileset.changed()):
+        # The plan was made with those files and modules in place.
+        with contextlib.suppress(ConfigurationRefused):
+            view = instance.view()
+            configuration = codec.read(view.root)
+    return {(p.code, p.message) for p in lint(configuration, view)} if view else set()
 
 
 def _verify_balancer(fileset: FileSet, configuration: Configuration, wish: BalancerWish) -> None:

@@ -334,6 +334,37 @@ def test_a_balancer_in_a_file_of_the_same_declaration_is_no_change_the_second_ti
     assert (again["changed"], again["changes"]) == (False, [])
 
 
+def test_what_a_file_or_module_takes_from_a_declared_balancer_is_refused(
+    tmp_path, configuration_of
+):
+    with PrivateHttpd(tmp_path / "tls", *BALANCER, "ssl", "socache_shmcb") as httpd:
+        configuration = configuration_of(httpd)
+
+        def declared(inside, **more):
+            site = f"<VirtualHost *:1>\n{inside}ProxyPass / balancer://app/\n"
+            site += f"Include {httpd.root}/app.conf\n</VirtualHost>\n"
+            member = {"url": "https://127.0.0.1:1011", "route": "a"}
+            path = str(httpd.root / "app.conf")
+            return {
+                "files": [file(httpd, "conf/site.conf", site), *more.pop("files", ())],
+                "balancers": [{"name": "app", "path": path, "members": [member]}],
+                **more,
+            }
+
+        assert configuration(**declared("SSLProxyEngine On\n"))["changed"] is True
+        before = everything(httpd)
+        result = configuration(**declared(""))
+        assert result.get("failed") is True and "AB205" in result["msg"]
+        result = configuration(
+            **declared("SSLProxyEngine On\n", files=[without(httpd, "proxy_http")])
+        )
+        assert result.get("failed") is True and "AB202" in result["msg"]
+        assert everything(httpd) == before
+        # What is wrong already keeps nobody from other changes.
+        assert configuration(**declared("", validate=False))["changed"] is True
+        assert configuration(**declared("ServerName app\n"))["changed"] is True
+
+
 def test_in_a_broken_configuration_a_balancer_is_not_searched_for(running, balancer):
     (running.root / "conf/bad.conf").write_text("NoSuchDirective On\n")
     result = balancer(name="app", members=[{"url": "http://127.0.0.1:1"}])
