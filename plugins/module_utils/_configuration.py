@@ -12,6 +12,7 @@ import contextlib
 import fnmatch
 import os
 import re
+from collections import Counter
 from operator import methodcaller
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, NamedTuple, Sequence
 
@@ -158,9 +159,10 @@ def verify(instance: Instance, plan_: Plan, view: View) -> list[Problem]:
     wishes = [target.wish for target in plan_.targets]
     names = {wish.declaration.name for wish in wishes}
     doubtful = [p for p in problems if p.ineffective and p.balancer and p.balancer.name in names]
-    known = _known(instance, plan_) if doubtful else set()
+    known = Counter(problem.fault for problem in (_before(instance, plan_) if doubtful else ()))
     for problem in doubtful:
-        if (problem.code, problem.message) not in known:
+        known[problem.fault] -= 1
+        if known[problem.fault] < 0:
             raise ConfigurationError(str(problem))
     for wish in wishes:
         if wish.present:
@@ -168,15 +170,15 @@ def verify(instance: Instance, plan_: Plan, view: View) -> list[Problem]:
     return problems
 
 
-def _known(instance: Instance, plan_: Plan) -> set[tuple[str, str]]:
-    """Return the findings, by code and message, about what httpd reads before the change."""
+def _before(instance: Instance, plan_: Plan) -> list[Problem]:
+    """Return the findings about what httpd reads before the change."""
     view, configuration = plan_.view, plan_.configuration
     if not plan_.authored.issuperset(entry.path for entry in plan_.fileset.changed()):
         # The plan was made with those files and modules in place.
         with contextlib.suppress(ConfigurationRefused):
             view = instance.view()
             configuration = codec.read(view.root)
-    return {(p.code, p.message) for p in lint(configuration, view)} if view else set()
+    return lint(configuration, view) if view else []
 
 
 def _verify_balancer(fileset: FileSet, configuration: Configuration, wish: BalancerWish) -> None:

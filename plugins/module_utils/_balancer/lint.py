@@ -49,6 +49,8 @@ SCHEME_MODULES: dict[str, str] = {
 # The path of a ProxyPass, which one in a <Location> does not have.
 _URL_PATH = re.compile(r"[\"']?(/[^\s\"']*)")
 _TLS_SCHEMES = ("https", "wss", "h2")
+# A place in a message.
+_PLACE = re.compile(r" \([^()]*:[0-9]+\)")
 
 
 class Problem(NamedTuple):
@@ -70,6 +72,12 @@ class Problem(NamedTuple):
     def ineffective(self) -> bool:
         """Whether what was written has not the effect it says (and httpd starts all the same)."""
         return is_ineffective(self.code)
+
+    @property
+    def fault(self) -> tuple[str, str, str]:
+        """What is wrong with which balancer, in whatever lines that stands."""
+        name = self.balancer.name if self.balancer else ""
+        return self.code, name, _PLACE.sub("", self.message)
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
@@ -449,8 +457,8 @@ def _routes(balancer: Balancer) -> Iterator[Problem]:
         if route in owners:
             yield Problem(
                 "AB306",
-                f"members {owners[route].url} and {member.url} have the same route {route}: the first one"
-                " takes the sessions of both.",
+                f"member {member.url} has the route {route} of one before it"
+                f" ({owners[route].settings['route'].place}), which takes the sessions of both.",
                 member.settings["route"].place,
                 "Give each member its own route.",
                 balancer,

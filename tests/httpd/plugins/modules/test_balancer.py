@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import MODULES
+
 SEED = """\
 # The shop, behind two Tomcats
 <VirtualHost 127.0.0.1:{port}>
@@ -419,6 +422,38 @@ def test_a_member_whose_scheme_no_module_serves_is_refused(seed, balancer):
     )
     assert result["failed"] and "Enable the module proxy_uwsgi" in result["msg"]
     assert seed.read_text() == text
+
+
+def test_what_is_wrong_already_keeps_nobody_from_a_change_that_moves_it(httpd, balancer):
+    # The section holds for none of the requests (AB321), and two members have one route (AB306).
+    site = httpd.write(
+        "conf/shop.conf",
+        f"LoadModule headers_module {MODULES}/mod_headers.so\n"
+        "<Proxy balancer://shop>\nBalancerMember http://127.0.0.1:1 route=a\n"
+        "BalancerMember http://127.0.0.1:2 route=b\nBalancerMember http://127.0.0.1:3 route=b\n"
+        "BalancerMember http://127.0.0.1:4 route=b\n"
+        'ProxySet stickysession=R\n</Proxy>\n<Proxy "balancer://SHOP/">\n'
+        'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e; Path=/" env=BALANCER_ROUTE_CHANGED\n</Proxy>\n'
+        "ProxyPass / balancer://shop/\n",
+    )
+    more = {"url": "http://127.0.0.1:5", "route": "c"}
+    done = balancer(name="shop", members=[more], purge=[])
+    assert done["changed"] is True and "http://127.0.0.1:5" in site.read_text()
+    assert {"AB306", "AB321"} <= {problem["code"] for problem in done["problems"]}
+    member = module_for(httpd, "balancer_member")
+    assert member(url="http://127.0.0.1:2", state="absent")["changed"] is True
+
+
+def test_what_is_wrong_in_one_virtual_host_is_refused_in_another(httpd, balancer):
+    member = "ajp://127.0.0.1:1"
+    httpd.write(
+        "conf/shop.conf",
+        f"<VirtualHost *:1>\nServerName a\n<Proxy balancer://shop>\nBalancerMember {member}\n</Proxy>\n</VirtualHost>\n"
+        "<VirtualHost *:1>\nServerName b\n</VirtualHost>\n",
+    )
+    assert balancer(name="shop", proxy_set={"timeout": 3})["changed"] is True
+    result = balancer(name="shop", vhost="b", members=[{"url": member}])
+    assert result["failed"] is True and "AB202" in result["msg"]
 
 
 def test_absent_with_a_path_does_not_reach_into_other_files(httpd, balancer):

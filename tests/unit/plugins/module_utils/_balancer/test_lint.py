@@ -278,6 +278,26 @@ def test_a_finding_never_shows_a_secret():
     assert problems and all("hunter2" not in str(problem) for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "# what follows moves by a line\n"),
+        ("BalancerMember http://b route=r\n", ""),
+        ("", "ProxySet timeout=3\n"),
+    ],
+)
+def test_a_fault_is_the_same_wherever_it_stands_and_whatever_else_is_there(before, after):
+    """One route of several members, and a cookie in a section that requests spell otherwise."""
+    members = "BalancerMember http://c route=r\nBalancerMember http://d route=r\n"
+    text = cookie(section="balancer://APP/")
+    old, new = (
+        {problem.fault for problem in found(text.replace("ProxySet", f"{more}{members}ProxySet"))}
+        for more in (before, after)
+    )
+    assert {code for code, *_rest in new} >= {"AB306", "AB321"}
+    assert new <= old
+
+
 def test_a_good_cookie_has_no_findings():
     assert found(cookie()) == []
     assert found(cookie(section="balancer://app")) == []
