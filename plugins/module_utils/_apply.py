@@ -231,11 +231,8 @@ def _outcome(
     recovered: list[str],
     backups: dict[str, str] | None = None,
 ) -> Outcome:
-    changes = [Done(name, change) for name, change in plan.changes]
-    # What is replaced by a file of the same declaration comes and goes without a change.
-    changes = changes if plan.fileset.changed() else []
     return Outcome(
-        [*changes, *live.changes],
+        [*(Done(name, change) for name, change in plan.changes), *live.changes],
         plan.fileset.changed(),
         proof.validated,
         proof.problems,

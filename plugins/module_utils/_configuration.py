@@ -14,7 +14,7 @@ import os
 import re
 from collections import Counter
 from operator import methodcaller
-from typing import TYPE_CHECKING, Callable, Iterable, Iterator, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ._balancer import codec
 from ._balancer.health import expression_name
@@ -96,6 +96,7 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
             found = _plan_balancer(fileset, configuration, edits, planned, chosen)
             targets.append(Target(wish, chosen, found))
         texts = _edited(fileset, edits)
+        _check_apart(fileset, request, texts)
     for path, text in texts.items():
         fileset.write(path, encode(text))
     for wish in wishes:
@@ -123,6 +124,17 @@ def _by_path(wish: BalancerWish, configuration: Configuration) -> BalancerWish:
     """Return *wish* for a *configuration* of its own file alone, which need not have the virtual host around it."""
     known = not wish.vhost or not wish.path or configuration.named(wish.vhost)
     return wish if known else wish._replace(vhost=None)
+
+
+def _check_apart(fileset: FileSet, request: Request, texts: Mapping[str, str]) -> None:
+    """Refuse to write balancers, as *texts* have them, into a file that is declared too: each run would make them
+    anew, without what they were given meanwhile, such as the ``status`` of a drained member."""
+    for file in request.files:
+        if file.link is None and fileset.real(file.path) in texts:
+            raise ConfigurationError(
+                f"{file.path}: what a balancer has been given since, such as a drained member, would be lost each time"
+                " that this file is written as it is declared; give the balancer a path of its own, and Include that"
+            )
 
 
 def _edited(fileset: FileSet, edits: Sequence[Edit]) -> dict[str, str]:

@@ -49,7 +49,8 @@ options:
         default: present
       content:
         description:
-          - The whole content.
+          - The whole content. A balancer is declared here, as text, or in O(balancers), and then has a file of its own
+            for an C(Include).
         type: str
       src:
         description:

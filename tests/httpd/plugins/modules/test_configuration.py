@@ -316,22 +316,28 @@ def test_a_secret_of_a_directive_is_not_in_the_difference(running, configuration
     assert result["changed"] is True and "hunter2" not in str(result)
 
 
-def test_a_balancer_in_a_file_of_the_same_declaration_is_no_change_the_second_time(
-    running, configuration
+@pytest.mark.parametrize(
+    ("declared", "where"),
+    [
+        ({"content": "# whole\n"}, {"path": "conf/app.conf"}),
+        ({"state": "absent"}, {"path": "conf/app.conf"}),
+        ({"content": "<VirtualHost *:1>\nServerName a\n</VirtualHost>\n"}, {"vhost": "a"}),
+    ],
+)
+def test_a_balancer_is_not_written_into_a_file_whose_whole_content_is_declared(
+    running, configuration, declared, where
 ):
-    options = {
-        "files": [file(running, "conf/app.conf", "# before\n")],
-        "balancers": [
-            {
-                "name": "app",
-                "path": str(running.root / "conf/app.conf"),
-                "members": [{"url": "http://127.0.0.1:9"}],
-            }
-        ],
-    }
-    assert configuration(**options)["changed"] is True
-    again = configuration(**options)
-    assert (again["changed"], again["changes"]) == (False, [])
+    """It would be made anew by each run, and lose what it was given meanwhile, such as a drain."""
+    path = str(running.root / "conf/app.conf")
+    where = {"path": path} if "path" in where else where
+    before = everything(running)
+    result = configuration(
+        files=[{"path": path, **declared}],
+        balancers=[{"name": "app", "members": [{"url": "http://127.0.0.1:9"}], **where}],
+    )
+    assert result.get("failed") is True and f"{path}: " in result["msg"]
+    assert "path of its own" in result["msg"]
+    assert everything(running) == before
 
 
 def test_what_a_file_or_module_takes_from_a_declared_balancer_is_refused(
