@@ -88,12 +88,17 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
     wishes = [*request.balancers, *(request.select(configuration) if request.select else ())]
     with _rather(refusal):
         for wish in wishes:
-            planned = wish if view else _by_path(wish, configuration)
-            chosen = _existing(fileset, configuration, planned)
+            on = configuration
+            planned = wish if view else _by_path(wish, on)
+            chosen = _existing(fileset, on, planned)
+            if view and wish.path and not wish.present and not chosen:
+                on = _unread(fileset, view, wish.path)
+                planned = _by_path(wish, on)
+                chosen = _existing(fileset, on, planned)
             files += [path for balancer in chosen for path in balancer.files]
             if wish.present and view is not None:
                 _check_modules(wish.declaration, view.modules)
-            found = _plan_balancer(fileset, configuration, edits, planned, chosen)
+            found = _plan_balancer(fileset, on, edits, planned, chosen)
             targets.append(Target(wish, chosen, found))
         texts = _edited(fileset, edits)
         _check_apart(fileset, request, texts)
@@ -329,16 +334,22 @@ def _candidate_view(instance: Instance, fileset: FileSet) -> View:
 
 def _documents(fileset: FileSet, request: Request) -> Node:
     """Return what the files of the request themselves say, where no httpd can be asked."""
-    root: Node | None = None
+    root = Node.root()
+    for wish in request.balancers:
+        if wish.path and wish.present and fileset.read(wish.path) is None:
+            fileset.write(wish.path, b"")
     for path in dict.fromkeys(wish.path for wish in request.balancers if wish.path):
-        if fileset.read(path) is None:
-            fileset.write(path, b"")
-        tree = from_document(load(fileset, path))
-        if root is None:
-            root = tree
-        else:
-            root.children.extend(tree.children)
-    return root if root is not None else Node.root()
+        if fileset.read(path) is not None:
+            root.children += from_document(load(fileset, path)).children
+    return root
+
+
+def _unread(fileset: FileSet, view: View, path: str) -> Configuration:
+    """Return what the file *path* says if httpd does not read it, as when its site goes; else nothing."""
+    real = fileset.real(path)
+    read = {fileset.real(include) for include in view.includes}
+    there = real not in read and fileset.present(real)
+    return codec.read(from_document(load(fileset, path)) if there else Node.root())
 
 
 # Balancers

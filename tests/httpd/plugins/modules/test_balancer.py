@@ -456,6 +456,18 @@ def test_what_is_wrong_in_one_virtual_host_is_refused_in_another(httpd, balancer
     assert result["failed"] is True and "AB202" in result["msg"]
 
 
+def test_absent_with_a_path_looks_into_a_file_that_httpd_does_not_read(seed, balancer, httpd):
+    text = "<Proxy balancer://old>\nBalancerMember http://127.0.0.1:1\n</Proxy>\n# kept\n"
+    path = httpd.write("old.inc", text)
+    assert balancer(name="none", path=str(path), state="absent")["changed"] is False
+    assert balancer(name="old", path=str(path), state="absent")["changed"] is True
+    assert path.read_text() == "# kept\n"
+    assert balancer(name="old", path=str(path), state="absent")["changed"] is False
+    # What it reads and takes for nothing, as behind a condition, is left to who wrote that.
+    off = httpd.write("conf/off.conf", f"<IfModule no_such_module>\n{text}</IfModule>\n")
+    assert balancer(name="old", path=str(off), state="absent")["changed"] is False
+
+
 def test_absent_with_a_path_does_not_reach_into_other_files(httpd, balancer):
     for name in "ab":
         httpd.write(

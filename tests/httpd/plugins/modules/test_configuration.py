@@ -409,6 +409,33 @@ def test_a_httpd_that_is_not_there_is_planned_for_in_check_mode_and_refused_else
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_balancer_that_is_to_go_needs_no_file_where_there_is_no_httpd(tmp_path):
+    gone = {"name": "app", "path": str(tmp_path / "a.conf"), "state": "absent"}
+    httpd = {"binary": str(tmp_path / "httpd"), "server_root": str(tmp_path)}
+    foretold = run("configuration", check=True, diff=True, httpd=httpd, balancers=[gone])
+    assert (foretold["changed"], foretold["diff"]) == (False, [])
+
+
+def test_a_balancer_goes_from_its_file_together_with_the_site_that_read_it(running, configuration):
+    site = f"Include {running.root}/other.conf\nProxyPass /other/ balancer://other/\n"
+    other = {"name": "other", "path": str(running.root / "other.conf")}
+    members = [{"url": "http://127.0.0.1:9"}]
+    configuration(
+        files=[file(running, "conf/site.conf", site)], balancers=[{**other, "members": members}]
+    )
+    (running.root / "other.conf").write_text("# mine\n" + (running.root / "other.conf").read_text())
+    gone = {
+        "files": [{"path": str(running.root / "conf/site.conf"), "state": "absent"}],
+        "balancers": [{**other, "state": "absent"}],
+    }
+    foretold = configuration(**gone, check=True)
+    done = configuration(**gone)
+    assert (running.root / "other.conf").read_text() == "# mine\n"
+    assert [change["balancer"] for change in done["changes"]] == ["other"]
+    assert foretold["changes"] == done["changes"]
+    assert configuration(**gone)["changed"] is False
+
+
 @pytest.mark.parametrize("content", ["# a SECRET\n", "NoSuchDirective SECRET\n"])
 def test_the_content_of_a_file_is_in_its_diff_and_nowhere_else(running, configuration, content):
     result = configuration(
