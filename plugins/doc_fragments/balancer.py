@@ -68,6 +68,8 @@ options:
       - Virtual host that owns the balancer. For httpd, one name in two virtual hosts is two balancers.
       - Its C(ServerName), C(ServerName:port), C(address:port) or C(file:line); V(_main) for outside of all
         virtual hosts, V(all) for every place where the balancer exists.
+      - What other balancers read too, as a file that several virtual hosts include, is changed for all of them or not
+        at all.
       - To create a balancer without O(path), it is written into this virtual host.
     type: str
   members:

@@ -21,7 +21,15 @@ from ._balancer.health import expression_name
 from ._balancer.lint import Problem, lint
 from ._balancer.model import MAIN, Balancer, Configuration, Expression, Place, Vhost
 from ._balancer.parameters import INVERSE
-from ._balancer.plan import MEMBERS, PARAMETERS, Change, Declaration, DeclarationError, plan
+from ._balancer.plan import (
+    MEMBERS,
+    PARAMETERS,
+    Change,
+    Declaration,
+    DeclarationError,
+    plan,
+    removal,
+)
 from ._fileset import FileSet
 from ._httpd.dump import View
 from ._httpd.errors import Expected
@@ -35,8 +43,8 @@ if TYPE_CHECKING:
     from ._balancer.author import Author
     from ._httpd.document import Document
 
-    # What is to be done to a text.
-    Edit = Callable[[Author], object]
+    # What is to be done to the texts for a balancer of this name, and tells the changes.
+    Edit = tuple[str, Callable[[Author], Sequence[Change]]]
 
 # Of a new file with a secret: the user who made it, and root, as whom httpd reads it.
 _SECRET_MODE = 0o600
@@ -53,7 +61,8 @@ class Target(NamedTuple):
 class Plan(NamedTuple):
     """What a request comes to: the set of files, the target of each wish, the configuration they were planned on
     with the *view* it was read from (``None`` where no httpd could be asked), the *files* the request is about,
-    changed or not, and those of them that change by nothing but what is declared about balancers (*authored*)."""
+    changed or not, those of them that change by nothing but what is declared about balancers (*authored*), and the
+    *changes* of the files, each with the name of its balancer: one where several balancers read the same line."""
 
     fileset: FileSet
     targets: list[Target]
@@ -61,11 +70,7 @@ class Plan(NamedTuple):
     view: View | None
     files: list[str]
     authored: frozenset[str] = frozenset()
-
-    @property
-    def changes(self) -> list[tuple[str, Change]]:
-        """The changes of the files, each with the name of its balancer."""
-        return [(t.wish.declaration.name, change) for t in self.targets for change in t.changes]
+    changes: Sequence[tuple[str, Change]] = ()
 
 
 def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
@@ -100,7 +105,7 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
                 _check_modules(wish.declaration, view.modules)
             found = _plan_balancer(fileset, on, edits, planned, chosen)
             targets.append(Target(wish, chosen, found))
-        texts = _edited(fileset, edits)
+        texts, changes = _edited(fileset, configuration, edits)
         _check_apart(fileset, request, texts)
     for path, text in texts.items():
         fileset.write(path, encode(text))
@@ -111,7 +116,8 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
         raise refusal
     files += [entry.path for entry in fileset]
     authored = frozenset(texts) - given
-    return Plan(fileset, targets, configuration, view, list(dict.fromkeys(files)), authored)
+    files = list(dict.fromkeys(files))
+    return Plan(fileset, targets, configuration, view, files, authored, changes)
 
 
 @contextlib.contextmanager
@@ -142,17 +148,18 @@ def _check_apart(fileset: FileSet, request: Request, texts: Mapping[str, str]) -
             )
 
 
-def _edited(fileset: FileSet, edits: Sequence[Edit]) -> dict[str, str]:
-    """Return the new text of each file that *edits* change, by path."""
+def _edited(
+    fileset: FileSet, configuration: Configuration, edits: Sequence[Edit]
+) -> tuple[dict[str, str], Sequence[tuple[str, Change]]]:
+    """Return the new text of each file that *edits* change, by path, and the changes."""
     if not edits:
-        return {}
+        return {}, ()
     # Imported late, as all that most runs have no need of: what is imported takes longer than what it does.
     from ._balancer.author import Author
 
-    author = Author(lambda path: load(fileset, path))
-    for edit in edits:
-        edit(author)
-    return author.texts()
+    author = Author(lambda path: load(fileset, path), configuration)
+    changes = [(name, change) for name, edit in edits for change in edit(author)]
+    return author.texts(), changes
 
 
 def load(fileset: FileSet, path: str) -> Document:
@@ -183,8 +190,22 @@ def verify(instance: Instance, plan_: Plan, view: View) -> list[Problem]:
             raise ConfigurationError(str(problem))
     for wish in wishes:
         if wish.present:
-            _verify_balancer(plan_.fileset, configuration, wish)
+            there = _moved(wish, plan_.configuration, configuration) if plan_.view else wish
+            _verify_balancer(plan_.fileset, configuration, there)
     return problems
+
+
+def _moved(wish: BalancerWish, before: Configuration, after: Configuration) -> BalancerWish:
+    """Return *wish* with the names of its virtual hosts *after* the change of balancers: those without one of their
+    own are called by their line, which may be another one."""
+    now = dict(zip(before.vhosts, after.vhosts))
+
+    def names(name: str) -> list[str]:
+        return [after.label(now[vhost]) for vhost in before.named(name) if vhost in now]
+
+    if wish.vhost and len(names(wish.vhost)) == 1:
+        wish = wish._replace(vhost=names(wish.vhost)[0])
+    return wish._replace(vhosts=tuple(new for name in wish.vhosts for new in names(name)))
 
 
 def _before(instance: Instance, plan_: Plan) -> list[Problem]:
@@ -382,14 +403,13 @@ def _plan_balancer(
     if not chosen:
         return _plan_creation(fileset, configuration, edits, wish)
     found: list[Change] = []
-    for balancer in _one_of_each_text(chosen):
+    for balancer in chosen:
         _check_purge(fileset, wish, balancer)
         changes = plan(balancer, declaration)
         _check_emptied(balancer, changes)
         _check_followers(configuration, balancer, declaration)
         if changes:
-            _check_shared(configuration, wish, chosen, balancer)
-            edits.append(methodcaller("apply", balancer, changes))
+            edits.append((balancer.name, methodcaller("apply", balancer, changes, chosen)))
         found += changes
         _check_stickiness(balancer, declaration)
     return found
@@ -426,15 +446,21 @@ def _plan_creation(
         )
     _check_stickiness(None, declaration)
     place = vhost.place if vhost else None
+    same = [v for v in configuration.vhosts if place and v.place == place]
+    if len(same) > 1:
+        raise ConfigurationError(
+            f"{place} is where {_labels(configuration, same)} begin; balancer://{name} would be in all of them. Name a"
+            " path that is included in one of them"
+        )
     changes = plan(None, declaration)
     path = place.file if place else str(wish.path)
     if fileset.read(path) is None:
         fileset.write(path, b"")
     section = _section(configuration, vhost, declaration)
-    edits.append(methodcaller("create", path, changes, name, place, section))
+    edits.append((name, methodcaller("create", path, changes, name, place, section)))
     if declaration.health is not None:
         left = _left_expression(fileset, configuration, path, name)
-        edits += [methodcaller("forget", left)] if left else []
+        edits += [(name, methodcaller("forget", left))] if left else []
     return changes
 
 
@@ -473,8 +499,7 @@ def _plan_removal(
     chosen: Sequence[Balancer],
 ) -> list[Change]:
     found: list[Change] = []
-    for balancer in _one_of_each_text(chosen):
-        _check_shared(configuration, wish, chosen, balancer)
+    for balancer in chosen:
         elsewhere = [
             place
             for place in balancer.sections
@@ -494,8 +519,8 @@ def _plan_removal(
                 f"balancer://{balancer.name} is still in use: {listed}. Remove that first, or use force: true"
                 " (requests will then answer 503)"
             )
-        edits.append(methodcaller("remove", balancer))
-        found.append(Change("config", None, None, balancer.values, None))
+        edits.append((balancer.name, methodcaller("remove", balancer, chosen)))
+        found.append(removal(balancer))
     return found
 
 
@@ -503,6 +528,7 @@ def _existing(fileset: FileSet, configuration: Configuration, wish: BalancerWish
     """Return the balancers of the configuration that are meant."""
     name = wish.declaration.name
     candidates = [b for b in configuration.balancers if b.name == name]
+    names: set[str] = set()
     if wish.vhosts:
         return [b for b in candidates if configuration.label(b.vhost) in wish.vhosts]
     if wish.vhost and wish.vhost != "all" and (candidates or not wish.path):
@@ -519,23 +545,26 @@ def _existing(fileset: FileSet, configuration: Configuration, wish: BalancerWish
         candidates = [b for b in candidates if b.vhost is own]
     if wish.path:
         real = fileset.real(wish.path)
-        inside = [
-            b for b in candidates if real in (fileset.real(f) for f in b.files if f[:1] == "/")
-        ]
+        names = {f for b in candidates for f in b.files if f[:1] == "/" and fileset.real(f) == real}
+        inside = [b for b in candidates if names.intersection(b.files)]
         if wish.vhost and candidates and not inside:
             raise ConfigurationError(
                 f"balancer://{name} of {wish.vhost} stands at {candidates[0].place}, not in {wish.path};"
                 " name that file, or omit path"
             )
         candidates = inside
-    texts = list(_one_of_each_text(candidates))
-    named = wish.vhost or (wish.path and len(texts) == 1)
-    if len(candidates) > 1 and not named:
+    if len(candidates) > 1 and not wish.vhost and not (wish.path and _same(candidates, names)):
         places = ", ".join(f"{configuration.label(b.vhost)} ({b.place})" for b in candidates)
         raise ConfigurationError(
             f"balancer://{name} exists {len(candidates)} times: {places}. Name one with vhost, or vhost: all"
         )
     return candidates
+
+
+def _same(balancers: Sequence[Balancer], files: set[str]) -> bool:
+    """Whether *files* say the same of all *balancers*, in the same lines."""
+    lines = {frozenset(place for place in b.lines if place.file in files) for b in balancers}
+    return len(lines) == 1
 
 
 def server(configuration: Configuration, name: str) -> Vhost:
@@ -557,36 +586,6 @@ def _labels(configuration: Configuration, vhosts: Iterable[Vhost]) -> str:
     return ", ".join(
         f"{configuration.label(vhost)} ({vhost.place})" if vhost.place else MAIN for vhost in vhosts
     )
-
-
-def _one_of_each_text(balancers: Iterable[Balancer]) -> list[Balancer]:
-    """Return one balancer for each text in the files: a file that two virtual hosts include is two balancers
-    and one text."""
-    texts: dict[tuple[Place, ...], Balancer] = {}
-    for balancer in balancers:
-        places = [*balancer.sections, *(member.place for member in balancer.members.values())]
-        texts.setdefault(tuple(places), balancer)
-    return list(texts.values())
-
-
-def _check_shared(
-    configuration: Configuration, wish: BalancerWish, chosen: Sequence[Balancer], balancer: Balancer
-) -> None:
-    """Refuse to change a file for one virtual host that others include too."""
-    if wish.vhost in (None, "all") and not wish.vhosts:
-        return
-    others = [
-        other
-        for other in configuration.balancers
-        if other.name == balancer.name
-        and other not in chosen
-        and set(other.sections) & set(balancer.sections)
-    ]
-    if others:
-        raise ConfigurationError(
-            f"{balancer.place} belongs to {_labels(configuration, [b.vhost for b in [balancer, *others]])}; a change"
-            " for one would change the others. Use vhost: all, or give each its own file"
-        )
 
 
 def _check_emptied(balancer: Balancer, changes: Sequence[Change]) -> None:

@@ -238,6 +238,7 @@ class Instance:
             else:
                 view.modules.discard("info_module")
             self._pid_file = view.pid_file
+            _name_once(view)
             return view
         messages = dump.messages(errors)
         messages = [one for one in messages if one.code not in _ASIDE] or messages
@@ -364,6 +365,24 @@ def _as_built(binary: str, settings: str) -> layout.Layout:
         runtime_dir=os.path.dirname(pid_file),
         log_dir=os.path.dirname(path("DEFAULT_ERRORLOG", "logs/error_log")),
     )
+
+
+def _name_once(view: View) -> None:
+    """Let what was read under several names of one file, as links make them, stand under the first of these."""
+    if len({_inode(path) for path in view.includes}) == len(view.includes):
+        return
+    first: dict[str, str] = {}
+    names = {path: first.setdefault(os.path.realpath(path), path) for path in view.includes}
+    for node in view.root.walk():
+        node.file = names.get(node.file, node.file)
+
+
+def _inode(path: str) -> object:
+    try:
+        info = os.stat(path)
+    except OSError:
+        return path
+    return info.st_dev, info.st_ino
 
 
 def _loads_info_too(warning: Message) -> bool:

@@ -18,13 +18,22 @@ import os
 import re
 import signal
 import time
-from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Sequence
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Container,
+    Iterable,
+    Iterator,
+    NamedTuple,
+    Sequence,
+)
 
 from . import _process as process
 from ._apply import carry_out, proven, recover, stamp, state_folder
 from ._balancer import codec
 from ._balancer.live import OUT, standing_by
-from ._balancer.model import Balancer, Configuration, Place
+from ._balancer.model import Balancer, Configuration, Member, Place
 from ._balancer.parameters import flags
 from ._balancer.plan import Declaration, Flags
 from ._fileset import FileProblem, FileSet
@@ -202,9 +211,9 @@ def _keep_out(
     memory = Memory(instance)
     recorded = functools.lru_cache(maxsize=None)(lambda: _recorded(instance))
     warnings: list[str] = []
-    # By the virtual hosts that have a balancer from the same lines: what keeps which URL out.
-    found: dict[tuple[str, tuple[str, ...]], dict[str, frozenset[str]]] = {}
-    sharing: dict[tuple[str, tuple[str, ...]], list[tuple[Balancer, Running]]] = {}
+    # By line, which several balancers may read: what keeps the member there out.
+    kept: dict[Place, frozenset[str]] = {}
+    found: list[tuple[Balancer, list[Running]]] = []
     for balancer in configuration.balancers:
         if balancer.vhost.persist:
             continue
@@ -214,29 +223,28 @@ def _keep_out(
             running, missed = reach(managers, access, configuration, [balancer])
         lost = "what only the running httpd keeps out may get requests again"
         warnings += [f"balancer://{m.balancer} of {m.vhost}: {lost}: {m.reason}" for m in missed]
-        key = (balancer.name, _sharing(configuration, balancer))
-        by_url = found.setdefault(key, {})
-        sharing.setdefault(key, []).extend((balancer, each) for each in running)
+        found.append((balancer, running))
         decides = memory.overrides(balancer.files)
         for each in running:
-            for url, out in _only_running(balancer, each.balancer).items():
-                what = f"member {masked(url)} of balancer://{balancer.name} is {' and '.join(sorted(out))}"
+            for member, out in _only_running(balancer, each.balancer):
+                what = f"member {masked(member.url)} of balancer://{balancer.name} is {' and '.join(sorted(out))}"
                 if decides:
                     warnings.append(
                         f"{what} in the running httpd of {each.vhost} alone, and gets requests again: {decides}, and"
                         " what it says counts"
                     )
                 else:
-                    by_url[url] = by_url.get(url, frozenset()) | out
-    asked = [each.source.manager.url for each_of in sharing.values() for dummy, each in each_of]
+                    kept[member.place] = kept.get(member.place, frozenset()) | out
+    asked = [each.source.manager.url for dummy, running in found for each in running]
     check_ours(access._replace(url=tuple(dict.fromkeys(asked))), parent)
     wishes = []
-    for key, by_url in found.items():
-        members = [{"url": u, "status": Flags(out, frozenset())} for u, out in by_url.items()]
+    for balancer, running in found:
+        out_of = {m.url: kept[m.place] for m in balancer.members.values() if m.place in kept}
+        members = [{"url": url, "status": Flags(out, frozenset())} for url, out in out_of.items()]
         if members:
-            warnings += _spread(sharing[key], by_url)
-            name, vhosts = key
-            declared = Declaration(name, members, purge=[], existing_only=True)
+            warnings += _spread(balancer, running, out_of)
+            declared = Declaration(balancer.name, members, purge=[], existing_only=True)
+            vhosts = (configuration.label(balancer.vhost),)
             wishes.append(BalancerWish(declared, vhosts=vhosts))
     if not wishes:
         return [], warnings
@@ -289,57 +297,44 @@ def _reach_recorded(
     return reach_loaded(managers, access, recorded, same)
 
 
-def _spread(sharing: Sequence[tuple[Balancer, Running]], out: Mapping[str, object]) -> list[str]:
-    """Return warnings about members that one virtual host keeps *out* (by URL), and another one that is configured by
-    the same lines does not.
+def _spread(balancer: Balancer, running: Iterable[Running], out: Container[str]) -> list[str]:
+    """Return warnings about members of *balancer* that another one, which reads the same lines, keeps *out* (by URL)
+    and that are in where it is *running*.
 
-    Raises :class:`ReloadFailed` where one would have no member left for new sessions.
+    Raises :class:`ReloadFailed` where it would have no member left for new sessions.
     """
     warnings = []
-    for balancer, running in sharing:
-        live = running.balancer.members
+    for each in running:
+        live = each.balancer.members
         ready = [
-            member.url
+            member
             for key, member in balancer.members.items()
             if key in live and (live[key].accepts_new or standing_by(live[key]))
         ]
-        taken = [url for url in ready if url in out]
+        taken = [member for member in ready if member.url in out]
         if taken and len(taken) == len(ready):
+            urls = ", ".join(masked(member.url) for member in taken)
             raise ReloadFailed(
-                f"balancer://{balancer.name} of {running.vhost}: {', '.join(map(masked, taken))} would be out after the"
-                f" reload, as {balancer.place} is also another virtual host's, where the running httpd keeps what is"
-                " out there; no member would be left for new sessions. Put one back in, or give each virtual host its"
-                " own file"
+                f"balancer://{balancer.name} of {each.vhost}: {urls} would be out after the reload, as"
+                f" {taken[0].place} is also another balancer's, of which the running httpd keeps what is out there; no"
+                " member would be left for new sessions. Put one back in, or give each its own file"
             )
         warnings += [
-            f"member {masked(url)} of balancer://{balancer.name} is out in {running.vhost} as well from now on:"
-            f" {balancer.place} is also another virtual host's, where it is out"
-            for url in taken
+            f"member {masked(member.url)} of balancer://{balancer.name} is out in {each.vhost} as well from now on:"
+            f" {member.place} is also another balancer's, where it is out"
+            for member in taken
         ]
     return warnings
 
 
-def _only_running(balancer: Balancer, live: LiveBalancer) -> dict[str, frozenset[str]]:
-    """Return by URL what keeps a member out in the running balancer and not in the files."""
-    found = {}
+def _only_running(
+    balancer: Balancer, live: LiveBalancer
+) -> Iterator[tuple[Member, frozenset[str]]]:
+    """Yield the members that something keeps out in the running balancer and not in the files, with that."""
     for key, member in balancer.members.items():
         out = flags(live.members[key].values if key in live.members else {}) & OUT
         if out - flags(member.values):
-            found[member.url] = out - flags(member.values)
-    return found
-
-
-def _sharing(configuration: Configuration, balancer: Balancer) -> tuple[str, ...]:
-    """Return the virtual hosts that have *balancer* from the same lines."""
-    return tuple(
-        configuration.label(other.vhost)
-        for other in configuration.balancers
-        if other.name == balancer.name and _lines(other) == _lines(balancer)
-    )
-
-
-def _lines(balancer: Balancer) -> list[Place]:
-    return [*balancer.sections, *(member.place for member in balancer.members.values())]
+            yield member, out - flags(member.values)
 
 
 class _State(NamedTuple):

@@ -46,6 +46,11 @@ def balancer(httpd: PrivateHttpd) -> Module:
 
 
 @pytest.fixture()
+def balancer_member(httpd: PrivateHttpd) -> Module:
+    return module_for(httpd, "balancer_member")
+
+
+@pytest.fixture()
 def balancer_info(httpd: PrivateHttpd) -> Module:
     return module_for(httpd, "balancer_info")
 

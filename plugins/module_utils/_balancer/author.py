@@ -23,14 +23,26 @@ from .._httpd.edit import (
 )
 from .._httpd.errors import Expected
 from .._httpd.lexer import OPEN, Statement, quoted, statement
+from .._httpd.secrets import masked
 from .codec import balancer_name
 from .cookie import ROUTE_CHANGED, Cookie, Header, header
 from .health import NAMES, TEMPLATE, expression_name
-from .model import Balancer, CookieLine, Expression, Member, Place, Setting, identity
+from .model import (
+    Balancer,
+    Configuration,
+    CookieLine,
+    Expression,
+    Member,
+    Place,
+    Setting,
+    identity,
+)
 from .parameters import BALANCER, MEMBER, Value
-from .plan import HEALTH_CHECK, STICKY_COOKIE, URL, Change
+from .plan import HEALTH_CHECK, STICKY_COOKIE, URL, Change, removal
 
 _INDENT = "    "
+# What is done to a line that is removed.
+_WHOLE = "the line"
 
 
 class NotEditable(Expected):
@@ -46,39 +58,77 @@ class Author:
 
     *load* returns the document at a path; its ``path`` is the one to write to. Positions are those of the
     model the changes were planned on, so the documents must be the text that model was read from.
+
+    Several balancers of *configuration* may read a line. It is edited once, and only if all of them are meant.
     """
 
-    def __init__(self, load: Callable[[str], Document]) -> None:
+    def __init__(
+        self, load: Callable[[str], Document], configuration: Configuration | None = None
+    ) -> None:
         self._load = load
         self._edits: dict[str, Edits] = {}
+        self._configuration = configuration
+        self._shared = configuration.shared() if configuration else {}
+        # Of the shared lines, by place and what is done there: what it becomes, and the balancers that are meant.
+        self._done: dict[tuple[Place, str], tuple[object, Sequence[Balancer]]] = {}
+        self._told: set[tuple[str, str | None, str | None]] = set()
+        # Those of the call that is carried out, and whether it changes anything so far.
+        self._meant: Sequence[Balancer] = ()
+        self._new = False
 
     def texts(self) -> dict[str, str]:
-        """Return the new text of each file that changes, by path."""
+        """Return the new text of each file that changes, by path.
+
+        Raises :class:`NotEditable` naming a line that balancers read which are not meant.
+        """
+        for (place, dummy), done in self._done.items():
+            if self._others(place, done[1]):
+                raise NotEditable(
+                    place,
+                    f"this belongs to {self._readers(place)}; a change for one would change the others. Use vhost: all,"
+                    " declare the same for each in one configuration, or give each its own file",
+                )
         return {
             edits.document.path: edits.render() for edits in self._edits.values() if edits.changed
         }
 
-    def apply(self, balancer: Balancer, changes: Sequence[Change]) -> None:
-        """Write *changes*, planned for the existing *balancer*.
+    def apply(
+        self, balancer: Balancer, changes: Sequence[Change], meant: Sequence[Balancer] = ()
+    ) -> list[Change]:
+        """Write *changes*, planned for the existing *balancer*; *meant*: all balancers that they are wished for.
+        Return those that were not written already for another one of its name.
 
         Raises :class:`NotEditable` naming the position where that is not possible.
         """
-        added = []
+        self._meant = meant or [balancer]
+        home: Place | None = None
+        added, written = [], []
         for change in changes:
-            if change.parameter == STICKY_COOKIE:
-                self._cookie(balancer, change.after)
-            elif change.parameter == HEALTH_CHECK:
-                self._expression(balancer, change.after)
-            elif change.member is None:
-                self._parameter(balancer, change)
-            elif change.parameter is not None:
-                self._member_parameter(_member(balancer, change.member), change)
-            elif change.after is None:
-                self._remove_line(change.place or _member(balancer, change.member).place)
+            self._new = False
+            if change.member is not None and change.parameter is None and change.after is not None:
+                home = home or self._home(balancer)
+                what = f"member {masked(change.member)}"
+                if self._once(home, what, (change.member, change.after)):
+                    added.append(change)
             else:
-                added.append(change)
-        if added:
-            self._add_members(balancer, added)
+                self._apply(balancer, change)
+            if self._tell(balancer, change):
+                written.append(change)
+        if home is not None:
+            self._add_members(home, added)
+        return written
+
+    def _apply(self, balancer: Balancer, change: Change) -> None:
+        if change.parameter == STICKY_COOKIE:
+            self._cookie(balancer, change.after)
+        elif change.parameter == HEALTH_CHECK:
+            self._expression(balancer, change.after)
+        elif change.member is None:
+            self._parameter(balancer, change)
+        elif change.parameter is not None:
+            self._member_parameter(_member(balancer, change.member), change)
+        else:
+            self._remove_line(change.place or _member(balancer, change.member).place)
 
     def create(
         self,
@@ -87,9 +137,10 @@ class Author:
         name: str,
         vhost: Place | None,
         section: str = "",
-    ) -> None:
+    ) -> Sequence[Change]:
         """Write a new balancer *name* at the end of *path*, or into the virtual host at *vhost*: there
-        before the first directive that refers to it, else at its end. *section*: see :attr:`Balancer.section`."""
+        before the first directive that refers to it, else at its end. *section*: see :attr:`Balancer.section`. Return
+        *changes*."""
         section = section or f"balancer://{name}/"
         edits = self._open(path)
         document = edits.document
@@ -97,7 +148,7 @@ class Author:
             spaced = bool(document.lines) and document.lines[-1].raw.strip() != ""
             lines = _block(name, changes, "", document.newline, section)
             edits.append(([document.newline] if spaced else []) + lines)
-            return
+            return changes
         opening = document.index_at(vhost.line)
         closing = document.closing(opening)
         inside = [
@@ -110,19 +161,25 @@ class Author:
             words = [word.text for word in statement(raw).words]
             if any(balancer_name(word) == name for word in words):
                 edits.insert_before(index, [*lines, document.newline])
-                return
+                return changes
         edits.insert_before(closing, lines)
+        return changes
 
-    def remove(self, balancer: Balancer) -> None:
+    def remove(self, balancer: Balancer, meant: Sequence[Balancer] = ()) -> list[Change]:
         """Remove all sections of *balancer*, and outside of them its members and, in its files, its expression that
-        no other has a use for; nothing else."""
+        no other has a use for; nothing else, and no line that goes on for a balancer which is not *meant*. Return the
+        change, unless it was made already for another one of its name."""
+        self._meant = meant or [balancer]
+        self._new = False
         inside: set[tuple[str, int]] = set()
         beside = [line.around for line in balancer.cookies if line.around and line.alone]
+        beside = [place for place in beside if not self._others(place, self._meant)]
         for place in dict.fromkeys([*balancer.sections, *beside]):
             edits = self._open_at(place)
             start = edits.document.index_at(place.line)
             stop = edits.document.closing(start)
-            edits.remove(start, stop + 1)
+            if self._once(place, _WHOLE):
+                edits.remove(start, stop + 1)
             inside.update((place.file, index) for index in range(start, stop + 1))
         outside = [member.place for member in balancer.members.values()]
         outside += [merged.place for merged in balancer.merged]
@@ -133,19 +190,95 @@ class Author:
             outside += [] if balancer.vhost.judged_by(name, but=balancer) else [expression.place]
         passes = {reference.place for reference in balancer.references}
         for place in dict.fromkeys(outside):
-            if place not in passes and (place.file, self._index(place)) not in inside:
+            kept = place in passes or self._goes_on(place)
+            if not kept and (place.file, self._index(place)) not in inside:
                 self._remove_line(place)
+        change = removal(balancer)
+        return [change] if self._tell(balancer, change) else []
 
-    def forget(self, expression: Expression) -> None:
-        """Remove *expression*."""
+    def forget(self, expression: Expression) -> list[Change]:
+        """Remove *expression*, which no balancer has a use for; that is no change of one."""
+        self._meant = ()
         self._remove_line(expression.place)
+        return []
+
+    # Lines that several balancers read
+
+    def _once(self, place: Place, what: str, after: object = None) -> bool:
+        """Whether *what* at *place* is still to become *after*; if not, it did so for another balancer.
+
+        Raises :class:`NotEditable` where it became something else.
+        """
+        if place in self._shared:
+            made, meant = self._done.get((place, what), (after, ()))
+            if made != after:
+                raise self._differing(place, what)
+            self._done[place, what] = (after, [*meant, *self._meant])
+            if meant:
+                return False
+        self._new = True
+        return True
+
+    def _tell(self, balancer: Balancer, change: Change) -> bool:
+        """Whether *change* is new, or new under this name."""
+        told = (balancer.name, change.member, change.parameter)
+        if not self._new and told in self._told:
+            return False
+        if self._shared:
+            self._told.add(told)
+        return True
+
+    def _differing(self, place: Place, what: str) -> NotEditable:
+        return NotEditable(
+            place,
+            f"{what} is declared in different ways, and this line is of {self._readers(place)}; declare the same for"
+            " each, or give each its own file",
+        )
+
+    def _others(self, place: Place, meant: Sequence[Balancer]) -> list[Balancer]:
+        """Return the balancers that read the line at *place* and are not *meant*."""
+        return [balancer for balancer in self._shared.get(place, ()) if balancer not in meant]
+
+    def _goes_on(self, place: Place) -> bool:
+        """Whether the line at *place*, which does not name a balancer, is also one of those that are not meant."""
+        if not self._others(place, self._meant):
+            return False
+        words = self._open_at(place).document.statement(self._index(place)).words
+        return not any(word.text.lower().startswith("balancer://") for word in words)
+
+    def _readers(self, place: Place) -> str:
+        label = self._configuration.label if self._configuration else str
+        readers = self._shared.get(place) or self._meant
+        return ", ".join(f"balancer://{each.name} of {label(each.vhost)}" for each in readers)
+
+    def _common(self, places: list[Place]) -> list[Place]:
+        """Return those of *places* that most of the balancers that are meant read; those that others read only where
+        there are no others."""
+        if not self._shared or not places:
+            return places
+        ranks = [(not self._others(p, self._meant), len(self._shared.get(p, ()))) for p in places]
+        best = max(ranks)
+        return [place for place, rank in zip(places, ranks) if rank == best]
 
     # What stands in one line
 
-    def _url(self, member: Member, url: str) -> None:
-        edits = self._open_at(member.place)
-        index = edits.document.index_at(member.place.line)
+    def _line(self, place: Place, what: str, after: object) -> tuple[Edits, int, str] | None:
+        """Return the line at *place*, whose *what* is to become *after*: the edits, its index there, and how it
+        reads; ``None`` where that was done for another balancer that reads it too."""
+        if not self._once(place, what, after):
+            return None
+        edits = self._open_at(place)
+        index = edits.document.index_at(place.line)
         raw = edits.current(index)
+        if not raw:
+            raise self._differing(place, what)
+        return edits, index, raw
+
+    def _url(self, member: Member, url: str) -> None:
+        line = self._line(member.place, URL, url)
+        if line is None:
+            return
+        edits, index, raw = line
         words = [word.text for word in statement(raw).words]
         if member.written not in words:
             raise NotEditable(
@@ -176,9 +309,10 @@ class Author:
     def _key(self, place: Place, name: str, setting: Setting | None, text: str | None) -> None:
         """Set, add (*setting* is ``None``) or remove (*text* is ``None``) ``name=...`` in the line at
         *place*."""
-        edits = self._open_at(place)
-        index = edits.document.index_at(place.line)
-        raw = edits.current(index)
+        line = self._line(place, name, text)
+        if line is None:
+            return
+        edits, index, raw = line
         if setting is None:
             if text is not None:
                 edits.replace(index, _with_key(raw, name, text))
@@ -205,12 +339,15 @@ class Author:
 
     def _add_parameter(self, balancer: Balancer, word: str) -> None:
         """Add *word* to a ProxySet of the balancer, laid out like those that are there."""
-        place = next((p for p in reversed(balancer.sections) if _is_file(p)), None)
-        if place is None:
+        places = self._common([p for p in reversed(balancer.sections) if _is_file(p)])
+        if not places:
             raise NotEditable(
                 balancer.place or Place(balancer.name, 0),
                 "there is no <Proxy> section to put ProxySet into",
             )
+        place = places[0]
+        if not self._once(place, word.partition("=")[0], word):
+            return
         edits = self._open_at(place)
         document = edits.document
         opening = document.index_at(place.line)
@@ -244,17 +381,20 @@ class Author:
         current = balancer.vhost.expressions.get(name)
         if current is None:
             place = balancer.place or Place(balancer.name, 0)
+            if not self._once(place, name, text):
+                return
             edits = self._open_at(place)
             index = edits.document.index_at(place.line)
             indent = indent_of(edits.document.lines[index].raw)
-            line = _expression_line(name, text or "", indent, edits.document.newline)
-            edits.insert_before(index, [line])
+            new = _expression_line(name, text or "", indent, edits.document.newline)
+            edits.insert_before(index, [new])
         elif text is None:
             self._remove_line(current.place)
         else:
-            edits = self._open_at(current.place)
-            index = edits.document.index_at(current.place.line)
-            raw = edits.current(index)
+            line = self._line(current.place, name, text)
+            if line is None:
+                return
+            edits, index, raw = line
             words = statement(raw).words
             if [word.text for word in words] != [name, current.text]:
                 raise NotEditable(
@@ -276,9 +416,10 @@ class Author:
             return
         if kept is not None and not balancer.holds(kept):
             if kept.alone and kept.around is not None:
-                edits = self._open_at(kept.around)
-                index = edits.document.index_at(kept.around.line)
-                edits.replace(index, set_word(edits.current(index), 0, balancer.section))
+                around = self._line(kept.around, "the section", balancer.section)
+                if around is not None:
+                    edits, index, raw = around
+                    edits.replace(index, set_word(raw, 0, balancer.section))
             else:
                 self._remove_cookie(kept)
                 kept = None
@@ -289,9 +430,10 @@ class Author:
 
     def _change_cookie(self, line: CookieLine, cookie: Cookie) -> None:
         """Change the words of *line* that differ, and no others."""
-        edits = self._open_at(line.place)
-        index = edits.document.index_at(line.place.line)
-        raw = edits.current(index)
+        current = self._line(line.place, STICKY_COOKIE, cookie)
+        if current is None:
+            return
+        edits, index, raw = current
         words = [word.text for word in statement(raw).words]
         if header(words) != line.header:
             raise NotEditable(
@@ -316,11 +458,14 @@ class Author:
         """Add a section of its own, right after the balancer."""
         places = [p for p in reversed(balancer.sections) if _is_file(p)]
         places += [m.place for m in reversed(list(balancer.members.values())) if _is_file(m.place)]
+        places = self._common(places)
         if not places:
             raise NotEditable(
                 balancer.place or Place(balancer.name, 0),
                 "this comes from a macro or the command line; there is no place for the cookie in a file",
             )
+        if not self._once(places[0], "the cookie", (balancer.section, cookie)):
+            return
         edits = self._open_at(places[0])
         document = edits.document
         index = document.index_at(places[0].line)
@@ -337,58 +482,58 @@ class Author:
         if not line.alone or line.around is None:
             self._remove_line(line.place)
             return
+        if not self._once(line.around, _WHOLE):
+            return
         edits = self._open_at(line.around)
         opening = edits.document.index_at(line.around.line)
         edits.remove(opening, edits.document.closing(opening) + 1)
 
     # Whole lines
 
-    def _add_members(self, balancer: Balancer, changes: Sequence[Change]) -> None:
-        anchors = [m.place for m in reversed(list(balancer.members.values())) if _is_file(m.place)]
+    def _home(self, balancer: Balancer) -> Place:
+        """Return beside which line new members of *balancer* stand: its last member, one that stands directly in a
+        section first; without members, the beginning of its section."""
+        members = [m.place for m in reversed(list(balancer.members.values())) if _is_file(m.place)]
+        anchors = self._common(members)
         direct = next((p for p in anchors if self._directly_inside(p, balancer.sections)), None)
-        if anchors:
-            anchor = direct or anchors[0]
-            edits = self._open_at(anchor)
-            index = edits.document.index_at(anchor.line)
-            like = edits.document.lines[index].raw
-            words = [word.text for word in statement(like).words]
-            prefix = [word for word in words if balancer_name(word) is not None][:1]
-            lines = [
-                new_line(
-                    like,
-                    statement(like).name,
-                    prefix + _member_words(change),
-                    edits.document.newline,
-                )
-                for change in changes
-            ]
-            edits.insert_after(index, lines)
-            return
-        place = next((p for p in balancer.sections if _is_file(p)), None)
-        if place is None:
+        anchors = anchors or self._common([p for p in balancer.sections if _is_file(p)])
+        if not anchors:
             raise NotEditable(
                 balancer.place or Place(balancer.name, 0),
                 "there is no <Proxy> section to put members into",
             )
-        edits = self._open_at(place)
+        return direct or anchors[0]
+
+    def _add_members(self, home: Place, changes: Sequence[Change]) -> None:
+        """Add members beside the line at *home*, laid out as that one where it is a member."""
+        edits = self._open_at(home)
         document = edits.document
-        opening = document.index_at(place.line)
-        indent = child_indent(document, opening)
-        edits.insert_after(
-            opening,
-            [
+        index = document.index_at(home.line)
+        like = document.lines[index].raw
+        if document.statement(index).kind == OPEN:
+            indent = child_indent(document, index)
+            lines = [
                 indent
                 + "BalancerMember "
                 + " ".join(quoted(w) for w in _member_words(change))
                 + document.newline
                 for change in changes
-            ],
-        )
+            ]
+        else:
+            words = [word.text for word in statement(like).words]
+            prefix = [word for word in words if balancer_name(word) is not None][:1]
+            name = statement(like).name
+            lines = [
+                new_line(like, name, prefix + _member_words(change), document.newline)
+                for change in changes
+            ]
+        edits.insert_after(index, lines)
 
     def _remove_line(self, place: Place) -> None:
-        edits = self._open_at(place)
-        index = edits.document.index_at(place.line)
-        edits.remove(index, index + 1)
+        if self._once(place, _WHOLE):
+            edits = self._open_at(place)
+            index = edits.document.index_at(place.line)
+            edits.remove(index, index + 1)
 
     # Files
 

@@ -213,6 +213,20 @@ class Balancer:
         return list(dict.fromkeys(place.file for place in places))
 
     @property
+    def lines(self) -> set[Place]:
+        """The lines that say something of it. One that httpd drops says nothing."""
+        places = {member.place for member in self.members.values()}
+        places.update(self.sections)
+        places.update(setting.place for settings in self.history.values() for setting in settings)
+        for line in [*self.cookies, *self.vhost.cookies]:
+            places.update([line.place, *([line.around] if line.around else ())])
+        if self.vhost.expressions:
+            used = [m.settings["hcexpr"] for m in self.members.values() if "hcexpr" in m.settings]
+            judges = self.vhost.expressions
+            places.update(judges[each.text].place for each in used if each.text in judges)
+        return places
+
+    @property
     def section(self) -> str:
         """What a ``<Proxy>`` section has to name to hold for its requests and for no other balancer's: httpd compares
         the beginning of the URL, by case (mod_proxy.c ``proxy_walk``)."""
@@ -328,6 +342,19 @@ class Configuration:
             for balancer in vhost.balancers.values():
                 if balancer.defined:
                     yield balancer
+
+    def shared(self) -> dict[Place, list[Balancer]]:
+        """Return the lines that say something of several balancers, with these: such as those of a file that two
+        virtual hosts include."""
+        first: dict[Place, Balancer] = {}
+        found: dict[Place, list[Balancer]] = {}
+        balancers = [b for vhost in self.vhosts for b in vhost.balancers.values()]
+        for balancer in balancers if len(balancers) > 1 else ():
+            for place in balancer.lines:
+                other = first.setdefault(place, balancer)
+                if other is not balancer:
+                    found.setdefault(place, [other]).append(balancer)
+        return found
 
     def label(self, vhost: Vhost) -> str:
         """Return the shortest name that tells *vhost* from all others."""

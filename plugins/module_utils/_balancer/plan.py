@@ -415,6 +415,11 @@ def plan(balancer: Balancer | None, declared: Declaration, layer: str = "config"
     return changes + _plan_cookie(balancer, declared, {**after, **wanted}, layer)
 
 
+def removal(balancer: Balancer) -> Change:
+    """Return the change that removes *balancer* from the files."""
+    return Change("config", None, None, balancer.values, None)
+
+
 def _goes(key: str, declared: Declaration) -> bool:
     """Whether the member *key* is removed as a whole."""
     purged = declared.members is not None and MEMBERS in declared.purge

@@ -100,13 +100,14 @@ def changed(given: Balancers) -> Steps:
     times = [time.perf_counter()]
     document = Document.parse(decode(given.text), _PATH)
     times.append(time.perf_counter())
-    found = list(codec.read(from_document(document)).balancers)
+    configuration = codec.read(from_document(document))
+    found = list(configuration.balancers)
     times.append(time.perf_counter())
     declared = [Declaration(**options) for options in given.declared]
     times.append(time.perf_counter())
     changes = [plan(balancer, declaration) for balancer, declaration in zip(found, declared)]
     times.append(time.perf_counter())
-    author = Author(lambda path: document)
+    author = Author(lambda path: document, configuration)
     for balancer, each in zip(found, changes):
         author.apply(balancer, each)
     encode(author.texts()[_PATH])

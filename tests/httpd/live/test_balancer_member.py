@@ -656,6 +656,23 @@ class TestWhatTheFilesSay:
         assert "no member would be left for new sessions" in refused["msg"]
         assert shared.read_text() == before
 
+    def test_is_kept_out_in_each_balancer_that_reads_its_line(self, proxy: Proxy):
+        nodes = proxy.httpd.write("nodes.conf", re.sub(r"(?m)^(?!.*Member).*\n", "", BODY))
+        use = "    <Proxy balancer://{0}>\n    Include {1}\n{2}    </Proxy>\n    ProxyPass /p balancer://{0}\n"
+        own = "    BalancerMember http://127.0.0.1:4 route=n4\n"
+        one, two = "one.example.com", "two.example.com"
+        proxy.start(
+            vhost(one, use.format("app", nodes, "")) + vhost(two, use.format("other", nodes, own))
+        )
+        before = nodes.read_text()
+        alone = {"target": "runtime", "manager_server_name": one}
+        proxy.run("balancer_member", url=N1, state="drained", **alone)
+        kept = proxy.run("graceful_reload", only_if_needed=False)
+        assert f"{N1} of balancer://other is out in {two} as well" in str(kept["warnings"])
+        assert nodes.read_text() == before.replace("route=n1", "route=n1 status=+N")
+        rows = proxy.run("balancer_info")["balancers"]
+        assert [row["members"][0]["runtime"]["drained"] for row in rows] == [True, True]
+
 
 def test_the_running_httpd_alone_is_changed_at_all_its_addresses(proxy: Proxy):
     port = free_port()

@@ -445,3 +445,40 @@ def test_the_content_of_a_file_is_in_its_diff_and_nowhere_else(running, configur
     diff = result.pop("diff", [])
     assert "SECRET" not in str(result["invocation"])
     assert result.get("failed") or "SECRET" in str(diff)
+
+
+@pytest.mark.parametrize("name", ["", "ServerName one\n"])
+def test_virtual_hosts_without_a_name_of_their_own_may_move(httpd, configuration, name):
+    """As lines of a file they are found in what httpd makes of the change, too, which moves them."""
+    member = "BalancerMember http://127.0.0.1:1011 route=a\n"
+
+    def vhost(balancer):
+        section = (
+            f"<Proxy balancer://{balancer}>\n{member}</Proxy>\nProxyPass / balancer://{balancer}/\n"
+        )
+        return f"<VirtualHost *:80>\n{name}{section}</VirtualHost>\n"
+
+    site = httpd.write("conf/site.conf", vhost("first") + vhost("second"))
+    line = vhost("first").count("\n") + 1
+    more = [{"url": f"http://127.0.0.1:{port}", "route": f"r{port}"} for port in (1012, 1013)]
+    result = configuration(
+        balancers=[
+            {"name": "first", "members": more},
+            {"name": "second", "vhost": f"{site}:{line}", "proxy_set": {"timeout": 5}},
+        ]
+    )
+    assert result.get("changed") is True, result
+    assert site.read_text().count("timeout=5") == 1
+
+
+@pytest.mark.parametrize("name", ["", "ServerName one\n"])
+def test_members_of_virtual_hosts_without_a_name_of_their_own_go(httpd, balancer_member, name):
+    members = "".join(f"BalancerMember http://127.0.0.{n}:1011 route=r{n}\n" for n in (1, 2))
+    site = "".join(
+        f"<VirtualHost *:80>\n{name}<Proxy balancer://{each}>\n{members}</Proxy>\n</VirtualHost>\n"
+        for each in ("first", "second")
+    )
+    path = httpd.write("conf/site.conf", site)
+    result = balancer_member(host="127.0.0.1", state="absent")
+    assert result.get("changed") is True, result
+    assert path.read_text().count("BalancerMember") == 2

@@ -11,6 +11,9 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
     Author,
     NotEditable,
 )
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.model import (
+    Configuration,
+)
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.plan import (
     Declaration,
     plan,
@@ -19,6 +22,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.doc
     Document,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tree import (
+    Node,
     from_document,
 )
 
@@ -622,3 +626,94 @@ def test_a_balancer_without_a_section_gets_its_cookie_after_its_last_member():
     after = written(text, sticky_cookie={"name": "R"})
     assert after.startswith(text.partition("\n")[0] + '\n<Proxy "balancer://app/">\n')
     assert after.endswith("</Proxy>\n" + text.partition("\n")[2])
+
+
+class TestLinesOfSeveralBalancers:
+    TEXT = (
+        "<Proxy balancer://app>\n    BalancerMember http://a:1 route=a\n    ProxySet timeout=5\n"
+        "</Proxy>\n"
+    )
+
+    def shared(self, *more):
+        """The configuration of two virtual hosts that read the text, and what each has beside it; and its author."""
+        root = Node.root()
+        for number, text in enumerate(more):
+            server = Node("VirtualHost", f"*:{80 + number}", "/etc/httpd/sites.conf", 1, True, root)
+            own = from_document(Document.parse(text, f"/etc/httpd/{number}.conf"))
+            both = from_document(Document.parse(self.TEXT, PATH))
+            server.children += [*both.children, *own.children]
+        configuration = codec.read(root)
+        texts = {PATH: self.TEXT, **{f"/etc/httpd/{n}.conf": text for n, text in enumerate(more)}}
+        author = Author(lambda path: Document.parse(texts[path], path), configuration)
+        return list(configuration.balancers), author
+
+    def test_are_known_with_these(self):
+        balancers, dummy = self.shared("", "ProxyPass / balancer://app/ timeout=6\n")
+        configuration = Configuration([balancer.vhost for balancer in balancers])
+        shared = configuration.shared()
+        assert {place.line for place in shared} == {1, 2, 3}
+        assert all(readers == balancers for readers in shared.values())
+
+    def test_are_edited_once_and_told_once(self):
+        balancers, author = self.shared("", "")
+        declared = Declaration(
+            "app", [{"url": "http://a:1", "timeout": 3}, {"url": "http://b:1"}], {"timeout": 7}
+        )
+        changes = plan(balancers[0], declared)
+        told = [author.apply(b, plan(b, declared), balancers) for b in balancers]
+        (text,) = author.texts().values()
+        assert told == [changes, []]
+        assert text == self.TEXT.replace("route=a", "route=a timeout=3").replace(
+            "    ProxySet timeout=5", "    BalancerMember http://b:1\n    ProxySet timeout=7"
+        )
+
+    def test_are_not_changed_for_one_of_them(self):
+        (first, second), author = self.shared("", "")
+        author.apply(first, plan(first, Declaration("app", proxy_set={"timeout": 7})))
+        with pytest.raises(NotEditable, match=":3: .*balancer://app of [*]:80, .* of [*]:81"):
+            author.texts()
+
+    def test_are_changed_if_each_one_asks_for_the_same(self):
+        balancers, author = self.shared("", "")
+        for balancer in balancers:
+            author.apply(balancer, plan(balancer, Declaration("app", proxy_set={"timeout": 7})))
+        assert author.texts() == {PATH: self.TEXT.replace("timeout=5", "timeout=7")}
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ({"proxy_set": {"timeout": 7}}, {"proxy_set": {"timeout": 8}}),
+            ({"absent": ["http://a:1"]}, {"members": [{"url": "http://a:1", "retry": 1}]}),
+            (
+                {"members": [{"url": "http://b:1"}], "purge": []},
+                {"members": [{"url": "http://b:1", "retry": 1}], "purge": []},
+            ),
+        ],
+    )
+    def test_do_not_become_two_things(self, one, other):
+        (first, second), author = self.shared("", "")
+        author.apply(first, plan(first, Declaration("app", **one)))
+        with pytest.raises(NotEditable, match="in different ways"):
+            author.apply(second, plan(second, Declaration("app", **other)))
+
+    def test_stay_where_one_of_them_goes(self):
+        body = "<Proxy balancer://app>\nProxySet nofailover=On\n</Proxy>\n"
+        (first, second), author = self.shared(body, "")
+        first.sections = [place for place in first.sections if place.file != PATH]
+        author.remove(first)
+        assert author.texts() == {"/etc/httpd/0.conf": ""}
+
+    def test_take_what_is_added_for_all_of_them(self):
+        own = "<Proxy balancer://app>\nBalancerMember http://c:1\n</Proxy>\n"
+        balancers, author = self.shared(own, "")
+        declared = Declaration("app", [{"url": "http://b:1"}], {"growth": 2}, purge=[])
+        for balancer in balancers:
+            author.apply(balancer, plan(balancer, declared), balancers)
+        assert list(author.texts()) == [PATH]
+
+    def test_take_nothing_that_is_added_for_one_of_them(self):
+        own = "<Proxy balancer://app>\nBalancerMember http://c:1\n</Proxy>\n"
+        (first, second), author = self.shared(own, "")
+        declared = Declaration("app", [{"url": "http://b:1"}], {"growth": 2}, purge=[])
+        author.apply(first, plan(first, declared))
+        assert list(author.texts()) == ["/etc/httpd/0.conf"]
