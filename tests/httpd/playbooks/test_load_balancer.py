@@ -50,6 +50,16 @@ def test_in_check_mode_an_empty_host_is_planned_for_with_a_warning(
     assert played.of("Say how it went")["lb1"]["msg"] == ["lb1: changed"]
 
 
+def test_a_host_whose_variables_do_not_arrive_is_told_what_to_declare_and_keeps_its_sites(
+    play: Any,
+) -> None:
+    played = play("load_balancer", {"lb1": {"ansible_become": False}}, "--check", **TO_INSTALL)
+    assert played.status == 2, played
+    assert played.of(CONFIGURE) == {}
+    (said,) = played.of("Say how it went")["lb1"]["msg"]
+    assert said.startswith("lb1: FAILED: ") and "load_balancer_sites" in said
+
+
 @pytest.fixture()
 def refused(empty_host: dict[str, Any]) -> dict[str, Any]:
     """The variables of a host that fails its preflight."""
