@@ -16,6 +16,9 @@ from ..plugin_utils._sites.host import host_modules, read_host
 from ..plugin_utils._sites.model import Manager, Site, elements, read_all
 from ..plugin_utils._sites.problems import all_problems
 
+# Members may have a secret, and so may the directives of a site.
+_MODE = "0640"
+
 
 def site_configuration(
     sites: Sequence[Mapping[str, Any]],
@@ -51,7 +54,7 @@ def site_configuration(
             {
                 **balancer,
                 "path": needs.balancer_file(folder, site, balancer),
-                "mode": "0640",
+                "mode": _MODE,
                 **_manager(site),
             }
             for site in read_sites
@@ -71,7 +74,7 @@ def site_configuration(
                 *host_modules(host),
             ],
             "files": [
-                {"path": path, "content": text, "mode": "0644"} for path, text in texts.items()
+                {"path": path, "content": text, "mode": _MODE} for path, text in texts.items()
             ],
             "balancers": balancers,
             "purge": needs.purge(folder),

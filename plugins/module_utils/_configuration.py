@@ -111,6 +111,7 @@ def prepare(instance: Instance, request: Request, fileset: FileSet) -> Plan:
         fileset.write(path, encode(text))
     for wish in wishes:
         _own(fileset, wish)
+    _keep_secret(fileset)
     if refusal is not None and not fileset.changed():
         # Nothing here mends it, so nothing can be said about what httpd makes of it.
         raise refusal
@@ -284,13 +285,18 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _own(fileset: FileSet, wish: BalancerWish) -> None:
-    if wish.path and wish.present:
-        content, mode = fileset.read(wish.path), wish.mode
-        if content is None:
-            return
-        entry = fileset.write(wish.path, content, wish.owner, wish.group, mode)
-        if mode is None and entry.before.content is None and secrets(decode(content)):
-            fileset.write(wish.path, content, wish.owner, wish.group, _SECRET_MODE)
+    content = fileset.read(wish.path) if wish.path and wish.present else None
+    if wish.path and content is not None:
+        fileset.write(wish.path, content, wish.owner, wish.group, wish.mode)
+
+
+def _keep_secret(fileset: FileSet) -> None:
+    """Let nobody else read the new files that have a secret, where nothing is said of who may."""
+    for entry in fileset:
+        if entry.content is None or entry.mode is not None or entry.before.content is not None:
+            continue
+        if secrets(decode(entry.content)):
+            fileset.write(entry.path, entry.content, mode=_SECRET_MODE)
 
 
 def _check_once(fileset: FileSet, request: Request) -> None:

@@ -211,14 +211,19 @@ class FileSet:
         """Let ``content`` stand in the file at the end of the links of ``path``; links stay.
 
         ``owner``, ``group``: name or number; ``mode``: permission bits, 0 to 0o7777; None keeps
-        what is there (new file: this process's user and group, 0644 less the umask). Raises
-        BadValue, DanglingLink, NotAFile, Unreadable.
+        what the set has, or else what is there (new file: this process's user and group, 0644
+        less the umask). Raises BadValue, DanglingLink, NotAFile, Unreadable.
         """
         if mode is not None and not 0 <= mode <= 0o7777:
             raise BadValue(path, f"mode {mode:o} is out of range", "use 0 to 7777")
         real = self._arrive(path)
         uid = _number(path, "owner", owner, lambda name: pwd.getpwnam(name).pw_uid)
         gid = _number(path, "group", group, lambda name: grp.getgrnam(name).gr_gid)
+        had = self._entries.get(real)
+        if had is not None:
+            uid = had.owner if uid is None else uid
+            gid = had.group if gid is None else gid
+            mode = had.mode if mode is None else mode
         return self._put(Entry(real, content, None, uid, gid, mode, self._look(real)))
 
     def remove(self, path: str) -> Entry:

@@ -70,8 +70,8 @@ options:
         type: str
       mode:
         description:
-          - Permissions, such as V('0640'). Omitted, an existing file keeps its own, and a new one has V('0644') less
-            the umask.
+          - Permissions, such as V('0640'). Omitted, an existing file keeps its own, and a new one has V('0600')
+            if there is something secret in it, else V('0644') less the umask.
         type: raw
   modules:
     description:

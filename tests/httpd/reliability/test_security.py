@@ -236,14 +236,23 @@ def test_nobody_else_reads_or_writes_what_is_written(setup: Setup, backend, umas
     secret = {"url": "ajp://127.0.0.1:8009", "route": "n1", "secret": "hush-hush"}
     balancers = [{"name": "app", "members": [secret]}]
     port = free_port()
-    setup.declare(site(f"127.0.0.1:{port}", balancers=balancers))
+    key = "RequestHeader set X-Api-Key hush-hush\n"
+    setup.declare(site(f"127.0.0.1:{port}", balancers=balancers, extra=key))
     setup.httpd.start()
     balancer = module_for(setup.httpd, "balancer")
     for name, member in (("mine", secret), ("plain", {"url": "ajp://127.0.0.1:8011"})):
         made = balancer(name=name, path=str(root / "conf" / f"{name}.conf"), members=[member])
         assert "msg" not in made, made["msg"]
     balancers[0]["members"].append({"url": "ajp://127.0.0.1:8010", "route": "n2"})
-    setup.declare(site(f"127.0.0.1:{port}", balancers=balancers), backup=True)
+    texts = {"key": key, "open": key, "log": "LogLevel warn\n"}
+    files = [
+        {"path": str(root / "conf" / f"{name}.conf"), "content": text}
+        for name, text in texts.items()
+    ]
+    files[1]["mode"] = "0604"
+    written = module_for(setup.httpd, "configuration")(files=files)
+    assert "msg" not in written, written["msg"]
+    setup.declare(site(f"127.0.0.1:{port}", balancers=balancers, extra=key), backup=True)
     reloaded = module_for(setup.httpd, "graceful_reload")(only_if_needed=False)
     assert "msg" not in reloaded, reloaded
     sessions = tmp_path / "sessions"
@@ -266,8 +275,11 @@ def test_nobody_else_reads_or_writes_what_is_written(setup: Setup, backend, umas
     readable = 0o644 & ~umask
     wanted = {
         root / "sites" / "shop+app.conf": 0o640,
-        root / "sites" / "shop.conf": 0o644,
+        root / "sites" / "shop.conf": 0o640,
         root / "conf" / "mine.conf": 0o600,
+        root / "conf" / "key.conf": 0o600,
+        root / "conf" / "open.conf": 0o604,
+        root / "conf" / "log.conf": readable,
         root / "conf" / "plain.conf": readable,
         root / "run" / ".httpd.pid.apache_balancer": 0o600,
     }
@@ -276,7 +288,9 @@ def test_nobody_else_reads_or_writes_what_is_written(setup: Setup, backend, umas
     secrets = [
         path for path in found if Path(path).is_file() and "hush-hush" in Path(path).read_text()
     ]
-    assert len(secrets) >= 4
+    assert len(secrets) >= 6
+    # As somebody wanted it.
+    secrets.remove(str(root / "conf" / "open.conf"))
     for path in secrets:
         assert not found[path] & 0o007, path
     tally("files looked at", len(found) + 1)

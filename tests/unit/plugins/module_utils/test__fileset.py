@@ -101,6 +101,15 @@ def test_owner_and_group_are_found_by_name(tree: Path) -> None:
     assert (entry.owner, entry.group) == (0, 0)
 
 
+def test_what_an_earlier_write_said_of_a_file_holds_until_another_one_says_otherwise(
+    tree: Path,
+) -> None:
+    files = FileSet()
+    files.write(f"{tree}/new.conf", b"", owner=1, group=2, mode=0o600)
+    entry = files.write(f"{tree}/new.conf", b"more\n", group=3)
+    assert (entry.content, entry.owner, entry.group, entry.mode) == (b"more\n", 1, 3, 0o600)
+
+
 def test_an_empty_file_is_not_a_missing_one(tree: Path) -> None:
     files = FileSet()
     files.write(f"{tree}/empty.conf", b"")
