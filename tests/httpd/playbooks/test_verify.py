@@ -68,6 +68,6 @@ def test_a_limit_that_leaves_out_the_host_that_asks_is_a_failure(
     assert played.status == 2 and not page.exists(), played
     (task,) = played.tasks
     assert task.results["lb1"]["msg"] == (
-        f"verify_host: {asking} has made no session, so nothing was proven. With --limit, name it as well, as in"
-        f" --limit lb1,{asking}"
+        f"verify_host: no host that --limit lb1 leaves matches {asking}, so nothing was done. Name others, as in"
+        " -e verify_host=NAME, or these in --limit as well"
     )
