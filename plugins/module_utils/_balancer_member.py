@@ -48,6 +48,7 @@ def balancer_member(call: Call) -> dict[str, Any]:
     selector, wanted = _selector(params), _wanted(params)
     access = access_of(params)
     _check_layers(params, wanted)
+    _check_times(params, wanted)
     guard = Guard(selector, params["min_usable"])
     if target_of(params) == RUNTIME:
         work: Any = _RunningMembers(call, selector, guard)
@@ -118,6 +119,16 @@ def _check_layers(params: Params, wanted: Wanted) -> None:
             raise ConfigurationError(
                 f"{percent} is one of the number in the file, which target: runtime does not read; give a number"
             )
+
+
+def _check_times(params: Params, wanted: Wanted) -> None:
+    """Refuse a wait that cannot but end by its time: what comes then would meet a member that nobody uses, too."""
+    timeout, idle = params["wait_timeout"], params["wait_idle"]
+    if params["wait"] and wanted.takes_out and 0 < timeout <= idle:
+        raise ConfigurationError(
+            f"wait_timeout: {timeout} s are over before a member can have been idle for {idle:g} s (wait_idle), whoever"
+            " uses it or not. Use a longer wait_timeout, or a shorter wait_idle"
+        )
 
 
 def _wait(call: Call, work: Any, takes_out: bool, idle: float) -> Waited:

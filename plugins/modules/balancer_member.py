@@ -76,7 +76,8 @@ options:
     default: false
   wait_timeout:
     description:
-      - Longest wait, in seconds; V(0) looks once.
+      - Longest wait, in seconds; V(0) looks once. After V(drained), V(disabled) and V(stopped) it has to be longer than
+        O(wait_idle).
     type: int
     default: 300
   wait_interval:

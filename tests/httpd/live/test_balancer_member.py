@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -39,6 +40,33 @@ from ansible_collections.webtier.apache_balancer.tests.support.traffic import Ba
 
 N1, N2, N3, NEW = (f"http://127.0.0.1:{port}" for port in (1, 2, 3, 4))
 WAIT = {"wait": True, "wait_interval": 0.1, "wait_idle": 0.4, "wait_timeout": 5}
+
+
+@contextlib.contextmanager
+def in_flight(proxy: Proxy):
+    """Start the proxy, whose first member has a request that is not answered until the function that is returned is
+    called: the member's URL, the answer to come, and that function."""
+    finish = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self):
+            finish.wait(60)
+            self.send_response(204)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Slow) as node, ThreadPoolExecutor() as pool:
+        pool.submit(node.serve_forever)
+        url = f"http://127.0.0.1:{node.server_port}"
+        body = BODY.replace(f"{N1} ", f"{url} ").replace("growth=5", "stickysession=S")
+        proxy.start(vhost("app.example.com", body))
+        slow = pool.submit(proxy.httpd.get, "/app", {"Cookie": "S=x.n1"})
+        try:
+            wait_for(lambda: proxy.member(url)["runtime"]["busy"], "a request in flight")
+            yield url, slow, finish.set
+        finally:
+            finish.set()
+            slow.result()
+            node.shutdown()
 
 
 def status(app: Proxy, url: str = N1):
@@ -467,11 +495,12 @@ class TestAWait:
             client.join()
 
     @pytest.mark.parametrize("what", ["fail", "restore", "disable", "continue"])
-    def test_that_takes_too_long_ends_as_declared(self, app: Proxy, what):
-        options = {**WAIT, "wait_idle": 60, "wait_timeout": 1, "on_timeout": what}
-        result = app.attempt("balancer_member", url=N1, state="drained", **options)
-        flags = {"restore": [], "disable": ["disabled", "drained"]}.get(what, ["drained"])
-        assert status(app) == (flags, flags)
+    def test_that_takes_too_long_ends_as_declared(self, proxy: Proxy, what):
+        options = {**WAIT, "wait_timeout": 1, "on_timeout": what}
+        with in_flight(proxy) as (url, *_rest):
+            result = proxy.attempt("balancer_member", url=url, state="drained", **options)
+            flags = {"restore": [], "disable": ["disabled", "drained"]}.get(what, ["drained"])
+            assert status(proxy, url) == (flags, flags)
         # Once disabled, it is waited for requests in flight, at most as long again.
         assert result["drained"] is False
         assert 1 <= result["waited"] < (10 if what == "disable" else 5)
@@ -479,6 +508,29 @@ class TestAWait:
         if what in ("fail", "restore"):
             assert re.match(r"not idle after [12](\.\d+)? s \(wait_timeout\)", result["msg"])
             assert "requests in flight" in result["msg"]
+
+    @pytest.mark.parametrize("what", ["fail", "restore", "disable", "continue"])
+    def test_that_could_only_take_too_long_is_refused(self, app: Proxy, what):
+        options = {"wait": True, "wait_idle": 1800, "on_timeout": what}
+        for state in ("drained", "disabled", "stopped"):
+            for check in (True, False):
+                refused = app.attempt(
+                    "balancer_member", url=N1, state=state, check=check, **options
+                )
+                assert refused["msg"] == (
+                    "wait_timeout: 300 s are over before a member can have been idle for 1800 s (wait_idle), whoever"
+                    " uses it or not. Use a longer wait_timeout, or a shorter wait_idle"
+                )
+        assert status(app) == ([], [])
+
+    def test_that_only_looks_or_is_for_a_member_to_come_back_may_be_as_short_as_one_likes(
+        self, app: Proxy
+    ):
+        options = {"wait": True, "wait_idle": 60, "on_timeout": "continue"}
+        looked = app.run("balancer_member", url=N1, state="drained", wait_timeout=0, **options)
+        assert looked["drained"] is False and looked["waited"] < 5
+        back = app.run("balancer_member", url=N1, state="enabled", wait_timeout=5, **options)
+        assert back["drained"] is True
 
     @pytest.mark.parametrize("target", ["both", "runtime"])
     def test_for_a_member_to_come_back_does_not_take_it_out_again(self, app: Proxy, target):
@@ -498,7 +550,7 @@ class TestAWait:
         proxy.start(vhost("app.example.com", section + other))
         text = proxy.site.read_text()
         proxy.run("balancer_member", url=N1, balancer="app", state="disabled", target="runtime")
-        options = {**WAIT, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "restore"}
+        options = {**WAIT, "wait_timeout": 0, "on_timeout": "restore"}
         result = proxy.attempt("balancer_member", url=N1, state="drained", **options)
         assert "its flags were put back" in result["msg"]
         rows = proxy.run("balancer_info")["balancers"]
@@ -510,7 +562,7 @@ class TestAWait:
         assert result["reload_required"] is False
 
     def test_in_the_running_httpd_alone_is_put_back_there(self, app: Proxy):
-        options = {**WAIT, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "restore"}
+        options = {**WAIT, "wait_timeout": 0, "on_timeout": "restore"}
         app.attempt("balancer_member", url=N1, state="drained", target="runtime", **options)
         assert status(app) == ([], [])
 
@@ -520,12 +572,14 @@ class TestAWait:
 
     def test_notices_that_somebody_put_the_member_back(self, app: Proxy):
         def put_back() -> None:
-            time.sleep(1.5)
+            wait_for(lambda: app.member(N1)["runtime"]["drained"], "a drained member")
+            # What was set is read back first.
+            time.sleep(1)
             app.run("balancer_member", url=N1, state="enabled", target="runtime")
 
         other = threading.Thread(target=put_back)
         other.start()
-        options = {**WAIT, "wait_idle": 60, "wait_timeout": 20}
+        options = {**WAIT, "wait_idle": 20, "wait_timeout": 60}
         result = app.attempt("balancer_member", url=N1, state="drained", **options)
         other.join()
         assert "is no longer out: somebody put it back" in result["msg"]
@@ -710,34 +764,17 @@ def test_a_balancer_that_several_addresses_show_is_changed_once(proxy: Proxy, no
 
 
 def test_a_member_that_was_disabled_after_a_wait_still_finishes_its_requests(proxy: Proxy):
-    finish = threading.Event()
-
-    class Slow(BaseHTTPRequestHandler):
-        def do_GET(self):
-            finish.wait(60)
-            self.send_response(204)
-            self.end_headers()
-
-    with HTTPServer(("127.0.0.1", 0), Slow) as node, ThreadPoolExecutor() as pool:
-        pool.submit(node.serve_forever)
-        body = BODY.replace("http://127.0.0.1:1 ", f"{node_url(node)} ")
-        proxy.start(vhost("app.example.com", body.replace("growth=5", "stickysession=S")))
-        slow = pool.submit(proxy.httpd.get, "/app", {"Cookie": "S=x.n1"})
-        wait_for(lambda: proxy.member(node_url(node))["runtime"]["busy"], "a request in flight")
+    with in_flight(proxy) as (url, slow, finish):
         wait = {"wait": True, "wait_idle": 1, "wait_timeout": 4, "on_timeout": "disable"}
-        done = pool.submit(proxy.run, "balancer_member", route="n1", state="drained", **wait)
-        wait_for(lambda: "status=+ND" in proxy.site.read_text().replace("DN", "ND"), "disabled")
-        assert not done.done()
-        finish.set()
+        with ThreadPoolExecutor() as pool:
+            done = pool.submit(proxy.run, "balancer_member", url=url, state="drained", **wait)
+            wait_for(lambda: "status=+ND" in proxy.site.read_text().replace("DN", "ND"), "disabled")
+            assert not done.done()
+            finish()
         result = done.result()
         assert slow.result().status == 204
-        node.shutdown()
     assert result["drained"] is True
     assert result["members"][0]["status"] == ["disabled", "drained"]
-
-
-def node_url(node: HTTPServer) -> str:
-    return f"http://127.0.0.1:{node.server_port}"
 
 
 @pytest.mark.parametrize(
@@ -810,7 +847,7 @@ def test_what_was_so_before_a_wait_is_not_said_to_have_been_put_back(proxy: Prox
         drained = {"route": "n1", "state": "drained", "target": target}
         app.run("balancer_member", **drained)
         app.httpd.get("/app", {"Cookie": "S=x.n1"})
-        wait = {"wait": True, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "restore"}
+        wait = {"wait": True, "wait_timeout": 0, "on_timeout": "restore"}
         result = app.attempt("balancer_member", **drained, **wait)
         assert "it stays as it is now: " in result["msg"] and "None" not in result["msg"]
         assert result["changed"] is False
@@ -834,7 +871,7 @@ def test_flags_are_put_back_where_a_virtual_host_uses_a_balancer_of_the_main_ser
         balancer, dummy, use = body.partition("    ProxyPass /app")
         app = proxy.start(balancer + vhost("app.example.com", dummy + use))
         app.httpd.get("/app", {"Cookie": "S=x.n1"})
-        wait = {"wait": True, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "restore"}
+        wait = {"wait": True, "wait_timeout": 0, "on_timeout": "restore"}
         result = app.attempt("balancer_member", route="n1", state="drained", **wait)
         assert "its flags were put back: " in result["msg"]
         assert status(app, node.url) == ([], [])
@@ -842,7 +879,7 @@ def test_flags_are_put_back_where_a_virtual_host_uses_a_balancer_of_the_main_ser
 
 def test_both_steps_of_a_wait_that_ends_by_disabling_are_in_copies_and_diff(app: Proxy):
     before = app.site.read_text()
-    wait = {"wait": True, "wait_idle": 60, "wait_timeout": 1, "on_timeout": "disable"}
+    wait = {"wait": True, "wait_timeout": 0, "on_timeout": "disable"}
     options = {"route": "n1", "state": "drained", "backup": True, "diff": True}
     result = app.run("balancer_member", **options, **wait)
     (copy,) = result["backup_files"].values()

@@ -66,6 +66,20 @@ def test_a_health_check_without_an_address_is_refused(
     assert failed["msg"].startswith("rolling_update_health_check: it needs a url")
 
 
+def test_a_drain_that_could_only_end_by_its_time_is_refused_before_the_node_is_taken_out(
+    load_balancer: Any, play: Any, roll: dict[str, Any]
+) -> None:
+    hosts = {"lb1": load_balancer.host()}
+    played = play("rolling_update", hosts, rolling_update_drain_idle=1800, **roll)
+    assert played.status == 2 and not played.of(ASK)
+    (failed,) = [r for task in played.tasks for r in task.results.values() if r.get("failed")]
+    assert failed["msg"] == (
+        "rolling_update_drain_timeout: 300 s are over before the node can have been idle for 1800 s"
+        " (rolling_update_drain_idle), whoever uses it or not. Use a longer rolling_update_drain_timeout, or a shorter"
+        " rolling_update_drain_idle"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

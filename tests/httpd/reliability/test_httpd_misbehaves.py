@@ -392,7 +392,8 @@ def test_a_wait_ends_in_its_time_when_the_manager_falls_silent(site: Site, tally
             honest(talk)
         seen.append(talk.is_post)
 
-    options = {"manager_timeout": 2, "wait": True, "wait_timeout": 3, "wait_interval": 1}
+    wait = {"wait": True, "wait_timeout": 3, "wait_idle": 2, "wait_interval": 1}
+    options = {"manager_timeout": 2, **wait}
     with site.between.doing(falling_silent):
         done = site.measured("balancer_member", url=N1, balancer="app", state="drained", **options)
         asked = site.between.connections
