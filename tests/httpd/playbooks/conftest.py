@@ -32,8 +32,8 @@ SITE = MANAGER + (
     "ProxyPass / balancer://shop/\n"
 )
 
-# The package manager has no part in this: it is as if it had said that there is something to install.
-TO_INSTALL = {"load_balancer_package": [], "__load_balancer_empty_host": True}
+# There is something to install; in check mode the package manager is not asked.
+TO_INSTALL = {"load_balancer_package": ["a-package-that-no-list-has"]}
 # /etc/apache2 is seen empty by whatever runs in it.
 PYTHON = """#!/bin/sh
 exec {unshare} sh -c '! [ -d /etc/apache2 ] || mount -t tmpfs none /etc/apache2; exec "$@"' - {python} "$@"

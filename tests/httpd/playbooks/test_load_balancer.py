@@ -50,6 +50,20 @@ def test_in_check_mode_an_empty_host_is_planned_for_with_a_warning(
     assert played.of("Say how it went")["lb1"]["msg"] == ["lb1: changed"]
 
 
+@pytest.mark.namespaces
+def test_check_mode_says_what_would_be_installed_and_needs_no_package_manager_for_it(
+    play: Any, empty_host: dict[str, Any]
+) -> None:
+    wanted = {"load_balancer_sites": SITES, **TO_INSTALL}
+    played = play("load_balancer", {"lb1": empty_host}, "--check", **wanted)
+    assert played.status == 0, played
+    said = played.of(
+        "webtier.apache_balancer.load_balancer : Install | Say what would be installed"
+    )["lb1"]
+    assert (said["changed"], said["msg"]) == (True, TO_INSTALL["load_balancer_package"])
+    assert played.of(CONFIGURE)["lb1"]["validated"] == "no"
+
+
 def test_a_host_whose_variables_do_not_arrive_is_told_what_to_declare_and_keeps_its_sites(
     play: Any,
 ) -> None:

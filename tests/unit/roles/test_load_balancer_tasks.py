@@ -26,6 +26,7 @@ CONFIGURED = {
     "__load_balancer_never_started": {"changed": False},
     "__load_balancer_first": {"changed": False},
     "__load_balancer_configuration": AS_DECLARED,
+    "__load_balancer_missing": VARIABLES["__load_balancer_missing"],
     "__load_balancer_empty_host": VARIABLES["__load_balancer_empty_host"],
     "__load_balancer_to_load": VARIABLES["__load_balancer_to_load"],
 }
@@ -160,16 +161,13 @@ def test_what_selinux_was_told_is_no_problem_any_more():
 
 
 def test_check_mode_on_an_empty_host_leaves_out_what_needs_httpd():
-    changed = {"changed": True}
     names = run(
         ansible_check_mode=True,
         __load_balancer_installed={"rc": 1, "stdout_lines": []},
-        __load_balancer_install=changed,
         __load_balancer_configuration={**AS_DECLARED, "changed": True, "running": False},
     )
     assert list(names.values()) == [
         "ansible.builtin.command",
-        "ansible.builtin.package",
-        "ansible.builtin.command",
+        "ansible.builtin.debug",
         "webtier.apache_balancer.configuration",
     ]
