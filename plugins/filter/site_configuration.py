@@ -69,7 +69,7 @@ def site_configuration(
             "modules": [
                 *(
                     {"name": name}
-                    for name in sorted({*needs.modules(read_sites), *elements(modules)})
+                    for name in sorted(map(str, {*needs.modules(read_sites), *elements(modules)}))
                 ),
                 *host_modules(host),
             ],

@@ -17,6 +17,19 @@ from .model import APPLICATIONS
 
 # Other rows of stars are no masks.
 _MASK = re.compile(rf"(?<!\*){re.escape(MASK)}(?!\*)|{HIDDEN}")
+# What argument specs ask for, which is there for them without a value too.
+_REQUIRED = re.compile(
+    r"name|server_name|balancers|tls\.certificate|session\.cookie|proxy_pass\[\d+\]\.path"
+    r"|balancers\[\d+\]\.(?:name|members\[\d+\]\.url)"
+)
+
+
+def left_empty(sites: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Return a sentence for each value in *sites*, ``load_balancer_sites``, that is required and has only its name."""
+    for site in sites:
+        for place, value in _places(site):
+            if value is None and _REQUIRED.fullmatch(place):
+                yield f"site {site.get('name')}: {place}: it is empty"
 
 
 def misdeclared(
@@ -41,21 +54,27 @@ def _of_one(site: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unfilled(declared: Mapping[str, Any]) -> Iterator[str]:
-    for place, mask in _masks(declared, ""):
+    for place, mask in _masks(declared):
         yield f"{place}: {mask} only stands for a secret, which was not shown; write the secret itself"
 
 
-def _masks(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Return the place of each mask in *value*, which is at *place*, with the mask. Comments may say what they like."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _masks(item, f"{place}.{key}" if place else str(key))
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from _masks(item, f"{place}[{index}]")
-    elif isinstance(value, str):
-        lines = value.splitlines()
+def _masks(value: Any) -> Iterator[tuple[str, str]]:
+    """Return the place of each mask in *value*, with the mask. Comments may say what they like."""
+    for place, text in _places(value):
+        lines = text.splitlines() if isinstance(text, str) else []
         for number, line in enumerate(lines, 1):
             found = _MASK.search(line)
             if found and not line.lstrip().startswith("#"):
                 yield place + (f", line {number}" if len(lines) > 1 else ""), found.group()
+
+
+def _places(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Return each value within *value*, which is at *place*, with its own place."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _places(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _places(item, f"{place}[{index}]")
+    else:
+        yield place, value

@@ -205,7 +205,7 @@ def read(declared: Mapping[str, Any], member_defaults: Mapping[str, Any]) -> Sit
         # httpd takes the first match; the longest path shall win.
         proxy_pass=sorted(map(_forward, forwards), key=lambda forward: -len(forward.path)),
         balancers=balancers,
-        extra=given["extra"],
+        extra=str(given["extra"]),
         session=_session(_given(given["session"])) if "session" in given else None,
         timeout=int(given.get("timeout", 0)),
         backend_tls=_backend_tls(_given(given["backend_tls"])) if "backend_tls" in given else None,
@@ -243,7 +243,7 @@ def elements(value: Any) -> list[Any]:
     a number. What checks the variables of a role leaves them as they are."""
     if isinstance(value, str):
         return [each.strip() for each in value.split(",")] if value else []
-    return [value] if isinstance(value, (int, float)) else list(value)
+    return [value] if isinstance(value, (int, float)) else [e for e in value if e is not None]
 
 
 def truth(value: Any) -> bool:
@@ -266,7 +266,8 @@ def _balancer(
         sticky = {}
         given["sticky_cookie"] = _cookie(given.get("sticky_cookie", {}), proxy_set, tls_only)
     if "health_check" in given:
-        given["health_check"] = _parameters(given["health_check"])
+        given["health_check"] = check = _parameters(given["health_check"])
+        check.update({key: str(check[key]) for key in ("expect_body",) if key in check})
     given["proxy_set"] = {**PROXY_SET, **sticky, **proxy_set}
     if str(given["proxy_set"]["growth"]) == "0":
         # httpd has no word for its own default.
@@ -290,7 +291,7 @@ def _cookie(
 
 
 def _tls(given: Mapping[str, Any]) -> Tls:
-    return Tls(given["certificate"], given.get("key", ""), addresses(given["listen"]))
+    return Tls(str(given["certificate"]), str(given.get("key", "")), addresses(given["listen"]))
 
 
 def _backend_tls(given: Mapping[str, Any]) -> BackendTls:
@@ -309,4 +310,5 @@ def _session(given: Mapping[str, Any]) -> Session:
 def _forward(declared: Mapping[str, Any]) -> Forward:
     given = _given(declared)
     path = given["path"]
-    return Forward(path, given.get("balancer", ""), given.get("backend_path", path))
+    texts = (path, given.get("balancer", ""), given.get("backend_path", path))
+    return Forward(*map(str, texts))

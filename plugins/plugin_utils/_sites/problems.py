@@ -17,7 +17,7 @@ from ...module_utils._balancer.plan import Declaration, DeclarationError
 from ...module_utils._httpd.document import Document
 from ...module_utils._httpd.errors import HttpdError
 from ...module_utils._httpd.secrets import masked
-from .declared import misdeclared
+from .declared import left_empty, misdeclared
 from .host import host_problems, read_host
 from .model import EVERYBODY, Manager, Session, Site, read_all
 
@@ -46,6 +46,9 @@ def all_problems(
     server_name: str,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with what is *declared*: the variables of the role."""
+    empty = list(left_empty(declared))
+    if empty:
+        return empty
     sites = read_all(declared, member_defaults, manager)
     return [
         *_of_name(server_name),

@@ -80,6 +80,20 @@ def test_modules_come_beside_those_that_are_needed_and_once():
     assert "rewrite" in names
 
 
+@pytest.mark.parametrize("given", [5, [5], ["5", None]], ids=repr)
+def test_a_module_may_be_any_word(given):
+    declared = site_configuration(SITES, **PLACES, modules=given)
+    assert [module["name"] for module in declared["modules"]][:2] == ["5", "headers"]
+
+
+def test_a_value_that_is_required_and_empty_is_a_problem():
+    problem = "site shop: server_name: it is empty"
+    sites = [{**SITES[0], "server_name": None}]
+    assert site_problems(sites) == [problem]
+    with pytest.raises(AnsibleFilterError, match=problem):
+        site_configuration(sites, **PLACES)
+
+
 def test_members_get_their_defaults():
     declared = site_configuration(SITES, **PLACES, member_defaults={"retry": 5})
     assert declared["balancers"][0]["members"] == [{"url": "http://n1", "route": "n1", "retry": 5}]

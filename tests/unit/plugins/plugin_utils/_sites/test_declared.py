@@ -11,6 +11,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
     masked,
 )
 from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.declared import (
+    left_empty,
     misdeclared,
 )
 
@@ -55,3 +56,26 @@ def test_an_application_that_is_not_known_is_refused_naming_those_that_are(appli
         f"site shop: balancer app: application: {application!r} is none of tomcat, jetty, jboss, spring, php, generic;"
         " generic stands for any other"
     ]
+
+
+@pytest.mark.parametrize(
+    ("declared", "place"),
+    [
+        (site(server_name=None), "server_name"),
+        (site(balancers=None), "balancers"),
+        (site(tls={"certificate": None}), "tls.certificate"),
+        (site(session={"cookie": None}), "session.cookie"),
+        (site(proxy_pass=[{"path": "/"}, {"path": None}]), "proxy_pass[1].path"),
+        (site(balancers=[{"name": None, "members": []}]), "balancers[0].name"),
+        (site({"url": None}), "balancers[0].members[1].url"),
+    ],
+)
+def test_what_is_required_and_left_empty_is_named(declared, place):
+    assert list(left_empty([site(), declared])) == [f"site shop: {place}: it is empty"]
+
+
+def test_what_is_not_required_may_be_left_empty():
+    declared = site({"route": None, "status": None}, tls=None, session=None, extra=None)
+    declared["backend_tls"] = {"certificate": None}
+    declared["balancers"][0].update(sticky_cookie={"name": None, "path": None}, proxy_set=None)
+    assert list(left_empty([declared])) == []

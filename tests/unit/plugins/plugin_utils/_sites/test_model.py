@@ -107,6 +107,31 @@ def test_what_ansible_takes_for_the_parameters_of_a_balancer_they_are(alone, mea
     assert site(balancers=[{**APP, **alone}]) == site(balancers=[{**APP, **meant}])
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"proxy_pass": [{"path": 1}]}, {"proxy_pass": [{"path": "1"}]}),
+        (
+            {"proxy_pass": [{"path": "/", "balancer": 1}]},
+            {"proxy_pass": [{"path": "/", "balancer": "1"}]},
+        ),
+        (
+            {"proxy_pass": [{"path": "/", "balancer": "app", "backend_path": 1}]},
+            {"proxy_pass": [{"path": "/", "balancer": "app", "backend_path": "1"}]},
+        ),
+        ({"tls": {"certificate": 1, "key": 2}}, {"tls": {"certificate": "1", "key": "2"}}),
+        ({"extra": 1.5}, {"extra": "1.5"}),
+        (
+            {"balancers": [{**APP, "health_check": {"expect_body": True}}]},
+            {"balancers": [{**APP, "health_check": {"expect_body": "True"}}]},
+        ),
+        ({"server_aliases": [None, "www"]}, {"server_aliases": ["www"]}),
+    ],
+)
+def test_what_ansible_takes_for_a_text_is_one(given, meant):
+    assert site(**given) == site(**meant)
+
+
 def test_a_member_gets_the_defaults_it_does_not_have():
     members = [{"url": "http://n1", "retry": 5, "ttl": None}, {"url": "http://n2"}]
     balancer = {"name": "app", "members": members}
