@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._refusal import refusing
 from ..plugin_utils._sites import needs, ports
-from ..plugin_utils._sites.host import host_modules, read_host
+from ..plugin_utils._sites.host import host_modules, main_name, read_host
 from ..plugin_utils._sites.model import Manager, Site, elements, read_all
 from ..plugin_utils._sites.problems import all_problems
 
@@ -26,7 +26,7 @@ def site_configuration(
     folder: str,
     main_file: str,
     log_folder: str = "",
-    server_name: str = "",
+    server_name: Any = "",
     existing_listen: Any = (),
     member_defaults: Mapping[str, Any] | None = None,
     modules: Any = (),
@@ -60,7 +60,8 @@ def site_configuration(
             for site in read_sites
             for balancer in site.balancers
         ]
-        main = needs.main_text(read_sites, folder, server_name, existing_listen, log_folder, host)
+        name = main_name(server_name)
+        main = needs.main_text(read_sites, folder, name, existing_listen, log_folder, host)
         texts = {main_file: main}
         for site in read_sites:
             text = needs.site_text(site, folder, log_folder, host.tls_profile)

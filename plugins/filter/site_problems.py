@@ -17,7 +17,7 @@ def site_problems(
     sites: Sequence[Mapping[str, Any]],
     member_defaults: Mapping[str, Any] | None = None,
     *,
-    server_name: str = "",
+    server_name: Any = "",
     manager_address: str = "",
     manager_port: int = 8008,
     httpd: Mapping[str, Any] | None = None,

@@ -8,6 +8,7 @@ Private to this collection. Pure: plain data in, plain data out.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -69,6 +70,16 @@ def read_host(declared: Mapping[str, Any]) -> Host:
         keepalive["KeepAlive"] = "On" if truth(keepalive["KeepAlive"]) else "Off"
     own: dict[str, Any] = {name: read(given[name]) for name, read in _READ.items() if name in given}
     return Host(keepalive=keepalive, **own)
+
+
+def main_name(declared: Any) -> str:
+    """Return the name of httpd outside of all sites that *declared*, by itself the name of the host in the inventory,
+    comes to; empty: none. Of an IPv6 address, httpd takes what follows the first colon for a port."""
+    name = "" if declared is None else str(declared)
+    try:
+        return "" if ipaddress.ip_address(name).version == 6 else name
+    except ValueError:
+        return name
 
 
 def host_problems(host: Host) -> list[str]:

@@ -18,15 +18,15 @@ from ...module_utils._httpd.document import Document
 from ...module_utils._httpd.errors import HttpdError
 from ...module_utils._httpd.secrets import masked
 from .declared import left_empty, misdeclared
-from .host import host_problems, read_host
+from .host import host_problems, main_name, read_host
 from .model import EVERYBODY, Manager, Session, Site, read_all
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 # PATH_MAX of Linux, without its end.
 _LONGEST_PATH = 4095
-# An inventory may have addresses for names; empty: httpd has none.
-_SERVER = re.compile(r"[A-Za-z0-9_.:-]*")
+# A name with or without a port; empty: httpd has none.
+_SERVER = re.compile(r"([A-Za-z0-9_.-]+(:[0-9]{1,5})?)?")
 _COOKIE = re.compile(r"[A-Za-z0-9_.-]+")
 _ALIAS = re.compile(r"[A-Za-z0-9_.*?-]+")
 _ADDRESS = re.compile(r"(\*|[0-9.]+|\[[0-9a-f:.]+\]):([0-9]{1,5})")
@@ -43,7 +43,7 @@ def all_problems(
     member_defaults: Mapping[str, Any],
     httpd: Mapping[str, Any],
     manager: Manager | None,
-    server_name: str,
+    server_name: Any,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with what is *declared*: the variables of the role."""
     empty = list(left_empty(declared))
@@ -51,7 +51,7 @@ def all_problems(
         return empty
     sites = read_all(declared, member_defaults, manager)
     return [
-        *_of_name(server_name),
+        *_of_name(main_name(server_name)),
         *host_problems(read_host(httpd)),
         *misdeclared(declared, member_defaults),
         *problems(sites, manager),

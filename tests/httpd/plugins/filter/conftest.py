@@ -87,7 +87,9 @@ class Setup:
         """Where balancer-manager answers by what is declared."""
         return f"http://{MANAGER}:{self.manager_port}/balancer-manager"
 
-    def declare(self, *sites, manager=True, more="", other_modules=(), httpd=None, **options):
+    def declare(
+        self, *sites, manager=True, more="", other_modules=(), httpd=None, server_name="", **options
+    ):
         """Write what the sites need; return what the module said."""
         root = self.httpd.root
         declared = site_configuration(
@@ -95,6 +97,7 @@ class Setup:
             folder=str(root / "sites"),
             main_file=str(root / "conf" / "load_balancer.conf"),
             log_folder=str(root / "logs"),
+            server_name=server_name,
             existing_listen=[f"127.0.0.1:{self.httpd.port}"],
             manager_address=MANAGER if manager else "",
             manager_port=self.manager_port,

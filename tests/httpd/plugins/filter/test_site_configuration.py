@@ -992,3 +992,10 @@ def test_a_site_has_a_session_of_httpd_itself(bring_up, backend, tmp_path, encry
     value, *attributes = found.split(";")
     assert attributes == ["Max-Age=600", "path=/", "HttpOnly", "SameSite=Lax"]
     assert ("expiry" in value) is not encrypted
+
+
+@pytest.mark.parametrize("name", ["lb1", "lb1:8080", "10.0.0.1", "2001:db8::10", "::1", ""])
+def test_httpd_takes_the_name_of_a_host_whatever_the_inventory_calls_it(setup, name):
+    balancers = [{"name": "app", "members": [{"url": "http://127.0.0.1:1"}]}]
+    declared = site(f"127.0.0.1:{free_port()}", balancers=balancers)
+    assert setup.declare(declared, server_name=name)["validated"] != "no"

@@ -134,12 +134,31 @@ def test_what_only_stands_for_a_secret_becomes_no_configuration():
     assert problem.startswith("load_balancer_member_defaults: secret: ******** only stands for")
 
 
-@pytest.mark.parametrize("name", ["a b", "a\nListen 1", "a\n", "${A}"])
+@pytest.mark.parametrize("name", ["a b", "a\nListen 1", "a\n", "${A}", "a:b", "a:1:2", "[::1]"])
 def test_a_name_of_httpd_that_is_none_becomes_no_configuration(name):
     problem = f"load_balancer_server_name: {name!r} is no host name"
     assert site_problems(SITES, server_name=name) == [problem]
     with pytest.raises(AnsibleFilterError, match=re.escape(problem)):
         site_configuration(SITES, **PLACES, server_name=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("lb1", "ServerName lb1\n"),
+        ("lb1:8080", "ServerName lb1:8080\n"),
+        (5, "ServerName 5\n"),
+        # httpd would take what follows the first colon for a port.
+        ("2001:db8::10", ""),
+        ("fe80::1%eth0", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_httpd_has_the_name_of_the_host_unless_that_is_an_address_it_cannot_take(name, line):
+    assert site_problems(SITES, server_name=name) == []
+    text = site_configuration(SITES, **PLACES, server_name=name)["files"][0]["content"]
+    assert re.findall("ServerName.*\n", text) == ([line] if line else [])
 
 
 def test_one_module_and_one_port_need_no_list():
