@@ -66,6 +66,20 @@ def test_a_health_check_without_an_address_is_refused(
     assert failed["msg"].startswith("rolling_update_health_check: it needs a url")
 
 
+def test_a_text_that_is_no_regular_expression_is_refused_before_the_node_is_taken_out(
+    load_balancer: Any, play: Any, roll: dict[str, Any]
+) -> None:
+    check = {"url": "http://app1.example.com/", "contains": "version 2.0 (stable"}
+    hosts = {"lb1": load_balancer.host()}
+    played = play("rolling_update", hosts, rolling_update_health_check=check, **roll)
+    assert played.status == 2 and not played.of(ASK)
+    said = [r["msg"] for task in played.tasks for r in task.results.values() if r.get("failed")]
+    assert said[-1] == (
+        "rolling_update_health_check: contains: 'version 2.0 (stable' is no regular expression. A backslash"
+        " lets a character stand for itself, as in 'a\\(b'"
+    )
+
+
 def test_a_drain_that_could_only_end_by_its_time_is_refused_before_the_node_is_taken_out(
     load_balancer: Any, play: Any, roll: dict[str, Any]
 ) -> None:
