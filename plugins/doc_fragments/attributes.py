@@ -12,7 +12,7 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 requirements:
-  - Python 3.8 or newer on the managed host
+  - Python 3.8 to 3.13 on the managed host
 options: {}
 attributes:
   check_mode:
@@ -29,7 +29,7 @@ attributes:
 
     RELOAD = r"""
 requirements:
-  - Python 3.8 or newer on the managed host
+  - Python 3.8 to 3.13 on the managed host
 options: {}
 attributes:
   check_mode:
@@ -46,7 +46,7 @@ attributes:
 
     INFO = r"""
 requirements:
-  - Python 3.8 or newer on the managed host
+  - Python 3.8 to 3.13 on the managed host
 options: {}
 attributes:
   check_mode:

@@ -36,6 +36,26 @@ def test_the_lowest_versions_that_are_run_are_those_that_are_said_to_work():
     assert config["modules"]["python_requires"] == ">={}.{}".format(*targets[0])
 
 
+def spoken(pythons):
+    low, *_rest, high = sorted(set(pythons), key=version)
+    return f"Python {low} to {high}"
+
+
+@pytest.mark.parametrize(
+    ("path", "of_hosts", "of_controllers"),
+    [
+        ("README.md", 2, 1),
+        ("docs/first-balancer.md", 0, 1),
+        ("plugins/doc_fragments/attributes.py", 3, 0),
+    ],
+)
+def test_users_read_which_pythons_are_run(path, of_hosts, of_controllers):
+    text = (ROOT / path).read_text()
+    targets = spoken(target for core in MATRIX for target in core.targets)
+    controllers = spoken(controller for core in MATRIX for controller in core.controllers)
+    assert (text.count(targets), text.count(controllers)) == (of_hosts, of_controllers)
+
+
 def test_the_public_host_runs_each_ansible_core():
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
     shown = jobs["versions"]["strategy"]["matrix"]["core"]
