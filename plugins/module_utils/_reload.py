@@ -246,6 +246,8 @@ def _keep_out(
             declared = Declaration(balancer.name, members, purge=[], existing_only=True)
             vhosts = (configuration.label(balancer.vhost),)
             wishes.append(BalancerWish(declared, vhosts=vhosts))
+    # What follows, a proof among it, takes its time; a kept connection would hold a worker of httpd meanwhile.
+    managers.close()
     if not wishes:
         return [], warnings
     outcome = carry_out(instance, Request(balancers=wishes), True, False, check_mode)
