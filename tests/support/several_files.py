@@ -39,6 +39,8 @@ class SeveralFiles:
         httpd.write("available/old.conf", "# old\n")
         (self.root / "enabled").mkdir()
         (self.root / "enabled/old.conf").symlink_to("../available/old.conf")
+        self._trial = PrivateHttpd(self.root.with_name("trial"))
+        self._started: list[Picture] = []
         self._copy = self.root.with_name("copy")
         shutil.copytree(self.root, self._copy, symlinks=True)
         instance = {"server_root": str(self.root), "config_file": str(httpd.config_file)}
@@ -113,8 +115,15 @@ class SeveralFiles:
         """Return *picture* without its directories."""
         return {path: what for path, what in picture.items() if what[0][0] != "d"}
 
+    def check_each(self) -> None:
+        """Hold that at each path there is what was there before the change, or what it makes of it."""
+        now = self.picture()
+        for path in {*self.old, *self.new, *now}:
+            assert now.get(path) in (self.old.get(path), self.new.get(path)), path
+
     def check_start(self) -> None:
-        """Hold that httpd can start on what stands there, and reads nothing else."""
+        """Hold that httpd starts on what stands there, and reads nothing else. What it started on before is only read
+        again."""
         done = subprocess.run(
             self.httpd.command("-t", "-D", "DUMP_INCLUDES"),
             capture_output=True,
@@ -123,6 +132,31 @@ class SeveralFiles:
         )
         assert done.returncode == 0, done.stderr
         assert STATE not in done.stdout
+        now = self.picture()
+        if now not in self._started:
+            self._start()
+            self._started.append(now)
+
+    def _start(self) -> None:
+        """Start another httpd on these very files, beside the one that may run, and end it."""
+        trial = self._trial
+        main = self.httpd.config_file.read_text()
+        listen = f"Listen 127.0.0.1:{self.httpd.port}\n"
+        assert listen in main
+        trial.config_file.write_text(main.replace(listen, f"Listen 127.0.0.1:{trial.port}\n"))
+        # Where it writes.
+        own = {
+            "DefaultRuntimeDir": trial.pid_file.parent,
+            "PidFile": trial.pid_file,
+            "ErrorLog": trial.error_log,
+        }
+        given = (word for name, path in own.items() for word in ("-c", f"{name} {path}"))
+        try:
+            trial.start(*given)
+        except subprocess.CalledProcessError:
+            raise AssertionError(trial.log()) from None
+        finally:
+            trial.stop()
 
     def remains(self) -> set[str]:
         """Return what is left where the collection and the running httpd keep things, but what belongs there, and what

@@ -74,8 +74,7 @@ def kill(site: SeveralFiles, tally: Tally) -> Kill:
 def _look_after(site: SeveralFiles, traced: Traced, odd: bool) -> None:
     """Hold what is promised of a run that was killed, and of the next one, which is another one or the same again."""
     now = site.picture()
-    for path in {*site.old, *site.new, *now}:
-        assert now.get(path) in (site.old.get(path), site.new.get(path)), path
+    site.check_each()
     site.check_start()
     if traced.status == 0:
         # A process that it had started was killed: it says so, and nothing was changed; or it went on without.
@@ -174,6 +173,14 @@ def bad(site: SeveralFiles) -> SeveralFiles:
     logger = f'CustomLog "|{site.root}/nowhere" common\n'
     site.change["files"].append(site.file("conf/logger.conf", content=logger))
     return site
+
+
+def test_what_httpd_would_not_start_with_is_seen(bad: SeveralFiles) -> None:
+    """The look that every test here takes can fail."""
+    bad.check_start()
+    bad.run({**bad.change, "validate": False})
+    with pytest.raises(AssertionError):
+        bad.check_start()
 
 
 @pytest.mark.parametrize("way", WAYS[:2], indirect=True)
