@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import fcntl
 import importlib
 import io
 import json
@@ -24,13 +25,20 @@ import subprocess
 import time
 import traceback
 import weakref
-from typing import Any, Mapping, NamedTuple, NoReturn, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, NoReturn, Sequence
 
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 
 _MODULES = "ansible_collections.webtier.apache_balancer.plugins.modules."
 _CALL = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\(")
+
+# The descriptor or the path that a call is given first.
+_ABOUT = re.compile(r'(?:\d+ +)?\w+\((?:AT_FDCWD(?:<[^>]*>)?, )?(?:\d+<([^>]*)>|"(/[^"]*)")')
+_RANDOM = re.compile(r"httpd-shadow-[^/]*|[0-9a-f]*\d[0-9a-f]*")
+_FREES = re.compile(r"close\(\d+<[^>]*/lock>")
+# Those that are told something there instead.
+_TELL = ("getcwd", "getrandom")
 
 # Instead of the call: killed; after the call: stopped until ``go_on``.
 KILL = "signal=KILL"
@@ -47,22 +55,63 @@ class Call(NamedTuple):
     text: str
 
 
+class Since(NamedTuple):
+    """A function by its *name* in a *module* of Python."""
+
+    module: Any
+    name: str
+
+
+HAS_LOCK = Since(fcntl, "flock")
+
+
+class Point(NamedTuple):
+    """Which call it is in any run: the *number*-th of this *name* that is about such a file, pipe or socket."""
+
+    name: str
+    about: str
+    number: int
+
+
+def points(calls: Iterable[Call]) -> dict[Point, Call]:
+    """Return the calls of one run by their points, in order."""
+    made: collections.Counter[tuple[str, str]] = collections.Counter()
+    found = {}
+    for call in calls:
+        about = _ABOUT.match(call.text)
+        # What differs from run to run: processes, descriptors, names made at random.
+        name = _RANDOM.sub("*", about[1] or about[2]) if about and call.name not in _TELL else ""
+        made[call.name, name] += 1
+        found[Point(call.name, name, made[call.name, name])] = call
+    return found
+
+
+def counterpart(point: Point, others: Mapping[Point, Call]) -> Point | None:
+    """Return what *point* is among those of another run: where it makes fewer such calls, as one that reads a pipe in
+    fewer pieces, the last of them."""
+    while point.number and point not in others:
+        point = point._replace(number=point.number - 1)
+    return point if point.number else None
+
+
 def by_lock(calls: Sequence[Call]) -> tuple[list[Call], list[Call]]:
     """Return the calls from when the lock is had until it is given back, and all others."""
     locked = next(place for place, call in enumerate(calls) if call.name == "flock")
-    descriptor = calls[locked].text.partition(",")[0].partition("(")[2]
-    freed = next(
-        place
-        for place, call in enumerate(calls)
-        if place > locked and call.text.startswith(f"close({descriptor})")
-    )
-    return list(calls[locked : freed + 1]), [*calls[:locked], *calls[freed + 1 :]]
+    inside = until_freed(calls[locked:])
+    return inside, [*calls[:locked], *calls[locked + len(inside) :]]
+
+
+def until_freed(calls: Sequence[Call]) -> list[Call]:
+    """Return the calls until the lock is given back."""
+    freed = next(place for place, call in enumerate(calls) if _FREES.match(call.text) is not None)
+    return list(calls[: freed + 1])
 
 
 class Traced:
     """*module* with *options*; *do* (``--inject`` of strace) happens *at* one call. *lasting*: and at all later ones of
     the same name. *family*: its children are traced as well, and that happens to each that makes as many calls of this
-    name."""
+    name. *since*: it is traced from when it has called this function, such as ``HAS_LOCK``; what it does before, as to
+    look at all processes of the machine, is another number of calls each time."""
 
     def __init__(
         self,
@@ -73,28 +122,34 @@ class Traced:
         *,
         family: bool = False,
         lasting: bool = False,
+        since: Since | None = None,
     ) -> None:
         importlib.import_module(_MODULES + module)
         # Files without a name, so that nothing of ours is found where the test looks for what is left.
         self._said, self._log = os.memfd_create("said"), os.memfd_create("log")
         ready, go = os.pipe()
+        there, come = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(go)
-            _child(module, options, ready, self._said)
+            os.close(there)
+            _child(module, options, _Gate(come, ready), self._said, since)
         os.close(ready)
+        os.close(come)
+        assert os.read(there, 1), f"it did not come to {since}"
+        os.close(there)
         where = ["-o", f"/proc/{os.getpid()}/fd/{self._log}", "-p", str(self.pid)]
         what = []
         if at is not None:
             when = f"{at.number}{'+' if lasting else ''}"
             what = [f"--inject={at.name}:{do}:when={when}", f"--trace={at.name}"]
         self._strace = subprocess.Popen(
-            ["strace", *(["-f"] if family else []), "-s", "300", *what, *where],
+            ["strace", *(["-f"] if family else []), "-y", "-s", "300", *what, *where],
             stderr=subprocess.PIPE,
             text=True,
         )
         assert self._strace.stderr is not None
-        # From then on it cannot make a call unseen.
+        # From then on it makes no call unseen.
         assert "attached" in self._strace.stderr.readline()
         os.close(go)
         # What a failed test leaves stopped.
@@ -187,13 +242,30 @@ def _text(descriptor: int) -> str:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
 
-def _child(module: str, options: Mapping[str, Any], ready: int, said: int) -> NoReturn:
+class _Gate(NamedTuple):
+    """Where a child waits until it is traced."""
+
+    come: int
+    ready: int
+
+    def wait(self) -> None:
+        os.write(self.come, b".")
+        # A call that no module makes, as it may be seen or not.
+        os.readv(self.ready, [bytearray(1)])
+
+
+def _child(
+    module: str, options: Mapping[str, Any], gate: _Gate, said: int, since: Since | None
+) -> NoReturn:
     """Run the module; nothing of the caller's code may run on."""
     text = ""
     try:
-        os.read(ready, 1)
         os.setpgid(0, 0)
         signal.alarm(LONGEST)
+        if since is None:
+            gate.wait()
+        else:
+            _wait_after(since, gate)
         text = output(module, options)
     except BaseException:
         text = traceback.format_exc()
@@ -201,6 +273,19 @@ def _child(module: str, options: Mapping[str, Any], ready: int, said: int) -> No
         # Not with write(2), which may be what is to fail.
         os.pwrite(said, text.encode(), 0)
         os._exit(0)
+
+
+def _wait_after(since: Since, gate: _Gate) -> None:
+    """Wait when this function was called for the first time."""
+    function = getattr(since.module, since.name)
+
+    def once(*arguments: Any) -> Any:
+        setattr(since.module, since.name, function)
+        returned = function(*arguments)
+        gate.wait()
+        return returned
+
+    setattr(since.module, since.name, once)
 
 
 def output(module: str, options: Mapping[str, Any]) -> str:
