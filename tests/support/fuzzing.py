@@ -1,14 +1,16 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inputs without end, for a given time; and whether a reader's time grows as its input does."""
+"""Inputs without end, for a given time, and none may take long; whether a reader's time grows as its input does."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import random
+import signal
 import time
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Iterator
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -19,6 +21,24 @@ from hypothesis.strategies import SearchStrategy
 _TIMES, _MOST = 8, 28.0
 _LEAST = 0.004
 _LONG = 100_000
+# Seconds of the processor that one input may take; what is linear takes a few hundredths of one.
+_ENDLESS = 10
+
+
+@contextlib.contextmanager
+def no_endless_work() -> Iterator[None]:
+    """End what takes many seconds of the processor, with an AssertionError."""
+
+    def end(*dummy: object) -> None:
+        raise AssertionError(f"it took {_ENDLESS} s of processor time")
+
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, _ENDLESS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def fuzz(
@@ -30,13 +50,15 @@ def fuzz(
     batch: int = 25,
 ) -> int:
     """Give *check* first what is *known* to be hard, then *inputs*, a *batch* at a time, until *seconds* are over, and
-    return how many it was. The input that a failure is about is made as small as possible and shown."""
+    return how many it was. The input that a failure is about is made as small as possible and shown; to take many
+    seconds of the processor is one."""
     count = 0
 
     def counted(given_input: Any) -> None:
         nonlocal count
         count += 1
-        check(given_input)
+        with no_endless_work():
+            check(given_input)
 
     for each in known:
         counted(each)
@@ -75,6 +97,7 @@ def _spent(read: Callable[[Any], object], given_input: Any) -> float:
     for dummy in range(2):
         gc.collect()
         begin = time.process_time()
-        read(given_input)
+        with no_endless_work():
+            read(given_input)
         taken.append(time.process_time() - begin)
     return min(taken)

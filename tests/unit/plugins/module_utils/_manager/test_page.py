@@ -9,11 +9,10 @@ running httpd.
 
 from __future__ import annotations
 
-import signal
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import pytest
 from hypothesis import example, given
@@ -25,6 +24,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.p
     parse,
     with_counters,
 )
+from ansible_collections.webtier.apache_balancer.tests.support.fuzzing import no_endless_work
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "manager"
 PAGES = ["2.4.6", "2.4.20", "2.4.25", "2.4.41", "2.4.62", "2.4.71"]
@@ -69,22 +69,6 @@ def calls(task: Callable[[], object]) -> int:
     finally:
         sys.setprofile(before)
     return count
-
-
-@contextmanager
-def no_endless_work() -> Iterator[None]:
-    """End what takes many seconds; what is linear takes a few hundredths of one."""
-
-    def end(*dummy: object) -> None:
-        raise AssertionError("it took 10 s of processor time")
-
-    before = signal.signal(signal.SIGVTALRM, end)
-    signal.setitimer(signal.ITIMER_VIRTUAL, 10)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 # Each format.
