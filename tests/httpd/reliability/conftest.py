@@ -42,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how long the random walks go on (default: 60 with --full, else some steps)",
     )
+    group.addoption(
+        "--replay",
+        metavar="FILE",
+        help="the random walk whose steps are in this file, with its --seed",
+    )
     group.addoption("--table", metavar="FILE", help="write the table to this file as well")
 
 

@@ -4,16 +4,18 @@
 """Random walks through changes, reloads, drains and kills, by us and by others, under load and against a model.
 
 Each walk begins anew from the seed after the last one's. A walk that fails says its seed, with which it is the first
-one, and its steps.
+one, and its steps, which it leaves in a file. The moments of its kills and crossings hang on how fast the machine was:
+``--replay FILE`` takes them from there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterable, Iterator
 
 import pytest
 
@@ -24,7 +26,12 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
 )
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import Proxy
 from ansible_collections.webtier.apache_balancer.tests.support.soak.steps import Plan, foreign_drift
-from ansible_collections.webtier.apache_balancer.tests.support.soak.walk import Lost, Walk
+from ansible_collections.webtier.apache_balancer.tests.support.soak.walk import (
+    KILLED,
+    Lost,
+    Walk,
+    moments,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
 
 MODULES = (*BALANCER, "authz_host", "lbmethod_bybusyness", "lbmethod_bytraffic")
@@ -43,8 +50,8 @@ def processes(root: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def walking(root: Path, seed: int) -> Iterator[Walk]:
-    """Yield a walk from *seed* on; where it fails, the error says what was done."""
+def walking(root: Path, seed: int, when: Iterable[float] = ()) -> Iterator[Walk]:
+    """Yield a walk from *seed* on, with its first moments *when*; where it fails, the error says what was done."""
     with contextlib.ExitStack() as stack:
         nodes = {f"n{number}": Backend(f"n{number}") for number in range(1, 7)}
         httpd = stack.enter_context(PrivateHttpd(root, *MODULES))
@@ -53,7 +60,7 @@ def walking(root: Path, seed: int) -> Iterator[Walk]:
         # Another one may stand in its place by then.
         stack.callback(lambda: [node.__exit__(None, None, None) for node in nodes.values()])
         httpd.enlarge()
-        walk = stack.enter_context(Walk(Proxy(httpd), nodes, seed))
+        walk = stack.enter_context(Walk(Proxy(httpd), nodes, seed, when))
         try:
             yield walk
             walk.finish()
@@ -61,19 +68,24 @@ def walking(root: Path, seed: int) -> Iterator[Walk]:
             wait_for(lambda: not processes(root), f"the end of {processes(root)}")
         except Exception as error:
             steps = "\n".join(walk.story)
-            raise Lost(f"{error}\nThe steps (once more: --seed {seed}):\n{steps}") from error
+            file = root.with_name(f"{root.name}.steps")
+            file.write_text(steps)
+            again = f"--seed {seed} --replay {file}"
+            raise Lost(f"{error}\nThe steps (once more: {again}):\n{steps}") from error
 
 
 def test_random_walks_go_as_the_model_says(
     tmp_path: Path, pytestconfig: pytest.Config, full: bool, tally: Any
 ):
-    minutes = pytestconfig.option.soak_minutes or (60 if full else 0)
+    replay = pytestconfig.option.replay
+    minutes = 0 if replay else pytestconfig.option.soak_minutes or (60 if full else 0)
     end = time.monotonic() + 60 * minutes
-    steps = MORE_STEPS if minutes else STEPS
+    steps = MORE_STEPS if minutes or replay else STEPS
+    when = moments(Path(replay).read_text()) if replay else ()
     walks = 0
-    while walks < WALKS or time.monotonic() < end:
+    while walks < (1 if replay else WALKS) or time.monotonic() < end:
         seed = pytestconfig.option.seed + walks
-        with walking(tmp_path / str(seed), seed) as walk:
+        with walking(tmp_path / str(seed), seed, when) as walk:
             try:
                 for number in range(steps):
                     walk.go(number)
@@ -105,7 +117,19 @@ class TestThisHarness:
             return plan._replace(after=[walk.model])
 
         said = self.fails(tmp_path, drift)
-        assert "running, n" in said and "drift" in said and "--seed 1" in said
+        assert "running, n" in said and "drift" in said and "--seed 1 --replay" in said
+
+    def test_kills_again_when_the_story_says_so(self, tmp_path: Path):
+        killed = next(n for n in itertools.count() if random.Random(n).random() < KILLED)
+        with walking(tmp_path / "one", 1) as walk:
+            walk.make(Plan([walk.model], "balancer_info", rows=()), random.Random(killed))
+            story = "\n".join(walk.story)
+        assert len(moments(story)) == 1
+        with walking(tmp_path / "other", 1, moments(story)) as walk:
+            # The machine is slower.
+            walk._took["balancer_info"] = 100.0
+            walk.make(Plan([walk.model], "balancer_info", rows=()), random.Random(killed))
+            assert "\n".join(walk.story) == story
 
     def test_sees_a_file_that_should_not_have_changed(self, tmp_path: Path):
         def edit(walk: Walk) -> Plan:

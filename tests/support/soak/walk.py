@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Iterable, NamedTuple
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import Manager
 
@@ -46,6 +46,11 @@ class Lost(AssertionError):
     """The walk went otherwise than the model foretold."""
 
 
+def moments(story: str) -> list[float]:
+    """Return after how many seconds each kill and each crossing of *story* came."""
+    return [float(seconds) for seconds in re.findall(r"  # .* after ([\d.]+) s$", story, re.M)]
+
+
 class Crossing(NamedTuple):
     """A change while somebody else reloads httpd: what there may be in the end, and what members do meanwhile."""
 
@@ -56,10 +61,14 @@ class Crossing(NamedTuple):
 class Walk:
     """Steps from *seed* on, on a *proxy* that is not started. The first three of the application servers *nodes* (by
     name) are members. In its block httpd runs and is in use. ``story``: the steps made, as somebody would make them;
-    ``counts``: how many of each."""
+    ``counts``: how many of each. *moments*: after how many seconds the first kills and crossings come, which depends
+    on more than the seed; a ``story`` tells them (``moments``)."""
 
-    def __init__(self, proxy: Proxy, nodes: dict[str, Backend], seed: int) -> None:
+    def __init__(
+        self, proxy: Proxy, nodes: dict[str, Backend], seed: int, moments: Iterable[float] = ()
+    ) -> None:
         self.proxy, self.nodes, self.seed = proxy, nodes, seed
+        self._moments = iter(moments)
         urls = {name: node.url for name, node in nodes.items()}
         # Half of them have another host name.
         for name in list(urls)[3:]:
@@ -127,18 +136,23 @@ class Walk:
             getattr(self, "_" + plan.hand)(plan.after[0], *plan.arguments)
             self._check(plan.after, begin, plan.reloads)
         elif plan.killable and dice.random() < KILLED:
-            self._killed(plan, dice.random() * self._took.get(plan.module, LONGEST))
+            self._killed(plan, self._moment(plan, dice))
         elif (
             plan.change
             and dice.random() < CROSSED
             and (crossing := self._crossing(plan)) is not None
         ):
-            self._crossed(plan, crossing, dice.random() * self._took.get(plan.module, LONGEST))
+            self._crossed(plan, crossing, self._moment(plan, dice))
         else:
             self._module(plan, foreseen=plan.again and dice.random() < FORESEEN)
         if self.proxy.generation != generation:
             self._reloaded = time.monotonic()
         self._answers()
+
+    def _moment(self, plan: Plan, dice: random.Random) -> float:
+        """Return after how many seconds something happens to the module: as told before, or while it is at work."""
+        drawn = dice.random() * self._took.get(plan.module, LONGEST)
+        return next(self._moments, drawn)
 
     # What we do
 
