@@ -62,8 +62,8 @@ _ADDRESS = re.compile(r"[A-Za-z][^\s@=%(]*")
 _FLAG = re.compile(r"\b(?:E|env)=([\w-]+):([^\],\s]+)")
 # --password VALUE
 _OPTION = re.compile(r"(?<!\S)--?([A-Za-z][\w-]*)[ \t]+([^\s\"'-][^\s\"']*)")
-# curl -H 'NAME: VALUE'
-_HEADER = re.compile(r"([A-Za-z][\w-]*):[ \t]+([^\"'\n]+)")
+# curl -H 'NAME: VALUE'. It is looked for at each letter, and not to the end of a long text.
+_HEADER = re.compile(r"([A-Za-z][\w-]{0,99}):[ \t]+([^\"'\n]+)")
 _USER = re.compile(r"(?<!\S)(?:-u|--user)[ =]?([^\s\"':]+:[^\s\"']+)")
 # %{HTTP:NAME}, %{HTTP_COOKIE}, req('NAME')
 _OPERAND = (

@@ -433,6 +433,7 @@ LONG = [
         "%{BALANCER_WORKER_ROUTE}e;",
         " - ",
     ),
+    *("x", "-x", "x1", "/x"),
     *("\tx\n", "Syntax error on line 1 of /x: ", "in /x ", "# In file: /x\n  # 1:\n<a b>\n", " <a"),
 ]
 READERS: dict[str, Callable[[str], object]] = {
@@ -448,6 +449,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "xml": lambda text: read_page(PAGES[-1].replace("<httpd:worker>", "<httpd:worker>" + text, 1)),
     "cookie": lambda text: (cookie.read(text), parse_set_cookie("a=b;" + text)),
     "secrets": lambda text: (secrets.masked_file(text), secrets.secrets(text)),
+    "program": lambda text: secrets.masked_arguments("CustomLog", f'"|{text}"'),
     "one secret": lambda text: (secrets.masked(text), secrets.masked_arguments("SetEnv", text)),
 }
 
