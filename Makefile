@@ -100,7 +100,7 @@ mutation: setup ## small changes of the pure packages that no test notices (make
 	python tools/mutation.py $(ARGS)
 
 httpd: setup ## tests on a real, private httpd
-	@tools/debian-packages apache2-bin apache2-utils openssl procps
+	@tools/debian-packages apache2-bin apache2-utils openssl procps strace
 	pytest tests/httpd/plugins tests/httpd/live tests/httpd/playbooks tests/httpd/docs --numprocesses=4 $(ARGS)
 
 load: setup ## changes of an httpd that many sessions use all the while
