@@ -106,11 +106,19 @@ def test_each_application_is_known():
     assert SITE_BALANCER["application"]["choices"] == list(model.APPLICATIONS)
 
 
-def test_each_profile_of_tls_is_known_and_each_platform_has_one():
+def test_each_profile_of_tls_is_known():
     assert SPEC["load_balancer_tls_profile"]["choices"] == list(host.TLS_PROFILES)
-    for platform in ("Debian", "RedHat"):
-        own = load(f"vars/{platform}.yml")["__load_balancer_default_tls_profile"]
-        assert own in host.TLS_PROFILES
+
+
+def test_without_a_profile_old_tls_is_refused_on_debian_and_redhat_goes_by_the_policy_of_the_host():
+    own = {
+        platform: load(f"vars/{platform}.yml")["__load_balancer_default_tls_profile"]
+        for platform in ("Debian", "RedHat")
+    }
+    assert own == {"Debian": "intermediate", "RedHat": "system"}
+    taken = load("vars/main.yml")["__load_balancer_httpd"]["tls_profile"]
+    assert taken == "{{ load_balancer_tls_profile | default(__load_balancer_default_tls_profile) }}"
+    assert "load_balancer_tls_profile" not in load("defaults/main.yml")
 
 
 def test_members_can_have_defaults_for_everything_that_does_not_tell_them_apart():
