@@ -139,6 +139,42 @@ def test_a_task_can_be_pasted(task, tmp_path):
     assert [each for each in result["problems"] if each["code"] < "AB300"] == []
 
 
+# The resources of a manifest that are of a balancer: the kind, the name and the attributes of each.
+RESOURCE = re.compile(r"(?ms)^apache::(balancer(?:member)?) \{ '([^']+)':\n(.*?)^\}$")
+TEXTS = re.compile("'([^']+)'")
+
+
+def written_by_puppet(manifest):
+    """Return what puppetlabs-apache makes of the balancer of *manifest*, as its balancer.pp and balancermember.pp have
+    it: a line for each member, then one for each key of proxy_set."""
+    members, parameters, names = [], [], []
+    for kind, name, attributes in RESOURCE.findall(manifest):
+        of = dict(re.findall(r"(?m)^  (\w+) +=> (.*),$", attributes))
+        if kind == "balancer":
+            names.append(name)
+            texts = TEXTS.findall(of["proxy_set"])
+            parameters += [
+                f" Proxyset {key}={value}\n" for key, value in zip(texts[::2], texts[1::2])
+            ]
+        else:
+            assert TEXTS.findall(of["balancer_cluster"]) == names
+            words = TEXTS.findall(of["url"]) + TEXTS.findall(of["options"])
+            members.append(f" BalancerMember {' '.join(words)}\n")
+    return f"<Proxy balancer://{names[0]}>\n{''.join(members + sorted(parameters))}</Proxy>\n"
+
+
+def test_what_a_manifest_of_puppet_becomes_is_what_puppet_has_written(tmp_path):
+    blocks = documents.blocks_of(documents.ROOT / "docs" / "moving.md")
+    (here,) = [number for number, block in enumerate(blocks) if block.language == "puppet"]
+    (task,) = documents.tasks(blocks[here + 1].data())
+    httpd = PrivateHttpd(tmp_path, *MODULES)
+    httpd.write("conf/balancer_shop.conf", written_by_puppet(blocks[here].text))
+    httpd.write("conf/shop.conf", "ProxyPass / balancer://shop/\n")
+    told = {**task.options, "purge": ["members", "parameters"]}
+    result = module_for(httpd, task.module[len(OURS) :])(**told, check=True)
+    assert (result.get("msg"), result["changed"], result["changes"]) == (None, False, [])
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A file with a certificate and its key."""
