@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import os
 import platform
+import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 from ansible.release import __version__ as ansible_version
@@ -45,13 +48,29 @@ ROWS: tuple[Row, ...] = (
 
 def machine() -> str:
     """Return date, versions and hardware in a line."""
-    httpd = subprocess.run([BINARY, "-v"], capture_output=True, text=True, check=True).stdout
     pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return (
-        f"{datetime.date.today()}, {httpd.split()[2]}, ansible-core {ansible_version}, Python"
-        f" {platform.python_version()}, {_processor()}, {len(os.sched_getaffinity(0))} processors,"
-        f" {pages / 2**30:.0f} GiB"
+        f"{datetime.date.today()}, {_said(BINARY, '-v').split()[2]}, ansible-core {ansible_version}, Python"
+        f" {platform.python_version()}, {', '.join(_others())}, {_processor()},"
+        f" {len(os.sched_getaffinity(0))} processors, {pages / 2**30:.0f} GiB"
     )
+
+
+def _others() -> list[str]:
+    """Return what is measured beside us, with its versions."""
+    # As the package ansible brings it.
+    where = Path(sysconfig.get_path("purelib"), "ansible_collections", "community", "general")
+    manifest = json.loads((where / "MANIFEST.json").read_text(encoding="utf-8"))
+    ab = re.findall(r"Version (\S+)", _said("ab", "-V"))[0]
+    return [
+        f"community.general {manifest['collection_info']['version']}",
+        f"ab {ab}",
+        f"curl {_said('curl', '--version').split()[1]}",
+    ]
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _processor() -> str:

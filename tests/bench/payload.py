@@ -42,15 +42,17 @@ class Payload:
         """Run it, whatever comes of it."""
         subprocess.run([sys.executable, str(self.file)], capture_output=True, check=False)
 
-    def peak(self) -> int:
-        """Run it, which may not fail, and return the most memory its process had, in bytes."""
+    def peak(self, changed: bool = False) -> int:
+        """Run it, which may not fail and has to say that it *changed* something or nothing, and return the most memory
+        its process had, in bytes."""
         done = subprocess.run(
             [sys.executable, "-c", _RUN, str(self.file)],
             capture_output=True,
             text=True,
             check=False,
         )
-        assert not json.loads(done.stdout).get("failed"), done
+        result = json.loads(done.stdout)
+        assert not result.get("failed") and result["changed"] is changed, done
         return int(done.stderr.rpartition("VmHWM ")[2]) * 1024
 
 

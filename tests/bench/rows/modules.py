@@ -131,15 +131,12 @@ def _drain(pairs: int) -> Measured:
                 given = {"name": "app", "members": members, "purge": [], "target": "runtime"}
                 return _task("balancer", **proxy.options("balancer", **given))
 
-            loop = {
-                _OTHER: {
-                    "balancer_vhost": f"127.0.0.1:{proxy.httpd.port}",
-                    "balancer_url_suffix": "/balancer-manager",
-                    "member_host": "{{ item }}",
-                    "state": "drained",
-                },
-                "loop": _HOSTS[:_SAMPLE],
-            }
+            def other(host: str) -> dict[str, Any]:
+                where = {"balancer_vhost": f"127.0.0.1:{proxy.httpd.port}"}
+                where["balancer_url_suffix"] = "/balancer-manager"
+                return {_OTHER: {**where, "member_host": host, "state": "drained"}}
+
+            loop = {**other("{{ item }}"), "loop": _HOSTS[:_SAMPLE]}
             turns = plays.by_turns(
                 folder,
                 {
@@ -156,9 +153,16 @@ def _drain(pairs: int) -> Measured:
                 assert [each["changed"] for each in turn.result["results"]] == [True] * _SAMPLE
             ours, pings = (plays.seconds(turns[side]) for side in ("ours", "ping"))
             theirs = [seconds * 99 / _SAMPLE for seconds in plays.seconds(turns["theirs"])]
+            peaks = []
+            for number, task in enumerate((status("drained"), other(_HOSTS[0]))):
+                payload = Payload(folder / str(number), task)
+                # Nobody is drained then.
+                proxy.httpd.reload()
+                peaks.append(memory(payload.peak(changed=True)))
             notes = [
                 f"the loop measured with {_SAMPLE} members, per member x 99",
                 f"ours in pings {ratios(ours, pings):.2f}",
+                f"memory of the process {peaks[0]}, of each in the loop {peaks[1]}",
             ]
             return paired(ours, theirs, notes)
 
@@ -181,8 +185,8 @@ def _change(pairs: int) -> Measured:
         text = other.httpd.config_file.read_text()
         template.write_text(text.replace("loadfactor=1", "loadfactor={{ turn + 2 }}"))
 
-        def ours(where: Proxy, target: str) -> dict[str, Any]:
-            members = _members(urls, loadfactor="{{ turn + 2 }}")
+        def ours(where: Proxy, target: str, weight: str = "{{ turn + 2 }}") -> dict[str, Any]:
+            members = _members(urls, loadfactor=weight)
             given = {"name": "app", "members": members, "target": target}
             return _task("balancer", **where.options("balancer", **given))
 
@@ -217,9 +221,12 @@ def _change(pairs: int) -> Measured:
             assert all(task.results["here"]["changed"] for task in turn.tasks), turn
         times = {side: plays.seconds(turns[side]) for side in turns}
         written = [turn.tasks[0].seconds for turn in turns["theirs"]]
+        payload = Payload(folder / "payload", ours(proxy, "both", "99"))
+        proxy.run("balancer", name="app", members=_members(urls, loadfactor="98"))
         notes = [
             "ours also changes the running httpd, which needs no reload then",
             f"only the file, against theirs without the reload: {ratios(times['file'], written):.2f}",
+            f"memory of the process {memory(payload.peak(changed=True))}",
         ]
         return paired(times["ours"], times["theirs"], notes)
 
