@@ -32,6 +32,8 @@ _ALIAS = re.compile(r"[A-Za-z0-9_.*?-]+")
 _ADDRESS = re.compile(r"(\*|[0-9.]+|\[[0-9a-f:.]+\]):([0-9]{1,5})")
 # httpd compares decoded paths, but sends them as they are written when it rewrites a redirect or a cookie.
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*")
+# LimitRequestLine of httpd: nobody can ask for a longer one.
+_LONGEST_URL = 8190
 # Loopback, without the address that everybody uses.
 _LOOPBACK = (ipaddress.IPv4Address("127.0.0.2"), ipaddress.IPv4Address("127.255.255.254"))
 # A quote or a control character would end the word or the line, a variable would be replaced.
@@ -284,6 +286,8 @@ def _forwards(site: Site) -> Iterator[str]:
                     f"proxy_pass: {path!r} is no plain path; it begins with '/' and has only letters,"
                     " digits and -._~!$&()*+,;=:@/ in it"
                 )
+            elif len(path) > _LONGEST_URL:
+                yield f"proxy_pass: {path[:40]!r}... is longer than a URL may be, {_LONGEST_URL} bytes"
         if forward.path.endswith("/") != forward.backend_path.endswith("/"):
             paths_given = (forward.path, forward.backend_path)
             slashed = " and ".join(path.rstrip("/") + "/" for path in paths_given)

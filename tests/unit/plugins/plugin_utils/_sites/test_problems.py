@@ -79,6 +79,10 @@ def test_a_site_with_everything_has_no_problems():
         ({"tls": {**TLS, "key": "/a\\b"}}, "tls.key: '/a\\\\b' has a quote, a backslash"),
         ({"tls": {**TLS, "key": "/${KEY}"}}, "tls.key: '/${KEY}' has a quote"),
         ({"proxy_pass": [{"path": "a", "balancer": "app"}]}, "proxy_pass: 'a' is no plain path"),
+        (
+            {"proxy_pass": [{"path": "/" + "a" * 8190, "balancer": "app"}]},
+            f"proxy_pass: '/{'a' * 39}'... is longer than a URL may be, 8190 bytes",
+        ),
         ({"proxy_pass": [{"path": "/a b", "balancer": "app"}]}, "proxy_pass: '/a b' is no plain"),
         ({"proxy_pass": [{"path": "/%20", "balancer": "app"}]}, "proxy_pass: '/%20' is no plain"),
         ({"proxy_pass": [{"path": "/?a", "balancer": "app"}]}, "proxy_pass: '/?a' is no plain"),
