@@ -5,8 +5,8 @@
 else wherever it goes.
 
 The options are those that the modules have. Each gets values that would become more than a value if anything were put
-together from texts without care. Where one is taken, httpd's own dump must have the same directives, with as many words
-each, as with a harmless value; no file may be made but where one is expected, and no command be run.
+together from texts without care. Where one is taken, httpd's own dump must be what it is with a harmless value, word by
+word, but for the value itself; no file may be made but where one is expected, and no command be run.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance 
 from ansible_collections.webtier.apache_balancer.tests.support.certificates import (
     made_certificate,
 )
+from ansible_collections.webtier.apache_balancer.tests.support.hostile import (
+    ATTACKS,
+    CANARY,
+    Seen,
+    attack,
+    difference,
+    head,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.modules import run
 from ansible_collections.webtier.apache_balancer.tests.support.options import (
     Option,
@@ -52,46 +60,6 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import vhost
 
 MODULES = (*BALANCER, "headers", "proxy_hcheck", "authz_host")
-CANARY = "canary"
-LONG = 100_000
-# Each by a name for messages; {value} is what would be harmless.
-ATTACKS = {
-    "newline": "{value}\nRedirect / http://evil.example/",
-    "CR": "{value}\rRedirect / http://evil.example/",
-    "CRLF": "{value}\r\nRedirect / http://evil.example/",
-    "NUL": "{value}\0x",
-    "escape": "{value}\x1b[2J",
-    "bracket": "{value}>",
-    "end of section": '{value}"></Proxy>',
-    "section": '{value}\n<Proxy "balancer://evil">',
-    "quote": '{value}"',
-    "quoted word": '{value}" evil="1',
-    "apostrophe": "{value}' evil='1",
-    "blank": "{value} evil=1",
-    "tab": "{value}\tevil=1",
-    "variable": "{value}${{PATH}}",
-    "expression": "{value}%{{PATH}}e",
-    "backslash": "{value}\\",
-    "continued": "{value}\\\n",
-    "comment": "#{value}",
-    "hyphen": "-{value}",
-    "options": "--help",
-    "zone": "{value}%x'\nProxyRequests On",
-    "pipe": "|touch {canary}",
-    "substitution": "{value}$(touch {canary})",
-    "backticks": "{value}`touch {canary}`",
-    "commands": "{value}; touch {canary} #",
-    "template": "{value}{{{{ lookup('pipe', 'touch {canary}') }}}}",
-    "upwards": "{value}/../../../canary",
-    "line separator": "{value}\u2028Redirect / http://evil.example/",
-    "next line": "{value}\x85Redirect / http://evil.example/",
-    "right to left": "{value}\u202egnp",
-    "no-break space": "{value}\u00a0evil=1",
-    "full width": "{value}\uff1e\uff02\uff1c",
-    "long": "{value}" + "x" * LONG,
-    "empty": "",
-    "blanks": "   ",
-}
 APP = """
     <Proxy "balancer://app">
         BalancerMember "http://127.0.0.1:1011" route=n1
@@ -152,7 +120,7 @@ class Ground:
         self.site = httpd.write("conf/site.conf", vhost("front.example", APP))
         httpd.start()
         self.files = self.content()
-        self._shapes: dict[tuple[str, str], Any] = {}
+        self._harmless: dict[tuple[str, str], list[Seen]] = {}
 
     def content(self) -> dict[str, bytes]:
         """Return what stands in httpd's folder, without what it and our memory write, in the folder that modules work
@@ -173,25 +141,24 @@ class Ground:
             Path(path).write_bytes(content)
         self.httpd.reload()
 
-    def shape(self) -> list[tuple[str, str, int]]:
-        """Return the directives that httpd sees: around, name, number of words."""
+    def seen(self) -> list[Seen]:
+        """Return what httpd sees: each directive, and what it stands in."""
         instance = Instance.find(BINARY, str(self.httpd.root), str(self.httpd.config_file))
         return [
-            (node.parent.name if node.parent else "", node.name, len(node.words))
+            Seen((node.parent.name if node.parent else "", node.name), node.words)
             for node in instance.view().root.walk()
         ]
 
-    def harmless_shape(self, module: str, option: Option) -> list[tuple[str, str, int]]:
+    def seen_harmless(self, module: str, option: Option) -> list[Seen]:
         """Return what httpd sees when *option* of *module* has a value that is just one."""
         key = (module, str(option))
-        if key not in self._shapes:
+        if key not in self._harmless:
             harmless = self.harmless(module, option)
             result = self.play(module, self.arguments(module, option, harmless))
             assert "msg" not in result, (module, str(option), result["msg"])
-            self._shapes[key] = self.shape()
+            self._harmless[key] = self.seen()
             self.restore()
-        found: list[tuple[str, str, int]] = self._shapes[key]
-        return found
+        return self._harmless[key]
 
     def play(self, module: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
         """Return the result of *module* with *arguments*."""
@@ -332,19 +299,13 @@ def judged(
     again = ground.play(module, arguments, check=True)
     if again.get("changed") is not False:
         return f"not what was declared: {again}"
-    shape = ground.shape()
+    seen = ground.seen()
     # Nothing may as well mean that the option is not there.
     if configuration or not value.strip():
         return ""
     ground.restore()
-    if shape != ground.harmless_shape(module, option):
-        return f"httpd sees other directives: {shape}"
-    return ""
-
-
-def head(value: str) -> str:
-    """Return the beginning of *value*, as far as it is shown as it is."""
-    return re.split(r"[^ -~]|[$\\\\'\"]", value.strip())[0][:40]
+    harmless = ground.harmless(module, option)
+    return difference(seen, ground.seen_harmless(module, option), harmless, value)
 
 
 def options_of(module: str) -> list[Option]:
@@ -358,7 +319,7 @@ def test_no_value_of_an_option_becomes_more_than_a_value(ground, module, tally, 
     for option in options_of(module):
         harmless = ground.harmless(module, option)
         for name in ATTACKS if full else dice.sample(sorted(ATTACKS), 1):
-            value = ATTACKS[name].format(value=harmless, canary=ground.canary)
+            value = attack(name, harmless, ground.canary)
             problem = wrong(ground, module, option, value)
             tally("hostile values given to options of modules")
             if problem:
@@ -398,6 +359,7 @@ HARMLESS_VARIABLES = {
     "group": "nodes",
     "scheme": "http",
     "address": "ansible_host",
+    "backend_path": "/b.p",
     "load_balancer_existing_listen": "8080",
     "load_balancer_manager_address": "127.0.0.2",
     "load_balancer_mpm": "event",
@@ -441,6 +403,8 @@ class RoleGround(Ground):
             base["load_balancer_sites"][0]["tls"] = {"certificate": self.pem}
         if "session" in option.path:
             base["load_balancer_sites"][0]["session"] = {"cookie": "session"}
+        if option.name == "backend_path":
+            base["load_balancer_sites"][0]["proxy_pass"][0]["path"] = "/app"
         if "members_from" in option.path:
             base["load_balancer_sites"][0]["balancers"][0]["members_from"] = {"group": "nodes"}
         if "error_pages" in option.path and option.path[-1] == "any":
@@ -514,7 +478,7 @@ def test_no_value_of_a_variable_of_the_role_becomes_more_than_a_value(
             continue
         harmless = role_ground.harmless("load_balancer", option)
         for name in ATTACKS if full else dice.sample(sorted(ATTACKS), 1):
-            value = ATTACKS[name].format(value=harmless, canary=role_ground.canary)
+            value = attack(name, harmless, role_ground.canary)
             problem = wrong(role_ground, "load_balancer", option, value)
             tally("hostile values given to variables of the role")
             if problem:
