@@ -212,8 +212,10 @@ def _source(
     others = []
     for url in access.url:
         address = _address(url)
+        if address is None:
+            return managers.source(url, access, name)
         asked = name or urlsplit(url).hostname or ""
-        serving = configuration.serving(*address, asked) if address else vhost
+        serving = configuration.serving(*address, asked)
         # What the main server defines, every virtual host has.
         if serving is vhost or vhost is configuration.main:
             return managers.source(url, access, name)
@@ -229,16 +231,16 @@ def _source(
 
 
 def _address(url: str) -> tuple[str, int] | None:
-    """Return IP address and port at which *url* is reached; ``None`` where the name is not known here.
+    """Return IP address and port at which *url* is reached; ``None`` where the name is not known here, or it is none.
 
     Of several addresses of a name, as ``localhost`` has, it is the first one of this host at which somebody listens:
     at the others no connection is made.
     """
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         return None
     addresses = list(dict.fromkeys((str(each[4][0]), port) for each in found))
     if len(addresses) > 1:

@@ -894,3 +894,17 @@ def test_a_drain_in_one_virtual_host_is_not_kept_in_another_with_lines_of_its_ow
     proxy.run("graceful_reload", only_if_needed=False)
     first, second = proxy.site.read_text().split("</VirtualHost>", 1)
     assert "status=+N" in first and "status" not in second
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:--help", "127.0.0.1:80x", "127.0.0.1:99999", "[::1", "[x]"]
+)
+@pytest.mark.parametrize("module", ["balancer_member", "balancer"])
+def test_an_address_of_the_manager_that_is_none_is_refused_by_its_name(app: Proxy, module, address):
+    options = {
+        "balancer_member": {"url": N1, "state": "drained"},
+        "balancer": {"name": "app", "members": [{"url": N1, "loadfactor": 3}], "purge": []},
+    }
+    url = f"http://{address}/balancer-manager"
+    refused = app.attempt(module, **options[module], manager_url=url)
+    assert f"manager_url: {url} is not possible" in refused["msg"]
