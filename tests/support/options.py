@@ -9,6 +9,7 @@ import contextlib
 import copy
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 from typing import Any, Iterator, Mapping, NamedTuple
 from unittest import mock
@@ -72,6 +73,30 @@ def role_spec(role: str) -> dict[str, Any]:
     path = ROOT / "roles" / role / "meta" / "argument_specs.yml"
     spec: dict[str, Any] = yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
     return spec
+
+
+def playbook_variables(playbook: str) -> set[str]:
+    """Return the variables that *playbook* takes: those with its name in front, and what has a default there."""
+    text = re.sub(r"(?m)^ *#.*$", "", (ROOT / "playbooks" / f"{playbook}.yml").read_text())
+    own = set(re.findall(rf"(?<![\w.']){playbook}_[a-z_]+(?![\w:])", text))
+    made = set(re.findall(r"register: (\w+)", text)) | set(
+        re.findall(r"(?m)^ +(\w+_result):", text)
+    )
+    given = set(re.findall(r"(?<![\w.])([a-z]\w+) \| default\(", text))
+    return {name for name in own | given if name.partition("_")[2] and name not in made}
+
+
+def playbook_spec(playbook: str, *modules_used: str) -> dict[str, Any]:
+    """Return an argument spec of the variables of *playbook*: most are options of *modules_used*, and called so; any
+    other one is a text."""
+    known = {name: option for each in modules_used for name, option in argument_spec(each).items()}
+    managers = {name: option for name, option in known.items() if name.startswith("manager_")}
+    known["manager"] = {"type": "dict", "options": managers}
+    own = f"{playbook}_"
+    return {
+        name: known.get(name[len(own) :] if name.startswith(own) else name, {"type": "str"})
+        for name in sorted(playbook_variables(playbook))
+    }
 
 
 def texts(spec: Mapping[str, Any], start: tuple[Any, ...] = ()) -> Iterator[Option]:

@@ -5,31 +5,23 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from ansible_collections.webtier.apache_balancer.tests.support.options import (
+    ROOT,
+    playbook_variables,
+)
+
 # What is about the demo is in its own help.
 PLAYBOOKS = sorted(set((ROOT / "playbooks").glob("*.yml")) - {ROOT / "playbooks" / "demo.yml"})
 PAGE = (ROOT / "docs" / "playbooks.md").read_text()
 SHOWN = set(re.findall(r"`(\w+)`", PAGE + (ROOT / "docs" / "verify.md").read_text()))
 
 
-def variables(playbook):
-    """Return the variables that *playbook* takes: those with its name in front, and what has a default there."""
-    text = re.sub(r"(?m)^ *#.*$", "", playbook.read_text())
-    own = set(re.findall(rf"(?<![\w.']){playbook.stem}_[a-z_]+(?![\w:])", text))
-    made = set(re.findall(r"register: (\w+)", text)) | set(
-        re.findall(r"(?m)^ +(\w+_result):", text)
-    )
-    given = set(re.findall(r"(?<![\w.])([a-z]\w+) \| default\(", text))
-    return {name for name in own | given if name.partition("_")[2] and name not in made}
-
-
 @pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.stem)
 def test_every_variable_of_a_playbook_is_on_a_page(playbook):
-    found = variables(playbook)
+    found = playbook_variables(playbook.stem)
     assert found - SHOWN == set() and found
 
 
