@@ -103,7 +103,7 @@ def test_the_messages_that_pages_number_are_those_of_httpd():
     numbers = {
         number for page in documents.PAGES for number in re.findall(r"AH\d{5}", page.read_text())
     }
-    programs = [Path(BINARY), *Path(MODULE_FOLDER).glob("mod_proxy*.so")]
+    programs = [Path(BINARY), *Path(MODULE_FOLDER).glob("mod_*.so")]
     known = {
         number.decode()
         for program in programs

@@ -72,19 +72,6 @@ def without(httpd, module):
     return file(httpd, "httpd.conf", "".join(line for line in lines if module not in line))
 
 
-def test_a_balancer_in_a_new_file_leaves_the_mode_that_was_asked_for(running, configuration):
-    site = file(running, "conf/site.conf", "<VirtualHost *:1>\nServerName new\n</VirtualHost>\n")
-    members = [{"url": "http://127.0.0.1:1012"}]
-    result = configuration(
-        files=[{**site, "mode": "0640"}],
-        balancers=[{"name": "new", "vhost": "new", "members": members}],
-    )
-    assert result.get("changed") is True, result
-    written = running.root / "conf" / "site.conf"
-    assert "BalancerMember http://127.0.0.1:1012" in written.read_text()
-    assert written.stat().st_mode & 0o7777 == 0o640
-
-
 def test_a_balancer_without_its_lbmethod_module_is_refused(running, configuration):
     message = refused(running, configuration, files=[without(running, "lbmethod_byrequests")])
     assert "AB101" in message and "Enable the module lbmethod_byrequests" in message
