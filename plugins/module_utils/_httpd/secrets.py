@@ -85,7 +85,7 @@ _OF_COOKIES = frozenset(["path", "domain", "max-age", "expires", "samesite"])
 _WITHOUT_VALUE = ("echo", "unset")
 _CONDITION = re.compile(r"(?i)early\Z|env=|expr=")
 
-# Directives whose argument of this number is a secret.
+# Directives whose last argument, of this number, is a secret.
 _ARGUMENTS = {"authbasicfake": 1, "mdexternalaccountbinding": 1, "sslsrpunknownuserseed": 0}
 _WHOLE = re.compile(r"(?i)(?:passphrase|password|secret)\Z")
 # Directives that give the variable named by the argument of this number the value that follows.
@@ -303,7 +303,7 @@ def _secret_words(name: str, words: Sequence[Word]) -> list[Word]:
     if _WHOLE.search(name):
         return [word for word in words if _is_literal(word.text)]
     if name in _ARGUMENTS:
-        return list(words[_ARGUMENTS[name] :][:1])
+        return list(words[_ARGUMENTS[name] :])
     if name in _ASSIGN:
         names, values = texts[_ASSIGN[name] :], words[_ASSIGN[name] + 1 :]
         return _named(names, values, _is_literal, _is_secret_name)

@@ -37,6 +37,7 @@ SECRET = [
     ("SetEnv PGPW hunter2", "PGPW"),
     ('SetEnv PGPASSWORD "it is hunter2"', "PGPASSWORD"),
     ("SetEnvIf Host .* API_TOKEN=hunter2", "API_TOKEN"),
+    ('SetEnvIf Host .* "API_TOKEN=it is hunter2"', '.* "API_TOKEN='),
     ("SetEnvIf X-Api-Key ^hunter2$ known", "known"),
     ("Define DB_SECRET hunter2", "DB_SECRET"),
     ('ProxyFCGISetEnvIf "true" DB_PASS hunter2', '"true" DB_PASS'),
@@ -102,12 +103,14 @@ def test_a_secret_is_masked_and_the_rest_is_left(line, left):
     "line",
     [
         "ProxySet nonce=None stickysession=token|token",
+        'ProxySet "nonce=None"',
         "BalancerMember http://h route=a hcuri=/up?all=1",
         'Header add Set-Cookie "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; path=/" env=BALANCER_ROUTE_CHANGED',
         "Header edit Set-Cookie ^(.*)$ $1;HttpOnly;Secure",
         "Header edit Set-Cookie Path=/app Path=/",
         "RequestHeader set X-Forwarded-Proto https",
         "RequestHeader unset Authorization",
+        *("Header", "Header always", "Header set", "Header always set"),
         "RequestHeader set X-Auth-User %{REMOTE_USER}s",
         'RequestHeader set Authorization "Bearer %{TOKEN}e" env=TOKEN',
         'RequestHeader set X-Token "expr=%{HTTP:X-Other}"',
@@ -122,6 +125,8 @@ def test_a_secret_is_masked_and_the_rest_is_left(line, left):
         "SetEnvIf Authorization ^Bearer.[a-z0-9]+$ has_token",
         "SetEnv proxy-nokeepalive 1",
         "SetEnv BYPASS_CACHE always",
+        "SetEnv MAX_TOKEN 10",
+        "SetEnvIfExpr \"%{HTTP_COOKIE} -strmatch '*'\" customer=known",
         "SetEnv TOKEN_FILE /etc/app/token",
         "SetEnv SSL_KEY /etc/ssl/private/app.pem",
         "RewriteCond %{QUERY_STRING} token=([^&]+)",
@@ -143,6 +148,7 @@ def test_what_is_no_secret_is_left(line):
 
 def test_arguments_are_masked_by_their_directive():
     assert masked_arguments("SetEnv", 'DB_PASSWORD "a b c"') == f'DB_PASSWORD "{MASK}"'
+    assert masked_arguments("AuthLDAPBindPassword", "hunter2") == MASK
     assert masked_arguments("Header", "set Via shop") == "set Via shop"
 
 
@@ -155,6 +161,15 @@ def test_parameters_are_masked_that_the_table_calls_secret(name):
 def test_a_message_is_masked():
     text = "member http://u:PW@DZ1@h: secret=abc is not possible: too long"
     assert masked(text) == f"member http://{MASK}@h: secret={MASK} is not possible: too long"
+
+
+def test_a_message_that_begins_with_a_secret_is_masked():
+    assert masked("secret=abc is too long") == f"secret={MASK} is too long"
+
+
+def test_a_pair_within_a_secret_is_a_part_of_it():
+    assert masked("up?token=password=abc") == f"up?token={MASK}"
+    assert secrets("up?token=password=abc") == {"password=abc"}
 
 
 def test_the_secrets_of_a_text_are_known_as_they_stand():
