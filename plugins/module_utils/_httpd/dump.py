@@ -30,7 +30,7 @@ _OWNER = re.compile(r'(User|Group): name="(.*)" id=\d+.*')
 _DEFINE = re.compile(r"Define: ([^=]*)(?:=(.*))?")
 
 # "[time] [module:level] [pid 1:tid 2] " before a message of the log.
-_LOG_PREFIX = re.compile(r"\[[^\]]*\] \[[\w-]*:\w+\] (?:\[pid [^\]]*\] )?(?:\[client [^\]]*\] )?")
+_LOG_PREFIX = re.compile(r"\A\[[^\]]*\] \[[\w-]*:\w+\] (?:\[pid [^\]]*\] )?(?:\[client [^\]]*\] )?")
 _PROGRAM = re.compile(r"\A(?!AH\d)[^\s:]+: (?=Syntax error on line )")
 _CODE = re.compile(r"\b(AH\d{5}): ")
 _SYNTAX_ERROR = re.compile(r"Syntax error on line (\d+) of (.*?):(?: |\Z)", re.DOTALL)
@@ -130,7 +130,7 @@ def messages(stderr: str) -> list[Message]:
         elif blocks and _ends_in_place(blocks[-1]):
             blocks[-1] += " " + line
         else:
-            blocks.append(_LOG_PREFIX.sub("", line, count=1))
+            blocks.append(_LOG_PREFIX.sub("", line))
     return [_message(block) for block in blocks]
 
 
@@ -140,7 +140,7 @@ def _ends_in_place(block: str) -> bool:
 
 
 def _message(block: str) -> Message:
-    text = _PROGRAM.sub("", block, count=1)
+    text = _PROGRAM.sub("", block)
     codes = _CODE.findall(text)
     text = _CODE.sub("", text)
     file: str | None = None

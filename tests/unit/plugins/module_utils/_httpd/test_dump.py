@@ -131,6 +131,18 @@ def test_missing_dumps_leave_their_part_empty() -> None:
                 "non blank chars found after directive closing on line 3 of /t.conf:  junk",
             ),
         ),
+        # What stands behind the line may look like another place.
+        (
+            "AH02989: AH02794: non blank chars found after directive closing on line 3 of /t.conf:"
+            "  in /x.conf at line 5\n",
+            (
+                "/t.conf",
+                3,
+                "AH02989",
+                "non blank chars found after directive closing on line 3 of /t.conf:"
+                "  in /x.conf at line 5",
+            ),
+        ),
         (
             "[Sun Nov 22 22:04:05.8 2026] [alias:warn] [pid 2:tid 2] AH00671: The Alias directive"
             " in /t.conf at line 5 will probably never match\n",
@@ -171,6 +183,13 @@ def test_messages_stay_in_order_and_success_is_none() -> None:
         Message(None, None, "AH00558", "one"),
         Message("/t.conf", 2, None, "two"),
         Message(None, None, "AH00014", "three"),
+    ]
+
+
+def test_an_indented_line_goes_on_with_the_message_before_it() -> None:
+    assert [message.text for message in messages("one\n\ttwo\nthree\n\tfour\n")] == [
+        "one two",
+        "three four",
     ]
 
 
