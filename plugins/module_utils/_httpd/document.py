@@ -166,7 +166,8 @@ class Document:
                 elif not free:
                     raise self._problem(self._mismatch(found, stack), index, found)
         if stack:
-            index, found = stack[free[-1] if free else -1]
+            # A macro within one is a part of it.
+            index, found = stack[free[0] if free else -1]
             raise self._problem(f"<{found.name}> was not closed", index, found)
 
     def _mismatch(self, found: Statement, stack: list[tuple[int, Statement]]) -> str:

@@ -101,6 +101,11 @@ def test_a_bracket_within_a_line_opens_nothing() -> None:
     assert document.sections() == []
 
 
+def test_a_line_that_httpd_ignores_closes_nothing() -> None:
+    document = Document.parse('<A>\n"" </B>\n"" </A>\n</A>\n')
+    assert document.closing(0) == 3
+
+
 @pytest.mark.parametrize("name", ["Macro M $x", "Perl", "LuaHookFixups name early"])
 def test_a_free_body_may_open_and_close_what_it_likes(name: str) -> None:
     word = name.split()[0]
@@ -121,6 +126,11 @@ def test_a_free_body_does_not_close_what_stands_around_it() -> None:
     assert (document.closing(0), document.closing(1)) == (4, 3)
 
 
+def test_a_macro_within_a_macro_does_not_close_what_stands_around_it() -> None:
+    document = Document.parse("<Macro M>\n<A>\n<Macro N>\n</A>\n</Macro>\n</A>\n</Macro>\n")
+    assert [document.closing(index) for index in (0, 1, 2)] == [6, 5, 4]
+
+
 def test_macros_nest() -> None:
     document = Document.parse("<Macro M>\n<Macro N>\n<X>\n</Macro>\n<Y>\n</Macro>\n")
     assert (document.closing(0), document.closing(1)) == (5, 3)
@@ -131,6 +141,7 @@ def test_macros_nest() -> None:
     [
         ("one\n  <A>\n", (2, 3)),
         ("one \\\n two\n<A>\n \\\n\t</B>\n</A>\n", (5, 2)),
+        ("one\n<A>\n \\\n\t</B>\n</A>\n", (4, 2)),
         ("<A>\n<B>\n</A>\n", (3, 1)),
         ("é\u2028ü\n\t\t</A>\n", (2, 3)),
     ],
@@ -145,6 +156,11 @@ def test_a_problem_is_placed_where_its_line_starts(text: str, place: tuple[int, 
 def test_the_innermost_section_left_open_is_named() -> None:
     with pytest.raises(SyntaxProblem, match="2:1: <B> was not closed"):
         Document.parse("<A>\n<B>\n")
+
+
+def test_of_macros_left_open_the_outermost_is_named() -> None:
+    with pytest.raises(SyntaxProblem, match="2:1: <Macro> was not closed"):
+        Document.parse("<A>\n<Macro M>\n<Macro N>\n<B>\n")
 
 
 def test_a_nul_byte_is_placed_too() -> None:
