@@ -156,10 +156,11 @@ def remove_word(raw: str, i: int) -> str:
     del words[i]
     gap = _gap(raw, found, i)
     candidates = [raw[: word.start - len(gap)] + raw[word.end :]]
-    if i + 1 < len(found.words):
-        next_gap = _gap(raw, found, i + 1)
-        shifted = raw[: word.start] + raw[found.words[i + 1].start :]
-        candidates.insert(0 if "\n" in gap and "\n" not in next_gap else 1, shifted)
+    rest = found.words[i + 1 :]
+    if rest:
+        candidates.append(raw[: word.start] + raw[rest[0].start :])
+        if "\n" in gap and "\n" not in raw[word.end : rest[0].start]:
+            candidates.reverse()
     # Words, or a backslash and the line end, are not to meet.
     candidates += [raw[: word.start] + between + raw[word.end :] for between in ("", " ")]
     return _sound(raw, words, candidates)
