@@ -102,6 +102,11 @@ def test_a_continuation_before_the_end_of_the_text_counts_the_line_that_is_not_t
     assert logical_lines("one\ntwo \\\n") == [Line("one\n", 1, 1), Line("two \\\n", 2, 3)]
 
 
+def test_a_second_backslash_at_the_end_of_a_long_text_counts_no_further_line() -> None:
+    raw = "o" * 300 + "\\\\\n"
+    assert logical_lines(raw) == [Line(raw, 1, 2)]
+
+
 def test_a_backslash_at_the_end_of_the_text_continues_nothing() -> None:
     assert logical_lines("one\\") == [Line("one\\", 1, 1)]
 
