@@ -188,7 +188,7 @@ def from_document(document: Document, defines: Mapping[str, str] | None = None) 
             closing = document.closing(index)
             words = [word.text for word in found.words]
             if name == "macro" or name == "ifdefine" and not _is_defined(words, known):
-                skip_to = closing + 1
+                skip_to = closing
             elif name not in WRAPPERS:
                 node = Node(found.name, found.args, document.path, line.last, True, parent)
                 stack.append((node, closing))

@@ -179,6 +179,7 @@ def test_ifdefine_is_decided_by_what_is_known() -> None:
     assert resolved(text, defines={"A": ""}) == [("one", [])]
     assert resolved(text, defines={"a": "1"}) == [("two", [])]
     assert resolved("Define A\n" + text)[1:] == [("one", [])]
+    assert resolved("Define A\nServerName A\n" + text)[2:] == [("one", [])]
     assert resolved("UnDefine A\n" + text, defines={"A": "1"})[1:] == [("two", [])]
 
 
