@@ -17,7 +17,7 @@ from .lexer import BLANK, CLOSE, COMMENT, Statement
 from .tree import WRAPPERS, Node
 
 # httpd obeys them while it reads and keeps them in no tree (EXEC_ON_READ).
-_OBEYED = frozenset(
+_OBEYED = WRAPPERS.union(
     [
         "define",
         "error",
@@ -101,7 +101,7 @@ def _inactive(document: Document, read: set[tuple[str, int]]) -> Iterator[Inacti
         elif each.name.lower() in WRAPPERS:
             lines = [
                 document.lines[inside].last
-                for inside in range(index + 1, closing)
+                for inside in range(index, closing)
                 if _is_kept(document.statement(inside))
             ]
             if lines and not any((document.path, line) in read for line in lines):
@@ -113,4 +113,4 @@ def _inactive(document: Document, read: set[tuple[str, int]]) -> Iterator[Inacti
 def _is_kept(statement: Statement) -> bool:
     """Whether httpd keeps *statement* in its tree, where it reads it."""
     name = statement.name.lower()
-    return statement.kind not in (BLANK, CLOSE, COMMENT) and name not in _OBEYED | WRAPPERS
+    return statement.kind not in (BLANK, CLOSE, COMMENT) and name not in _OBEYED

@@ -18,6 +18,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.unr
 )
 
 DEFINING = """\
+Define
 Define Shop shop
 <Macro App $x>
 ServerAdmin $x
@@ -33,7 +34,7 @@ ServerName ${Shop}
         ("ServerAlias ${SHOP}.example.com", ["Shop"]),
         ("<IfDefine !shop>\n</IfDefine>", ["Shop"]),
         ("Use APP one", ["App"]),
-        ("Use Shop\n# Use App\nServerAlias $Shop", []),
+        ("Use Shop\n# Use App\nServerAlias $Shop\nAlias Shop /a\nAlias App /b\nUse", []),
     ],
 )
 def test_definitions_are_shared_that_another_file_uses(text, names):
@@ -61,12 +62,18 @@ def test_an_inactive_section_in_an_active_one_is_found():
     assert inactive_in(text) == [("<IfDefine NO>", 3)]
 
 
+def test_an_inactive_section_in_a_virtual_host_is_found():
+    text = "<VirtualHost *:80>\n<IfDefine NO>\nServerAdmin a\n</IfDefine>\n</VirtualHost>\n"
+    assert inactive_in(text) == [("<IfDefine NO>", 2)]
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "<IfDefine NO>\n# nothing\n</IfDefine>\n",
         "<IfModule a>\nServerName a\n</IfModule>\n",
         "<IfDefine NO>\nInclude /b\n</IfDefine>\n",
+        "<IfDefine NO>\n<IfModule a>\n</IfModule>\n</IfDefine>\n",
         "<Macro A>\n<IfDefine NO>\nServerName a\n</IfDefine>\n</Macro>\n",
     ],
 )
