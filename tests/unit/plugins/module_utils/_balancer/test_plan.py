@@ -303,3 +303,17 @@ def test_a_change_is_shown_in_plain_types_and_without_secrets():
 def test_a_file_gets_what_is_for_files(value, expected):
     current = {"x": frozenset(["disabled", "stopped"])}
     assert settled({"x": value}, current) == expected
+
+
+@pytest.mark.parametrize(
+    ("percent", "factor", "part"),
+    # 1.15 * 100 is 114.99999999999999.
+    [(50, 10, 5), (33, 10, 3.3), (1, 100, 1), (100, 1.15, 1.15), (50, 3.99, 1.99)],
+)
+def test_a_percentage_of_a_load_factor_has_two_decimals(percent, factor, part):
+    assert Percent(percent).of("http://a", factor) == part
+
+
+def test_a_percentage_that_httpd_does_not_take_is_refused():
+    with pytest.raises(DeclarationError, match=r"http://a: loadfactor: 50% of 1.98 is 0.99"):
+        Percent(50).of("http://a", 1.98)

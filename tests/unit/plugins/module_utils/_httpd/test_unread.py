@@ -34,13 +34,15 @@ ServerName ${Shop}
         ("ServerAlias ${SHOP}.example.com", ["Shop"]),
         ("<IfDefine !shop>\n</IfDefine>", ["Shop"]),
         ("Use APP one", ["App"]),
-        ("Use Shop\n# Use App\nServerAlias $Shop\nAlias Shop /a\nAlias App /b\nUse", []),
+        ("Use Shop\n# Use App\nServerAlias $Shop\nUse", []),
+        ("Alias Shop /a\nAlias App /b\nVirtualDocumentRoot App", []),
     ],
 )
 def test_definitions_are_shared_that_another_file_uses(text, names):
-    found = shared([Document.parse(DEFINING, "/a"), Document.parse(text, "/b")])
+    documents = [(DEFINING, "/b"), (text, "/a"), (text, "/c")]
+    found = shared([Document.parse(each, path) for each, path in documents])
     assert [each.name for each in found] == names
-    assert all((each.file, each.used_in) == ("/a", ["/b"]) for each in found)
+    assert all((each.file, each.used_in) == ("/b", ["/a", "/c"]) for each in found)
 
 
 def test_what_only_its_own_file_uses_is_not_shared():
@@ -55,6 +57,7 @@ def inactive_in(text):
 def test_a_section_of_which_nothing_was_read_is_inactive_once():
     text = "<IfDefine NO>\n<IfModule a>\nServerAdmin a\n</IfModule>\nServerName b\n</IfDefine>\n"
     assert inactive_in(text) == [("<IfDefine NO>", 1)]
+    assert inactive_in(text + text) == [("<IfDefine NO>", 1), ("<IfDefine NO>", 7)]
 
 
 def test_an_inactive_section_in_an_active_one_is_found():
