@@ -111,16 +111,16 @@ class Header(NamedTuple):
 def header(words: Sequence[str]) -> Header | None:
     """Return what a ``Header`` directive with the arguments *words* does about a route cookie; ``None`` for nothing
     (mod_headers.c ``header_cmd``)."""
-    start = 1 if words and words[0].lower() in ("always", "onsuccess") else 0
-    if len(words) < start + 3 or words[start].lower() not in _ACTIONS:
+    first = words[0].lower() if words else ""
+    said = words[1:] if first in ("always", "onsuccess") else words
+    if len(said) < 3 or said[0].lower() not in _ACTIONS:
         return None
-    if words[start + 1].rstrip(":").lower() != "set-cookie":
+    if said[1].rstrip(":").lower() != "set-cookie":
         return None
-    cookie = read(words[start + 2])
+    cookie = read(said[2])
     if cookie is None:
         return None
-    always = start == 1 and words[0].lower() == "always"
-    return Header(cookie, words[start].lower(), always, " ".join(words[start + 3 :]))
+    return Header(cookie, said[0].lower(), first == "always", " ".join(said[3:]))
 
 
 def read(value: str) -> Cookie | None:

@@ -91,7 +91,12 @@ def test_hand_written_lines_are_recognised(args, action, always, condition):
 
 @pytest.mark.parametrize(
     "args",
-    ["unset Set-Cookie", f'add X-Route "N=.{ROUTE}"', f'edit Set-Cookie "N=.{ROUTE}" x', "add", ""],
+    [
+        "unset Set-Cookie",
+        f'add X-Route "N=.{ROUTE}"',
+        f'edit Set-Cookie "N=.{ROUTE}" x',
+        *("", "add", "always", "add Set-Cookie", "always add Set-Cookie"),
+    ],
 )
 def test_other_headers_are_not(args):
     assert said(args) is None
