@@ -63,6 +63,10 @@ def test_attributes_are_read_without_regard_to_case_order_and_white_space():
     )
 
 
+def test_of_domain_and_path_the_domain_alone_has_no_case():
+    assert read(f"N=.{ROUTE}; Path=/Shop; Domain=.A.Example") == Cookie("N", "/Shop", "a.example")
+
+
 @pytest.mark.parametrize("age", ["9" * 400, "9" * 5000, "\u0663"])
 def test_an_age_without_end_or_in_other_digits_is_no_number_and_no_crash(age):
     assert read(f"N=.{ROUTE}; Max-Age={age}") == Cookie("N", "", other=(f"Max-Age={age}",))
