@@ -67,6 +67,25 @@ def test_of_domain_and_path_the_domain_alone_has_no_case():
     assert read(f"N=.{ROUTE}; Path=/Shop; Domain=.A.Example") == Cookie("N", "/Shop", "a.example")
 
 
+def test_an_attribute_that_no_option_declares_is_kept_as_it_stands():
+    other = ("Age=5", "Priority=Strict", "SameSite=Maybe", "Tag=lax", "X=5")
+    assert read("; ".join([f"N=.{ROUTE}", *other])) == Cookie("N", other=other)
+
+
+def test_a_cookie_is_shown_by_the_names_of_its_options():
+    absent = dict.fromkeys(["path", "domain", "samesite", "max_age"])
+    assert Cookie("N").shown() == {"name": "N", "secure": False, "httponly": False, **absent}
+    assert Cookie("N", "/a", "b.example", True, True, "lax", 5).shown() == {
+        "name": "N",
+        "path": "/a",
+        "domain": "b.example",
+        "secure": True,
+        "httponly": True,
+        "samesite": "lax",
+        "max_age": 5,
+    }
+
+
 @pytest.mark.parametrize("age", ["9" * 400, "9" * 5000, "\u0663"])
 def test_an_age_without_end_or_in_other_digits_is_no_number_and_no_crash(age):
     assert read(f"N=.{ROUTE}; Max-Age={age}") == Cookie("N", "", other=(f"Max-Age={age}",))
@@ -81,6 +100,9 @@ def test_a_cookie_without_a_route_is_none_of_ours(value):
     ("args", "action", "always", "condition"),
     [
         (f'add Set-Cookie "N=.{ROUTE}" env=BALANCER_ROUTE_CHANGED', "add", False, True),
+        (f'set Set-Cookie "N=.{ROUTE}" env=BALANCER_ROUTE_CHANGED', "set", False, True),
+        (f'add Set-Cookie "N=.{ROUTE}"', "add", False, False),
+        (f'add Set-Cookie "N=.{ROUTE}" expr=true', "add", False, False),
         (f'always set set-cookie: "N=.{ROUTE}" env=BALANCER_ROUTE_CHANGED', "set", True, True),
         (f'onsuccess Append Set-Cookie "N=.{ROUTE}"', "append", False, False),
         (f'merge Set-Cookie "N=.{ROUTE}" expr=true', "merge", False, False),
@@ -133,6 +155,10 @@ def test_other_headers_are_not(args):
 def test_what_no_cookie_can_be_is_refused(options, reason):
     with pytest.raises(ValueError, match=reason):
         checked("app", options)
+
+
+def test_only_a_cookie_for_all_sites_has_to_be_secure():
+    assert checked("app", {"samesite": "Strict"}).samesite == "strict"
 
 
 def test_a_prefixed_name_that_keeps_its_promise_is_fine():

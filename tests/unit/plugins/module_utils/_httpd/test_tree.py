@@ -179,8 +179,20 @@ def test_ifdefine_is_decided_by_what_is_known() -> None:
     assert resolved(text, defines={"A": ""}) == [("one", [])]
     assert resolved(text, defines={"a": "1"}) == [("two", [])]
     assert resolved("Define A\n" + text)[1:] == [("one", [])]
-    assert resolved("Define A\nServerName A\n" + text)[2:] == [("one", [])]
     assert resolved("UnDefine A\n" + text, defines={"A": "1"})[1:] == [("two", [])]
+
+
+@pytest.mark.parametrize("name", ["Alias", "ServerName", "Use"])
+def test_no_other_directive_defines_or_undefines(name: str) -> None:
+    text = f"{name} A\n<IfDefine A>\none\n</IfDefine>\n<IfDefine !A>\ntwo\n</IfDefine>\n"
+    assert resolved(text)[1:] == [("two", [])]
+    assert resolved("Define A\n" + text)[2:] == [("one", [])]
+
+
+def test_a_line_after_a_section_stands_outside_of_it() -> None:
+    expected = [("A", [], [("one", [])]), ("two", [])]
+    assert resolved("<A>\none\n</A>\ntwo\n") == expected
+    assert resolved("\n" * 300 + "<A>\none\n</A>\ntwo\n") == expected
 
 
 def test_nothing_below_a_false_ifdefine_is_read() -> None:
