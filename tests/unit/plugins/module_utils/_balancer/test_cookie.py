@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.cookie import (
     Cookie,
+    Header,
     checked,
     default_name,
     header,
@@ -115,11 +116,20 @@ def test_hand_written_lines_are_recognised(args, action, always, condition):
     assert found.sound is (action == "add" and not always and condition)
 
 
+def test_a_line_is_written_with_the_words_it_was_read_from():
+    cookie = f"N=.{ROUTE}"
+    assert Header(Cookie("N")).words == ["add", "Set-Cookie", cookie, "env=BALANCER_ROUTE_CHANGED"]
+    for words in (["always", "set", "Set-Cookie", cookie, "env=A"], ["add", "Set-Cookie", cookie]):
+        found = header(words)
+        assert found is not None and found.words == words
+
+
 @pytest.mark.parametrize(
     "args",
     [
         "unset Set-Cookie",
         f'add X-Route "N=.{ROUTE}"',
+        f'add Link "N=.{ROUTE}"',
         f'edit Set-Cookie "N=.{ROUTE}" x',
         *("", "add", "always", "add Set-Cookie", "always add Set-Cookie"),
     ],
@@ -155,6 +165,11 @@ def test_other_headers_are_not(args):
 def test_what_no_cookie_can_be_is_refused(options, reason):
     with pytest.raises(ValueError, match=reason):
         checked("app", options)
+
+
+@pytest.mark.parametrize("options", [{"name": "n" * 63}, {"max_age": 1}])
+def test_what_is_just_possible_is_taken(options):
+    assert checked("app", options).shown().items() >= options.items()
 
 
 def test_only_a_cookie_for_all_sites_has_to_be_secure():
