@@ -242,7 +242,7 @@ class _Planner:
         """Return the values that the running member shall have, as far as they are managed."""
         fresh = self._fresh(key)
         if fresh:
-            rest = {name for name, row in MEMBER.items() if row.live} - {"status"}
+            rest = {name for name, row in MEMBER.items() if row.live}
             values: dict[str, Any] = {"status": frozenset(), **_defaults(MEMBER, rest)}
             values.update(self._whole(key, wanted))
         else:

@@ -446,16 +446,16 @@ def _plan_expression(balancer: Balancer | None, declared: Declaration, layer: st
     name = expression_name(declared.name)
     current = balancer.vhost.expressions.get(name) if balancer else None
     before = current.text if current else None
-    after = declared.health.expression if declared.health else None
+    after = (declared.health.expression if declared.health else "") or None
+    if before == after:
+        return []
     users = balancer.vhost.judged_by(name, but=balancer) if balancer else []
-    if users and current and before != (after or None):
+    if users and current:
         raise DeclarationError(
             f"balancer {declared.name}: the expression {name} ({current.place}) judges the health check of"
             f" {users[0].url} ({users[0].place}) too; give it another one there"
         )
-    if before == (after or None):
-        return []
-    return [Change(layer, None, HEALTH_CHECK, before, after or None)]
+    return [Change(layer, None, HEALTH_CHECK, before, after)]
 
 
 def _plan_cookie(

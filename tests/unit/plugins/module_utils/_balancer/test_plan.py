@@ -111,6 +111,13 @@ def test_an_impossible_balancer_name_is_refused(name):
             "httpd would take it for unix:/run/a.sock",
         ),
         (
+            [
+                {"url": "unix:/run/b.sock|http://localhost/"},
+                {"url": "unix:/run/a.sock|http://localhost/"},
+            ],
+            "list the longer URL first",
+        ),
+        (
             [{"url": "http://a", "route": "x"}, {"url": "http://b", "route": "x"}],
             "route x is also the route of http://a",
         ),
@@ -179,17 +186,40 @@ class TestTheCookieAndStickysession:
         planned = self.planned(self.text("stickysession=R|sid"), sticky_cookie={"name": "R"})
         assert "stickysession" not in planned
 
+    @pytest.mark.parametrize("separator", ["!", ".", "_", "Off"])
+    def test_have_one_separator(self, separator):
+        text = self.text(f"stickysessionsep={separator}")
+        cookie = self.planned(text, sticky_cookie={})["sticky_cookie"]
+        assert cookie.separator == ("" if separator == "Off" else separator)
+
+    def test_that_are_so_already_stay(self):
+        text = self.text("stickysession=R", cookie="R")
+        declared = {"sticky_cookie": {"name": "R", "path": "/", "samesite": None}}
+        text = text.replace("ROUTE}e", "ROUTE}e; Path=/; HttpOnly; SameSite=Lax")
+        assert self.planned(text, **declared) == {}
+        # Another line for the same balancer, or another name, does not.
+        for name in ("Q", "S"):
+            line = f'Header add Set-Cookie "{name}=.%{{BALANCER_WORKER_ROUTE}}e" env=NEVER\n'
+            (planned,) = self.planned(text.replace("Header", line + "Header"), **declared)
+            assert planned == "sticky_cookie"
+            renamed = self.planned(text.replace("R=.", f"{name}=."), **declared)
+            assert renamed["sticky_cookie"].name == "R"
+
     def test_that_are_declared_to_differ_are_refused(self):
         with pytest.raises(
             DeclarationError, match="stickysession is S, but the sticky_cookie is called R"
         ):
             Declaration("app", sticky_cookie={"name": "R"}, proxy_set={"stickysession": "S"})
+        with pytest.raises(DeclarationError, match="stickysession is Q"):
+            Declaration("app", sticky_cookie={"name": "R"}, proxy_set={"stickysession": "Q"})
 
     def test_are_refused_where_another_one_remains(self):
         with pytest.raises(
             DeclarationError, match=r"is S \(/f:3\), but the sticky_cookie is called R"
         ):
             self.planned(self.text("stickysession=S"), sticky_cookie={"name": "R"})
+        with pytest.raises(DeclarationError, match="stickysession is Q"):
+            self.planned(self.text("stickysession=Q"), sticky_cookie={"name": "R"})
 
     def test_are_fine_where_the_other_one_is_purged(self):
         options = {"sticky_cookie": {"name": "R"}, "proxy_set": {}, "purge": ["parameters"]}
@@ -293,6 +323,8 @@ def test_a_change_is_shown_in_plain_types_and_without_secrets():
     ("value", "expected"),
     [
         (Flags(frozenset(["drained"]), frozenset(["stopped"])), {"x": {"disabled", "drained"}}),
+        # What is set already stays so, and what is not set is not set by being cleared.
+        (Flags(frozenset(["disabled"]), frozenset(["drained"])), {"x": {"disabled", "stopped"}}),
         (Restored(frozenset(["stopped"]), {}), {"x": {"stopped"}}),
         (Restored(None, {}), {}),
         (Percent(50), {}),
@@ -317,3 +349,73 @@ def test_a_percentage_of_a_load_factor_has_two_decimals(percent, factor, part):
 def test_a_percentage_that_httpd_does_not_take_is_refused():
     with pytest.raises(DeclarationError, match=r"http://a: loadfactor: 50% of 1.98 is 0.99"):
         Percent(50).of("http://a", 1.98)
+
+
+def planned(text, **options):
+    changes = plan(the_balancer(text), Declaration("app", **options))
+    return [(each.member, each.parameter, each.before, each.after) for each in changes]
+
+
+def test_a_status_without_flags_is_none_and_any_other_value_is_one():
+    members = [{"url": "http://a", "status": [], "disablereuse": False}, {"url": "http://b"}]
+    assert planned(MEMBERS, members=members) == [("http://a", "disablereuse", None, False)]
+
+
+def test_parameters_of_a_member_are_purged_except_its_status():
+    text = MEMBERS.replace("lbset=1", "lbset=1 status=+D ttl=3 disablereuse=On")
+    members = [{"url": "http://a", "route": "a", "enablereuse": True}, {"url": "http://b"}]
+    assert planned(text, members=members, purge=["parameters"]) == [
+        ("http://a", "disablereuse", True, None),
+        ("http://a", "enablereuse", None, True),
+        ("http://a", "lbset", 1, None),
+        ("http://a", "ttl", 3, None),
+    ]
+
+
+@pytest.mark.parametrize("socket", ["a", "z"])
+def test_a_member_whose_socket_is_another_gets_another_url(socket):
+    text = "<Proxy balancer://app>\nBalancerMember unix:/run/m.sock|http://a/\n</Proxy>\n"
+    url = f"unix:/run/{socket}.sock|http://a/"
+    changes = planned(text, members=[{"url": url}])
+    assert changes == [("unix:/run/m.sock|http://a/", "url", "unix:/run/m.sock|http://a/", url)]
+
+
+class TestAHealthCheck:
+    EXPRESSION = "%{REQUEST_STATUS} -eq 204"
+    TEXT = (
+        f'ProxyHCExpr hc_app "{EXPRESSION}"\n<Proxy balancer://app>\n'
+        "BalancerMember http://a hcmethod=GET hcuri=/ hcexpr=hc_app\n</Proxy>\n"
+    )
+
+    def test_that_is_there_already_stays(self):
+        assert planned(self.TEXT, health_check={"expect_status": ["204"]}) == []
+
+    @pytest.mark.parametrize("status", ["200", "500"])
+    def test_that_expects_something_else_changes_its_expression(self, status):
+        expected = (None, "health_check", self.EXPRESSION, f"%{{REQUEST_STATUS}} -eq {status}")
+        assert planned(self.TEXT, health_check={"expect_status": [status]}) == [expected]
+
+    def test_that_is_new_comes_with_its_expression(self):
+        changes = planned(MEMBERS, health_check={"expect_status": ["204"]})
+        assert changes[0] == (None, "health_check", None, self.EXPRESSION)
+        assert ("http://b", "hcexpr", None, "hc_app") in changes
+
+    def test_that_expects_nothing_loses_its_expression(self):
+        assert planned(self.TEXT, health_check={}) == [
+            (None, "health_check", self.EXPRESSION, None),
+            ("http://a", "hcexpr", "hc_app", None),
+        ]
+
+    def test_changes_what_each_member_is_asked(self):
+        for method in ("CPING", "TCP"):
+            changes = planned(self.TEXT, health_check={"method": method})
+            assert ("http://a", "hcmethod", "GET", method) in changes
+
+    @pytest.mark.parametrize("options", [{"health_check": {}}, {"reset": ["health_check"]}])
+    def test_whose_expression_another_member_needs_is_left(self, options):
+        other = "<Proxy balancer://other>\nBalancerMember http://c hcexpr=hc_app\n</Proxy>\n"
+        root = from_document(Document.parse(self.TEXT + other, "/f"))
+        balancer = codec.read(root).main.balancers["app"]
+        assert plan(balancer, Declaration("app", health_check={"expect_status": ["204"]})) == []
+        with pytest.raises(DeclarationError, match=r"hc_app \(/f:1\) judges .* http://c \(/f:6\)"):
+            plan(balancer, Declaration("app", **options))
