@@ -411,7 +411,8 @@ def _fields(row: Parameter, change: Change) -> list[tuple[str, str]]:
     elif row.name == "hcinterval":
         # In a file a bare number means seconds, here milliseconds.
         text = str(after)
-    elif row.name == "stickysession" and after is None:
+    elif after is None:
+        # Of those that can be set, stickysession alone may have no value.
         text = "-"
     else:
         text = row.kind.write(after)

@@ -116,6 +116,9 @@ class TestAPlan:
 
     def test_leaves_the_load_factor_of_a_single_member_alone(self):
         assert plan_live(running((A, {})), declared((A, {"loadfactor": 5}))) == ([], [])
+        others = {"lbset": 1, "route": "a"}
+        changes = plan_live(running((A, {})), declared((A, others))).changes
+        assert {change.parameter: change.after for change in changes} == others
 
     def test_gives_a_member_that_is_alone_no_more_the_factor_of_the_file_declared_or_not(self):
         in_file = config(f"BalancerMember {A} loadfactor=5")
@@ -123,6 +126,13 @@ class TestAPlan:
         for wish in (declared((B, {}), purge=[]), declared((A, {}), (B, {}), purge=[])):
             changes = brief(plan_live(live, wish, in_file, added=[B]).changes)
             assert (A, "loadfactor", 1, 5) in changes, changes
+
+    @pytest.mark.parametrize(("members", "added"), [((A, B, C), [C]), ((A, B), [A, B])])
+    def test_leaves_the_factor_alone_of_one_that_was_not_alone(self, members, added):
+        in_file = config(f"BalancerMember {A} loadfactor=5\nBalancerMember {B}")
+        live = running(*((url, {}) for url in members))
+        changes = plan_live(live, Declaration("app", purge=[]), in_file, added=added).changes
+        assert changes == []
 
     def test_stops_members_that_are_not_declared(self):
         result = plan_live(
@@ -148,6 +158,19 @@ class TestAPlan:
         assert brief(result.changes) == [
             (B, None, None, {"route": "b", "lbset": 2, "loadfactor": 4.0})
         ]
+
+    def test_adds_a_member_whose_parameters_are_purged_with_its_status_alone(self):
+        in_file = config(f"BalancerMember {A}\nBalancerMember {B} lbset=2 ttl=3 status=+N")
+        wish = declared((A, {}), (B, {"route": "b"}), purge=["parameters"])
+        assert brief(plan_live(running((A, {})), wish, in_file).changes) == [
+            (B, None, None, {"status": frozenset({"drained"}), "route": "b"})
+        ]
+
+    def test_gives_members_that_are_not_declared_the_declared_health_check(self):
+        live = running((A, {"hcmethod": "GET", "hcpasses": 1, "hcfails": 1}), (B, {}))
+        in_file = config(f"BalancerMember {A} hcmethod=GET\nBalancerMember {B}")
+        wish = Declaration("app", health_check={"passes": 3}, purge=[])
+        assert (A, "hcpasses", 1, 3) in brief(plan_live(live, wish, in_file).changes)
 
     @pytest.mark.parametrize(
         ("values", "slots", "reason"),
@@ -315,6 +338,11 @@ class TestThePosts:
         assert (found[1][0], list(map("=".join, found[1][1]))) == (A, member_fields)
         assert found[2:] == [(A, [("w_status_D", "1"), ("w_status_H", "1")])]
 
+    def test_say_of_a_status_what_changes_alone(self):
+        live = running((A, {"status": frozenset({"disabled"})}), (B, {}))
+        wish = declared((A, {"status": ["disabled", "drained"]}), (B, {}))
+        assert self.fields(live, wish) == [(A, [("w_status_N", "1")])]
+
     def test_take_a_sticky_session_away(self):
         live = running((A, {}), stickysession="X")
         assert self.fields(live, Declaration("app", reset=["stickysession"])) == [
@@ -394,6 +422,8 @@ class TestTheDrift:
 
     def test_does_not_count_what_one_member_cannot_have(self):
         assert self.rows(f"BalancerMember {A} loadfactor=5", running((A, {}))) == []
+        rows = self.rows(f"BalancerMember {A} lbset=1 route=a loadfactor=5", running((A, {})))
+        assert {row[1] for row in rows} == {"lbset", "route"}
 
     def test_does_not_compare_what_comes_from_a_template(self):
         text = f"BalancerMember {A} hctemplate=t\nBalancerMember {B}"
@@ -477,6 +507,9 @@ class TestACookieThatHttpdIssues:
         wish = declared(sticky_cookie={"name": "R"}, proxy_set={"timeout": 3})
         planned = plan_live(running((A, {})), wish, config(self.ISSUED))
         assert brief(planned.changes) == [(None, "timeout", 0, 3)]
+        wish = declared(sticky_cookie={"name": "R"}, proxy_set={"lbmethod": "bytraffic"})
+        planned = plan_live(running((A, {})), wish, config(self.ISSUED))
+        assert brief(planned.changes) == [(None, "lbmethod", "byrequests", "bytraffic")]
 
     def test_is_nothing_that_the_running_httpd_alone_can_be_given(self):
         planned = plan_live(
@@ -533,13 +566,17 @@ def test_a_balancer_that_is_made_or_removed_is_so_by_a_reload():
     assert reload_reasons(plan(None, wish), []) == ["the balancer is made by a reload"]
 
 
-def test_a_member_whose_socket_changes_is_another_one_after_a_reload():
-    old, new = "unix:/run/a.sock|http://app/", "unix:/run/b.sock|http://app/"
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_member_whose_socket_changes_is_another_one_after_a_reload(order):
+    old, new = ["unix:/run/a.sock|http://app/", "unix:/run/b.sock|http://app/"][::order]
     balancer = config(f"BalancerMember {new}")
     (found,) = drift(balancer.members, balancer.values, running((old, {})), None)
     assert (found.parameter, found.config, found.runtime) == ("url", new, old)
     (left,) = plan_live(running((old, {})), declared((new, {}))).left
     assert left.reason == f"member {old} becomes {new} by a reload"
+    # Once is enough.
+    changes = plan(config(f"BalancerMember {old}"), declared((new, {})))
+    assert reload_reasons(changes, [left]) == [left.reason]
 
 
 def test_a_line_that_httpd_merged_with_another_goes_by_a_reload():
