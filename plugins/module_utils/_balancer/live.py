@@ -365,7 +365,7 @@ def _live(row: Parameter) -> Live:
 
 
 def _outside(value: Any, low: int | None, high: int | None) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not isinstance(value, (int, float)):
         return False
     return (low is not None and value < low) or (high is not None and value > high)
 

@@ -27,6 +27,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
     DeclarationError,
     Flags,
     Percent,
+    Restored,
     plan,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
@@ -192,6 +193,29 @@ class TestAPlan:
         result = plan_live(running((A, {}), slots=2), declared((A, {}), (B, {}), (C, {})))
         assert [change.member for change in result.changes] == [B]
         assert [left.member for left in result.left] == [C]
+
+    @pytest.mark.parametrize(("slots", "added"), [(None, []), (0, []), (1, [A]), (2, [A, B])])
+    def test_fills_a_balancer_without_members_as_far_as_it_goes(self, slots, added):
+        changes = plan_live(running(slots=slots), declared((A, {}), (B, {}))).changes
+        assert [change.member for change in changes] == added
+
+    def test_adds_nothing_where_more_slots_are_used_than_there_are(self):
+        assert plan_live(running((A, {}), slots=0), declared((A, {}), (B, {}))).changes == []
+
+    def test_leaves_what_no_running_httpd_takes_to_the_reload_where_no_file_tells(self):
+        live, wish = running((A, {}), (B, {})), declared((A, {}), (B, {"retry": 5}))
+        (left,) = plan_live(live, wish).left
+        assert left.reason == f"member {B}: retry is set by a reload"
+        assert plan_live(live, wish, config(f"BalancerMember {A}")).left == [left]
+        in_file = config(f"BalancerMember {A}\nBalancerMember {B}")
+        assert plan_live(live, wish, in_file).left == []
+
+    @pytest.mark.parametrize(("vhost", "status"), [("one", {"stopped"}), ("two", None)])
+    def test_puts_back_the_status_of_its_own_virtual_host(self, vhost, status):
+        restored = Restored(frozenset(), {"one": frozenset({"stopped"})})
+        wish = declared((A, {"status": restored}), (B, {}))
+        changes = plan_live(running((A, {}), (B, {})), wish, vhost=vhost).changes
+        assert [change.after for change in changes] == ([status] if status else [])
 
     def test_completes_a_member_that_was_just_added(self):
         live = running((A, {}), (B, {"status": frozenset({"disabled"})}))
@@ -425,6 +449,18 @@ class TestTheDrift:
         rows = self.rows(f"BalancerMember {A} lbset=1 route=a loadfactor=5", running((A, {})))
         assert {row[1] for row in rows} == {"lbset", "route"}
 
+    def test_compares_what_httpd_derives_only_where_the_file_sets_it(self):
+        live = running((A, {}), maxattempts=2)
+        assert self.rows(f"BalancerMember {A}", live) == []
+        text = f"BalancerMember {A}\nProxySet maxattempts=3"
+        assert self.rows(text, live) == [(None, "maxattempts", None, 3, 2)]
+        assert self.rows(text, running((A, {}))) == []
+
+    def test_compares_health_checks(self):
+        text = f"BalancerMember {A} hcpasses=3\nBalancerMember {B}"
+        live = running((A, {"hcpasses": 1}), (B, {}))
+        assert self.rows(text, live) == [(A, "hcpasses", None, 3, 1)]
+
     def test_does_not_compare_what_comes_from_a_template(self):
         text = f"BalancerMember {A} hctemplate=t\nBalancerMember {B}"
         assert self.rows(text, running((A, {"hcmethod": "GET"}), (B, {}))) == []
@@ -440,6 +476,12 @@ def test_a_reload_is_needed_for_what_is_left_and_for_what_no_running_httpd_takes
         "maxattempts gets its default by a reload",
         f"member {B} is removed by a reload; until then it is stopped",
     ]
+
+
+def test_no_reload_is_needed_for_what_the_running_httpd_was_given():
+    before = config(f"BalancerMember {A} lbset=2\nProxySet stickysession=S timeout=3")
+    wish = Declaration("app", reset=["lbset", "stickysession"], proxy_set={"timeout": 4})
+    assert reload_reasons(plan(before, wish), []) == []
 
 
 @pytest.mark.parametrize(

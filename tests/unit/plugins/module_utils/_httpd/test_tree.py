@@ -99,7 +99,7 @@ def test_output_without_a_dump_is_an_empty_tree() -> None:
     for text in ("", "Syntax OK\n", "Included configuration files:\n  (*) /etc/httpd.conf\n"):
         root = from_dump(text)
         assert (root.name, root.args, root.children, root.parent) == ("", "", [], None)
-        assert root.is_section
+        assert root.is_section and root.line == 0
 
 
 def test_the_arguments_of_a_section_end_before_its_last_bracket() -> None:
@@ -179,6 +179,7 @@ def test_ifdefine_is_decided_by_what_is_known() -> None:
     assert resolved(text, defines={"A": ""}) == [("one", [])]
     assert resolved(text, defines={"a": "1"}) == [("two", [])]
     assert resolved("Define A\n" + text)[1:] == [("one", [])]
+    assert resolved("Define A 1\n" + text)[1:] == [("one", [])]
     assert resolved("UnDefine A\n" + text, defines={"A": "1"})[1:] == [("two", [])]
 
 
