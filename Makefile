@@ -97,7 +97,7 @@ matrix: setup ## every ansible-core and Python that is said to work (make matrix
 
 mutation: setup ## small changes of the pure packages that no test notices (make mutation ARGS='--help')
 	@tools/venv mutation
-	python tools/mutation.py $(ARGS)
+	.build/venv-mutation/bin/python tools/mutation.py $(ARGS)
 
 httpd: setup ## tests on a real, private httpd
 	@tools/debian-packages apache2-bin apache2-utils openssl procps strace

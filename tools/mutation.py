@@ -4,54 +4,38 @@
 """Change the code of a pure package in small ways, one at a time, and list the changes that no test notices.
 
 Without FILE all of _balancer and _httpd are taken. A change has to be noticed by the tests of its own file or, failing
-that, by those of both packages. All happens on copies of the tree. Where the time is short, each file gets its share of
-it, and as many changes as that is enough for, chosen at random. What was tried stands in .build/mutation, so that the
-next run goes on there, until the file or its tests change.
+that, by those of both packages. No file is changed: each change is made in the memory of a process of its own. Where
+the time is short, each file gets its share of it, and as many changes as that is enough for, chosen at random. What was
+tried stands in .build/mutation, so that the next run goes on there, until the file or its tests change.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import contextlib
+import difflib
 import hashlib
-import json
+import importlib
+import importlib.abc
+import importlib.util
 import os
-import shutil
-import signal
-import sqlite3
-import subprocess
+import random
+import resource
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from types import ModuleType
+from typing import Any, Iterable, NamedTuple, Sequence
+
+import pytest
 
 HERE = Path.cwd()
 BUILD = HERE / ".build" / "mutation"
-PROGRAM = HERE / ".build" / "venv-mutation" / "bin" / "cosmic-ray"
 CODE = Path("plugins/module_utils")
 TESTS = Path("tests/unit") / CODE
 PACKAGES = ("_balancer", "_httpd")
-
-# One pytest for each change. A test that takes longer than this hangs because of it.
-CONFIGURATION = """\
-[cosmic-ray]
-module-path = "{file}"
-timeout = 300.0
-excluded-modules = []
-test-command = "sh {test}"
-
-[cosmic-ray.distributor]
-name = "local"
-"""
-TEST = """\
-set -e
-export PYTHONPATH={parent} PYTHONDONTWRITEBYTECODE=1
-run="{python} -m pytest -q -x -p no:cacheprovider"
-$run {own}
-$run {all}
-"""
+COLLECTION = "ansible_collections.webtier.apache_balancer"
 
 
 class Tried(NamedTuple):
@@ -64,70 +48,102 @@ class Tried(NamedTuple):
     survivors: list[str]
 
 
-def copies(number: int) -> list[Path]:
-    """Return *number* copies of the tree, each in a folder that Python finds it in."""
-    made = subprocess.run(["tools/collection", "copy"], capture_output=True, text=True, check=True)
-    source = HERE / made.stdout.split()[-1]
-    name = source.relative_to(HERE / ".build" / "copy")
-    shutil.rmtree(BUILD / "tree", ignore_errors=True)
-    return [shutil.copytree(source, BUILD / "tree" / str(n) / name) for n in range(number)]
+class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports *file* with another *code* than it has."""
+
+    def __init__(self, file: Path, code: str) -> None:
+        self._name = ".".join([COLLECTION, *file.with_suffix("").parts])
+        self._file, self._code = file, code
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> Any:
+        """Return where *fullname* comes from if it is that file."""
+        if fullname != self._name:
+            return None
+        return importlib.util.spec_from_loader(fullname, self, origin=str(HERE / self._file))
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the changed code as *module*."""
+        exec(compile(self._code, str(HERE / self._file), "exec"), module.__dict__)
+
+
+def notices(file: Path, code: str, tests: Iterable[Path], patience: int = 60) -> bool:
+    """Whether *tests* fail, or have no end, where *file* has this *code*: none within *patience* seconds of processor
+    time."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] != 0
+    failed = 1
+    try:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nothing, stream)
+        resource.setrlimit(resource.RLIMIT_CPU, (patience, patience))
+        sys.meta_path.insert(0, Changed(file, code))
+        failed = int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *map(str, tests)]))
+    finally:
+        os._exit(failed)
 
 
 def session_of(file: Path, tests: Sequence[Path]) -> Path:
     """Return where the session of *file* is kept, as long as neither it nor its *tests* change."""
     content = b"".join(path.read_bytes() for path in (file, *tests))
-    return (
-        BUILD / f"{file.parent.name}-{file.stem}-{hashlib.sha256(content).hexdigest()[:12]}.sqlite"
+    name = f"{file.parent.name}-{file.stem}-{hashlib.sha256(content).hexdigest()[:12]}.sqlite"
+    return BUILD / name
+
+
+def mutate(file: Path, deadline: float) -> Tried:
+    """Try the changes of *file* until *deadline*.
+
+    Raises :class:`SystemExit` where its tests fail without any change.
+    """
+    # Imported late: it has an environment of its own.
+    from cosmic_ray.commands import init
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+    from cosmic_ray.work_db import use_db
+    from cosmic_ray.work_item import WorkResult
+
+    own = TESTS / file.parent.name / f"test_{file.name}"
+    steps = [[own if own.exists() else own.parent], [TESTS / package for package in PACKAGES]]
+    source = file.read_text()
+    session = session_of(file, sorted(own.parent.glob("*.py")))
+    begun = session.exists()
+    with use_db(session) as database:
+        if not begun:
+            if any(notices(file, source, tests) for tests in steps):
+                raise SystemExit(f"{file}: its tests fail as it is")
+            init([file], database, {})
+        annotations = annotated(source)
+        changes = [
+            item
+            for item in database.work_items
+            if not any(begin <= item.mutations[0].start_pos < end for begin, end in annotations)
+        ]
+        done = {job for job, dummy in database.results}
+        left = [item for item in changes if item.job_id not in done]
+        random.shuffle(left)
+        for item in left:
+            if time.monotonic() >= deadline:
+                break
+            change = item.mutations[0]
+            operator = get_operator(change.operator_name)(**change.operator_args)
+            code = mutate_code(source, operator, change.occurrence)
+            noticed = code is None or any(notices(file, code, tests) for tests in steps)
+            outcome, diff = (
+                ("killed", "") if noticed else ("survived", difference(file, source, code))
+            )
+            database.set_result(item.job_id, WorkResult("normal", None, outcome, diff))
+        results = [result for dummy, result in database.results]
+    survivors = [str(result.diff) for result in results if not result.is_killed]
+    return Tried(file, len(changes), len(results), survivors)
+
+
+def difference(file: Path, before: str, after: str) -> str:
+    """Return what makes *after* of *before*, as a unified difference."""
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), str(file), str(file), lineterm="", n=1
     )
-
-
-def call(tree: Path, *arguments: str | Path, patience: float | None = None) -> str:
-    """Return what cosmic-ray printed; what it has not done after *patience* seconds is left for another time."""
-    environment = {**os.environ, "PYTHONPATH": str(tree.parents[2])}
-    with subprocess.Popen(
-        [str(PROGRAM), *map(str, arguments)],
-        cwd=tree,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            output, dummy = process.communicate(timeout=patience)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGTERM)  # with the tests that it runs
-            return ""
-    if process.returncode:
-        raise SystemExit(f"cosmic-ray {arguments[0]} ended with {process.returncode}")
-    return output
-
-
-def mutate(tree: Path, file: Path, deadline: float) -> Tried:
-    """Try the changes of *file* until *deadline*."""
-    tests = TESTS / file.parent.name / f"test_{file.name}"
-    own = [tests] if tests.exists() else [tests.parent]
-    session = session_of(file, sorted(tests.parent.glob("*.py")))
-    config, test = tree / "mutation.toml", tree / "mutation.sh"
-    config.write_text(CONFIGURATION.format(file=file, test=test.name))
-    test.write_text(
-        TEST.format(
-            parent=tree.parents[2],
-            python=PROGRAM.with_name("python"),
-            own=" ".join(map(str, own)),
-            all=" ".join(str(TESTS / package) for package in PACKAGES),
-        )
-    )
-    if not session.exists():
-        # Else every change would be noticed, by a test that fails anyway.
-        call(tree, "baseline", config.name)
-        call(tree, "init", config.name, session)
-        leave_out(session, annotated(file.read_text()))
-    left = deadline - time.monotonic()
-    if left > 0:
-        call(tree, "exec", config.name, session, patience=left)
-        # Where the time was over in the middle of one, it is changed still.
-        shutil.copy(file, tree / file)
-    return result_of(file, call(tree, "dump", session))
+    return "\n".join(lines)
 
 
 def annotated(code: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -142,32 +158,20 @@ def annotated(code: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     return found
 
 
-def leave_out(session: Path, places: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> None:
-    """Remove the changes at *places* from *session*."""
-    with contextlib.closing(sqlite3.connect(session)) as database:
-        specs = database.execute("SELECT job_id, start_pos_row, start_pos_col FROM mutation_specs")
-        for job, row, column in specs.fetchall():
-            if any(begin <= (row, column) < end for begin, end in places):
-                database.execute("DELETE FROM mutation_specs WHERE job_id = ?", (job,))
-                database.execute("DELETE FROM work_items WHERE job_id = ?", (job,))
-        database.commit()
-
-
-def result_of(file: Path, dumped: str) -> Tried:
-    """Return what a dump of cosmic-ray says."""
-    items: list[tuple[dict[str, Any], dict[str, Any] | None]] = [
-        json.loads(line) for line in dumped.splitlines()
-    ]
-    done = [result for dummy, result in items if result is not None]
-    survivors = [str(r["diff"]) for r in done if r["test_outcome"] == "survived"]
-    return Tried(file, len(items), len(done), survivors)
-
-
-def attempt(tree: Path, files: Sequence[Path], deadline: float) -> Iterator[Tried]:
-    """Try the changes of *files* in *tree*, one file after the other; they share what is left of the time."""
+def attempt(files: Sequence[Path], deadline: float) -> list[Tried]:
+    """Try the changes of *files*, one file after the other; they share what is left of the time."""
+    tried = []
     for number, file in enumerate(files):
         now = time.monotonic()
-        yield mutate(tree, file, now + (deadline - now) / (len(files) - number))
+        tried.append(mutate(file, now + (deadline - now) / (len(files) - number)))
+        print(row(tried[-1]), flush=True)
+    return tried
+
+
+def row(tried: Tried) -> str:
+    """Return what came of a file as a row of the table."""
+    name = f"{tried.file.parent.name}/{tried.file.name}"
+    return f"| `{name}` | {tried.changes} | {tried.tried} | {len(tried.survivors)} |"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -187,30 +191,22 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     files = options.files or sorted(f for p in PACKAGES for f in (CODE / p).glob("*.py"))
     BUILD.mkdir(parents=True, exist_ok=True)
-    trees = copies(options.processes)
+    # What Hypothesis finds out about a change is of no use afterwards.
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(BUILD / "hypothesis")
+    sys.dont_write_bytecode = True
+    # What each process needs is imported once.
+    importlib.import_module("hypothesis")
     deadline = time.monotonic() + options.minutes * 60
-    all_tried: list[Tried] = []
-
-    def process(number: int) -> None:
-        for tried in attempt(trees[number], files[number :: options.processes], deadline):
-            all_tried.append(tried)
-            print(row(tried), flush=True)
-
-    with ThreadPoolExecutor(options.processes) as pool:
-        list(pool.map(process, range(options.processes)))
-    all_tried.sort()
+    with ProcessPoolExecutor(options.processes) as pool:
+        parts = [files[number :: options.processes] for number in range(options.processes)]
+        running = [pool.submit(attempt, part, deadline) for part in parts]
+        everything = sorted(tried for each in as_completed(running) for tried in each.result())
     survivors = BUILD / "survivors.diff"
-    survivors.write_text("\n".join(each for tried in all_tried for each in tried.survivors))
+    survivors.write_text("\n".join(each for tried in everything for each in tried.survivors))
     print("\n| file | changes | tried | not noticed |\n| --- | --- | --- | --- |")
-    print("\n".join(map(row, all_tried)))
+    print("\n".join(map(row, everything)))
     print(f"\nWhat was not noticed: {survivors}")
     return 0
-
-
-def row(tried: Tried) -> str:
-    """Return what came of a file as a row of the table."""
-    name = f"{tried.file.parent.name}/{tried.file.name}"
-    return f"| `{name}` | {tried.changes} | {tried.tried} | {len(tried.survivors)} |"
 
 
 if __name__ == "__main__":
