@@ -240,7 +240,7 @@ options:
       hctemplate:
         description:
           - Name of a C(ProxyHCTemplate) of the same server, at most 63 characters. It is the whole health check of the
-            member, O(health_check) has no part in it; what is declared beside it holds instead of what it says.
+            member, C(health_check) has no part in it; what is declared beside it holds instead of what it says.
         type: str
   proxy_set:
     description:

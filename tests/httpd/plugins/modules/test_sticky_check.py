@@ -1254,7 +1254,7 @@ def test_an_address_where_nobody_listens_is_an_error(site):
 
 
 def test_a_graceful_reload_costs_nothing(site):
-    reload = threading.Thread(target=lambda: site.httpd.reload())
+    reload = threading.Thread(target=site.httpd.reload)
     numbers = itertools.count()
 
     def respond(path):

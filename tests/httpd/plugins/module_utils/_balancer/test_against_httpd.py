@@ -100,7 +100,7 @@ def test_a_template_takes_the_place_of_all_that_stands_before_it_on_the_line(tmp
         httpd.start()
         instance = Instance.find("/usr/sbin/apache2", str(httpd.root), str(httpd.config_file))
         (balancer,) = codec.read(instance.view().root).balancers
-        (running,) = parse(httpd.get("/bm").body).balancers.values()
+        running = parse(httpd.get("/bm").body).balancers["all"]
     template = {
         **{name: MEMBER[name].default for name in NAMES},
         "hcmethod": "TCP",
