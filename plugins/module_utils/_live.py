@@ -104,8 +104,8 @@ class Managers:
         """Return the page at *url*, one of *access*, for the host *name* (``None``: that of the address)."""
         key = (url, access, name)
         if key not in self._sources:
-            named = access._replace(server_name=name or access.server_name)
-            manager = Manager(url, *named[1:], line=self._line)
+            manager = Manager(url, *access[1:], line=self._line)
+            manager = manager.named(name) if name else manager
             self._sources[key] = Source(manager, self._counters, self._silent)
         return self._sources[key]
 
