@@ -285,9 +285,10 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _own(fileset: FileSet, wish: BalancerWish) -> None:
-    content = fileset.read(wish.path) if wish.path and wish.present else None
-    if wish.path and content is not None:
-        fileset.write(wish.path, content, wish.owner, wish.group, wish.mode)
+    if wish.path and wish.present:
+        content = fileset.read(wish.path)
+        if content is not None:
+            fileset.write(wish.path, content, wish.owner, wish.group, wish.mode)
 
 
 def _keep_secret(fileset: FileSet) -> None:

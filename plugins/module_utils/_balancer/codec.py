@@ -168,7 +168,7 @@ def _sole_users(
     sections: Sequence[Node], references: Sequence[tuple[Balancer, Node]]
 ) -> list[Balancer]:
     """Return the balancers of which all requests are in all of *sections*; none if there are some of others."""
-    taken = [_path(node) for _balancer, node in references]
+    taken = [_path(node) for dummy, node in references]
     inside, outside = {}, {}
     for balancer, node in references:
         if all(_within(node, section) for section in sections):

@@ -159,7 +159,7 @@ def remove_word(raw: str, i: int) -> str:
     rest = found.words[i + 1 :]
     if rest:
         candidates.append(raw[: word.start] + raw[rest[0].start :])
-        if "\n" in gap and "\n" not in raw[word.end : rest[0].start]:
+        if "\n" in gap and "\n" not in _gap(raw, found, i + 1):
             candidates.reverse()
     # Words, or a backslash and the line end, are not to meet.
     candidates += [raw[: word.start] + between + raw[word.end :] for between in ("", " ")]
