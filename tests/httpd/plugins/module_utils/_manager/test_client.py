@@ -487,16 +487,20 @@ def test_tls_without_validation_works_with_any_certificate(httpd, certificates):
     assert shown(manager).values["lbset"] == 7
 
 
-def test_a_client_certificate_is_shown_where_httpd_wants_one(httpd, certificates):
-    wanted = f"SSLVerifyClient require\nSSLCACertificateFile {certificates.ca}\n"
-    address = start_tls(httpd, certificates, wanted)
-    manager = Manager(
+def with_certificate(address: str, certificates: Certificates) -> Manager:
+    return Manager(
         address,
         "app.example.com",
         ca_path=certificates.ca,
         client_cert=certificates.client,
         client_key=certificates.client_key,
     )
+
+
+def test_a_client_certificate_is_shown_where_httpd_wants_one(httpd, certificates):
+    wanted = f"SSLVerifyClient require\nSSLCACertificateFile {certificates.ca}\n"
+    address = start_tls(httpd, certificates, wanted)
+    manager = with_certificate(address, certificates)
     post(manager, ("w_ls", "7"), member=IPV4)
     assert shown(manager).values["lbset"] == 7
     without = Manager(address, "app.example.com", ca_path=certificates.ca)
@@ -511,13 +515,7 @@ def test_a_client_certificate_is_shown_where_httpd_wants_one_for_that_path_alone
     # With TLS 1.3 httpd asks for it after the handshake.
     more = f"SSLProtocol {versions}\nSSLCACertificateFile {certificates.ca}\n"
     address = start_tls(httpd, certificates, more, "SSLVerifyClient require\n")
-    manager = Manager(
-        address,
-        "app.example.com",
-        ca_path=certificates.ca,
-        client_cert=certificates.client,
-        client_key=certificates.client_key,
-    )
+    manager = with_certificate(address, certificates)
     nonce = manager.page().balancers["app"].nonce
     manager.post("app", nonce, [("w_ls", "7")], IPV4)
     manager.close()
