@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from .private_httpd import BINARY, PrivateHttpd
-from .traced import Traced
+from .traced import untraced
 
 Picture = dict[str, tuple[str, object]]
 
@@ -72,7 +72,7 @@ class SeveralFiles:
 
     def run(self, declared: Mapping[str, Any], check: bool = False) -> dict[str, Any]:
         """Return the result of the module configuration, which may not fail."""
-        result = Traced("configuration", {**declared, "_ansible_check_mode": check}).result
+        result = untraced("configuration", {**declared, "_ansible_check_mode": check})
         assert "msg" not in result, result
         return result
 

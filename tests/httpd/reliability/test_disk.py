@@ -36,6 +36,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.traced import (
     Traced,
     by_lock,
     output,
+    untraced,
 )
 
 from .conftest import Tally
@@ -144,7 +145,7 @@ def test_an_error_in_any_call_of_a_commit_is_told_and_changes_nothing(
 def refused(site: SeveralFiles, words: str) -> None:
     """Hold that the change is refused with these words about a file of it, and that nothing was changed."""
     before = site.picture()
-    result = Traced("configuration", site.change).result
+    result = untraced("configuration", site.change)
     assert words in result.get("msg", ""), result
     assert str(site.root) in result["msg"]
     assert site.picture() == before
@@ -180,7 +181,7 @@ def test_a_disk_that_gets_full_at_any_moment_is_told_and_changes_nothing(
                 free = os.statvfs(site.root).f_bavail * 4 - left
                 stream.write(bytes(free << 10))
             if left < most - step:
-                result = Traced("configuration", site.change).result
+                result = untraced("configuration", site.change)
                 assert site.picture() == (site.old if "msg" in result else site.new), (left, result)
                 assert "no space left" in result.get("msg", "no space left"), result
                 # At first there is not even space for a journal, at last there is for everything.
@@ -248,7 +249,7 @@ def test_a_full_folder_for_temporary_files_is_told_where_a_copy_is_to_be_tested_
     def work() -> None:
         site = SeveralFiles(PrivateHttpd(tmp_path / "httpd", *BALANCER))
         mount("-t", "tmpfs", "-o", "size=16k", "tmpfs", temporary)
-        said = Traced("configuration", site.change).result["msg"]
+        said = untraced("configuration", site.change)["msg"]
         assert f"a shadow copy in {temporary}" in said and "No space left on device" in said
         assert site.picture() == site.old
         assert list(temporary.iterdir()) == []
