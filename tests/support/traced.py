@@ -246,7 +246,7 @@ def _import_all(module: str) -> None:
 
 
 def untraced(module: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ``result`` of *module* with *options*, as of `Traced`, but without strace: that takes most of the time."""
+    """Return the ``result`` of *module* with *options*, as `Traced` does, but without strace, which is slow."""
     _import_all(module)
     said = os.memfd_create("said")
     pid = os.fork()
