@@ -20,7 +20,7 @@ _MASK = re.compile(rf"(?<!\*){re.escape(MASK)}(?!\*)|{HIDDEN}")
 # What argument specs ask for, which is there for them without a value too.
 _REQUIRED = re.compile(
     r"name|server_name|balancers|tls\.certificate|session\.cookie|proxy_pass\[\d+\]\.path"
-    r"|balancers\[\d+\]\.(?:name|members\[\d+\]\.url)"
+    r"|balancers\[\d+\]\.(?:name|members\[\d+\]\.url|members_from\.group)"
 )
 
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
@@ -14,6 +16,7 @@ from ansible_collections.webtier.apache_balancer.plugins.plugin_utils._sites.dec
     left_empty,
     misdeclared,
 )
+from ansible_collections.webtier.apache_balancer.tests.support.options import role_spec
 
 SECRET = "S3CRET"
 
@@ -58,20 +61,43 @@ def test_an_application_that_is_not_known_is_refused_naming_those_that_are(appli
     ]
 
 
-@pytest.mark.parametrize(
-    ("declared", "place"),
-    [
-        (site(server_name=None), "server_name"),
-        (site(balancers=None), "balancers"),
-        (site(tls={"certificate": None}), "tls.certificate"),
-        (site(session={"cookie": None}), "session.cookie"),
-        (site(proxy_pass=[{"path": "/"}, {"path": None}]), "proxy_pass[1].path"),
-        (site(balancers=[{"name": None, "members": []}]), "balancers[0].name"),
-        (site({"url": None}), "balancers[0].members[1].url"),
-    ],
-)
-def test_what_is_required_and_left_empty_is_named(declared, place):
-    assert list(left_empty([site(), declared])) == [f"site shop: {place}: it is empty"]
+def options_below(spec, above=()):
+    """Yield the path of each option of *spec*, where 0 is the first of a list, and whether it is required."""
+    for name, option in spec.get("options", {}).items():
+        path = (*above, name)
+        yield path, option.get("required", False)
+        yield from options_below(option, (*path, 0) if option["type"] == "list" else path)
+
+
+OPTIONS = dict(options_below(role_spec("load_balancer")["load_balancer_sites"]))
+
+
+def nothing_at(path):
+    """Return a site that has nothing at *path*, and no more than leads there."""
+    value = None
+    for word in reversed(path):
+        value = [value] if word == 0 else {word: value}
+    return {"name": "shop", **value}
+
+
+def place_of(path):
+    return re.sub(r"\.0\b", "[0]", ".".join(str(word) for word in path))
+
+
+@pytest.mark.parametrize("path", [pytest.param(p, id=place_of(p)) for p in OPTIONS])
+def test_what_is_left_empty_is_named_if_the_role_requires_it(path):
+    place = place_of(path)
+    name = None if place == "name" else "shop"
+    expected = [f"site {name}: {place}: it is empty"] if OPTIONS[path] else []
+    assert list(left_empty([site(), nothing_at(path)])) == expected
+
+
+def test_each_of_several_is_looked_at():
+    declared = site({"url": None}, proxy_pass=[{"path": "/"}, {"path": None}])
+    assert list(left_empty([declared])) == [
+        "site shop: balancers[0].members[1].url: it is empty",
+        "site shop: proxy_pass[1].path: it is empty",
+    ]
 
 
 def test_what_is_not_required_may_be_left_empty():
