@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
-from .lexer import COMMENT, SPACE, Word, logical_lines, split_words, statement
+from .lexer import SPACE, Word, logical_lines, split_words, statement
 
 #: What stands for a secret: within a text, and for a value of its own, as Ansible writes it.
 MASK = "********"
@@ -122,7 +122,7 @@ def masked_url(url: str) -> str:
 def _user(url: str) -> _Span:
     """Return where user and password stand in *url*; nothing between start and end where there are none."""
     end = url.rfind("@")
-    start = url.find("//", 0, max(end, 0)) + 2
+    start = url.find("//", 0, end) + 2
     # Without a scheme, the user begins at once.
     start = start if 1 < start < end else 0
     return _Span(start, max(start, end))
@@ -243,12 +243,9 @@ def _of_file(text: str) -> Iterator[_Span]:
 
 
 def _of_line(raw: str) -> Iterator[_Span]:
-    found = statement(raw)
-    begin = 0
-    if found.kind == COMMENT:
-        # A directive that somebody has switched off.
-        begin = len(raw) - len(raw.lstrip(SPACE + "#"))
-        found = statement(raw[begin:])
+    # A comment may be a directive that somebody has switched off.
+    begin = len(raw) - len(raw.lstrip(SPACE + "#"))
+    found = statement(raw[begin:])
     for span in _of_directive(found.name, raw[begin:], found.words):
         yield _Span(begin + span.start, begin + span.end)
 
@@ -334,15 +331,15 @@ def _named(
 def _header(words: Sequence[Word]) -> tuple[str, list[Word]]:
     """Return the name of the header, and what follows it but for conditions, in *words*, the arguments of ``Header`` or
     ``RequestHeader``."""
-    texts = [word.text.lower() for word in words]
-    start = 1 if texts[:1] in (["always"], ["onsuccess"]) else 0
-    if len(words) < start + 2:
+    if words and words[0].text.lower() in ("always", "onsuccess"):
+        words = words[1:]
+    if len(words) < 2:
         return "", []
-    values = list(words[start + 2 :])
+    action, name, *values = words
     # What sets a header is its value, and may be an expression itself.
-    first = [] if texts[start] in _WITHOUT_VALUE else values[:1]
+    first = [] if action.text.lower() in _WITHOUT_VALUE else values[:1]
     rest = [word for word in values[len(first) :] if not _CONDITION.match(word.text)]
-    return words[start + 1].text.rstrip(":"), first + rest
+    return name.text.rstrip(":"), first + rest
 
 
 def _cookies(name: str, words: Sequence[Word]) -> Sequence[Word]:

@@ -42,12 +42,18 @@ SECRET = [
     ("Define DB_SECRET hunter2", "DB_SECRET"),
     ('ProxyFCGISetEnvIf "true" DB_PASS hunter2', '"true" DB_PASS'),
     ("php_admin_value app.password hunter2", "app.password"),
+    ("php_value app.password hunter2", "app.password"),
+    ("FcgidInitialEnv DB_PASSWORD hunter2", "DB_PASSWORD"),
+    ("PassengerEnvVar DB_PASSWORD hunter2", "DB_PASSWORD"),
+    ("MDExternalAccountBinding kid hunter2", "MDExternalAccountBinding kid"),
+    ("SSLSRPUnknownUserSeed hunter2", "SSLSRPUnknownUserSeed"),
     ("BalancerMember ajp://h secret=hunter2 route=a", "route=a"),
     ('BalancerMember ajp://h "secret=it is hunter2" route=a', "route=a"),
     ("BalancerMember http://h hcuri=/up?a=b&token=hunter2&c=d", "a=b&token=********&c=d"),
     ("BalancerMember http://h hcuri=/up?token=hunter2 route=a", "?token=******** route=a"),
     ("BalancerMember http://user:hunter2@h/ route=a", "http://********@h/ route=a"),
     ("ProxySet nonce=hunter2", "nonce="),
+    ("ProxySet nonce=zhunter2", "nonce="),
     ("RewriteCond %{QUERY_STRING} (^|&)token=hunter2(&|$)", "%{QUERY_STRING}"),
     ("RewriteCond %{HTTP:X-Token} !=hunter2", "%{HTTP:X-Token}"),
     ("RewriteCond %{HTTP_COOKIE} letmein=hunter2", "letmein="),
@@ -132,6 +138,13 @@ def test_a_secret_is_masked_and_the_rest_is_left(line, left):
         "RewriteCond %{QUERY_STRING} token=([^&]+)",
         "RewriteCond %{HTTP:Authorization} ^(.*)",
         "RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
+        "RewriteRule ^ - [E=answer:secret]",
+        "SetEnvIfExpr \"%{HTTP:X-Token} -strmatch '*'\" customer=known",
+        'LogMessage "%{HTTP:X-Token} was sent" hook=all',
+        'LogMessage "%{HTTP_COOKIE} was sent" hook=all',
+        'CustomLog "|/usr/bin/ship --format token" combined',
+        "CustomLog \"|/usr/bin/curl -H 'Accept: token' https://log\" combined",
+        'RequestHeader set X-Token "%{}e%{}e%{}e"',
         "ProxyPass /password balancer://shop/password",
         "ServerTokens Prod",
         "SSLCertificateKeyFile /etc/ssl/private/app.key",
@@ -144,6 +157,27 @@ def test_a_secret_is_masked_and_the_rest_is_left(line, left):
 def test_what_is_no_secret_is_left(line):
     assert masked_file(line) == line
     assert secrets(line) == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        ("# SetEnv DB_PASSWORD hunter2", "# SetEnv DB_PASSWORD ********"),
+        ("   SetEnv DB_PASSWORD hunter2", "   SetEnv DB_PASSWORD ********"),
+        ("#" * 40 + " SetEnv DB_PASSWORD hunter2", "#" * 40 + " SetEnv DB_PASSWORD ********"),
+        ("RewriteCond api:%{HTTP:X-Token} =hunter2", "RewriteCond api:%{HTTP:X-Token} ********"),
+        (
+            "RewriteCond expr \"%{HTTP:X-Token} == 'hunter2'\"",
+            "RewriteCond expr \"%{HTTP:X-Token} == '********'\"",
+        ),
+        (
+            "RewriteCond known=%{HTTP_COOKIE} sid=hunter2",
+            "RewriteCond known=%{HTTP_COOKIE} sid=********",
+        ),
+    ],
+)
+def test_nothing_but_the_secret_is_masked(line, hidden):
+    assert masked_file(line) == hidden
 
 
 def test_arguments_are_masked_by_their_directive():
@@ -161,6 +195,20 @@ def test_parameters_are_masked_that_the_table_calls_secret(name):
 def test_a_message_is_masked():
     text = "member http://u:PW@DZ1@h: secret=abc is not possible: too long"
     assert masked(text) == f"member http://{MASK}@h: secret={MASK} is not possible: too long"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ('not "secret=it is hunter2", but', 'not "secret=********", but'),
+        ("not 'secret=zero or one', but", "not 'secret=********', but"),
+        ('not "nonce=None", but', 'not "nonce=None", but'),
+        ("curl -u me:hunter2 https://log", "curl -u ******** https://log"),
+        ("secret=ab is too short", "secret=******** is too short"),
+    ],
+)
+def test_in_a_message_nothing_but_the_secret_is_masked(text, hidden):
+    assert masked(text) == hidden
 
 
 def test_a_message_that_begins_with_a_secret_is_masked():
@@ -203,6 +251,8 @@ def test_what_is_added_to_an_address_may_be_secret(secret: str) -> None:
     ("url", "shown"),
     [
         ("http://me:word@h/", "http://********@h/"),
+        ("https://me:word@h/", "https://********@h/"),
+        ("//me:word@h/", "//********@h/"),
         ("http://me:wo@rd@h/", "http://********@h/"),
         ("http://me:wo//rd@h/", "http://********@h/"),
         ("me:word@h", "********@h"),
@@ -223,6 +273,7 @@ def test_of_a_url_all_before_the_host_is_masked(url, shown):
         ("http://me:wo/rd@h/", {"wo/rd"}),
         ("http://me:wo rd@h/", {"wo rd"}),
         ("me:word@h", {"word"}),
+        ("me:wor@h", set()),
         ("http://h/up?token=hunter2", {"hunter2"}),
         # A part of a path that is hidden wherever it stands would hide too much.
         ("http://h/a:b@c", set()),
