@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.tests.httpd.playbooks.conftest import PLAYBOOKS
 from ansible_collections.webtier.apache_balancer.tests.support import playbook
 
 ASK = "webtier.apache_balancer.rolling_update : Check | Ask whether it can be taken out"
+
+FOUND = (
+    "webtier.apache_balancer.rolling_update : Check | See that there are balancers and a task file"
+)
 
 SAID = "webtier.apache_balancer.rolling_update : Failed | Say what has happened and what to do"
 
@@ -64,6 +69,26 @@ def test_a_health_check_without_an_address_is_refused(
     assert played.status == 2 and not played.of(ASK)
     (failed,) = [r for task in played.tasks for r in task.results.values() if r.get("failed")]
     assert failed["msg"].startswith("rolling_update_health_check: it needs a url")
+
+
+def test_a_task_file_is_found_from_where_ansible_runs_whatever_the_shell_calls_it(
+    load_balancer: Any,
+    play: Any,
+    roll: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A runner starts Ansible in the folder of the project, with the PWD of another."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", "/")
+    hosts = {"lb1": load_balancer.host()}
+    played = play("rolling_update", hosts, **{**roll, "rolling_update_tasks": "update.yml"})
+    assert "failed" not in played.of(FOUND)["lb1"] and played.of(ASK)
+    missing = play("rolling_update", hosts, **{**roll, "rolling_update_tasks": "updates.yml"})
+    assert missing.of(FOUND)["lb1"]["msg"] == (
+        f"rolling_update_tasks: there is no file updates.yml in {PLAYBOOKS.resolve()} or {tmp_path}."
+        " from there"
+    )
 
 
 def test_a_text_that_is_no_regular_expression_is_refused_before_the_node_is_taken_out(

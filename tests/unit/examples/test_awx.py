@@ -96,6 +96,13 @@ def test_what_a_survey_offers_is_what_the_option_takes(template, question):
         assert question["min"] <= question["max"]
 
 
+def test_the_tasks_that_update_a_node_are_found_from_the_folder_of_the_project():
+    listed = run(program("ansible-inventory"), "--inventory", "inventories/production", "--list")
+    for host in ("app1.example.com", "app2.example.com", "app3.example.com"):
+        variables = json.loads(listed)["_meta"]["hostvars"][host]
+        assert (PROJECT / variables["rolling_update_tasks"]).is_file()
+
+
 def test_the_sites_of_its_inventory_are_without_problems():
     listed = json.loads(
         run(program("ansible-inventory"), "--inventory", "inventories/production", "--list")
