@@ -172,11 +172,12 @@ notes:
     AB413 a node that was out or removed,
     AB414 an imbalance above O(max_imbalance),
     AB415 an expected route that was never seen,
-    AB420 texts of which nobody knows whether they are routes, as each session has another one.
+    AB420 texts of which nobody knows whether they are routes, as no two sessions have the same.
     The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
     AB417 new sessions that were kept from a node by the requests it had before,
     AB418 routes behind another character than O(separator),
     AB419 answers that do not tell their node, or nodes that share one name.
+    AB402 and AB420 are remarks where other sessions, or the nodes themselves, tell the nodes.
     AB413, and AB410 for balancers beside each other, need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.

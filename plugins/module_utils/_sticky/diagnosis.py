@@ -285,10 +285,16 @@ class _Doctor:
                 f"ProxySet stickysession={self._with_parameter(carriers[0])}",
             )
         elif self._never():
-            yield self._never_set()
+            if not (self._are_nodes_told and seen.undecided() and not seen.violations):
+                yield self._never_set()
         elif seen.violations:
             for old, count in seen.renamed().items():
                 yield self._renamed(old, count)
+
+    @property
+    def _are_nodes_told(self) -> bool:
+        """Whether answers say which node gave them, whatever a cookie carries."""
+        return self._seen.named and bool(self._seen.nodes)
 
     def _is_well(self, carrier: str) -> bool:
         """Whether no session moved, as far as is known, so that *carrier* may be what the balancer looks at."""
@@ -355,8 +361,8 @@ class _Doctor:
             if name != self._name
         )
         what = f"the cookie {self._name}" if self._name else "a cookie"
-        undecided = [] if self._name else seen.undecided()
-        if undecided and not seen.nodes:
+        undecided = {} if self._name else seen.undecided()
+        if undecided and not self._are_nodes_told:
             return self._undecided(undecided)
         if others:
             looked = f"{self._who} looks at {what}, which was never set; " if self._name else ""
@@ -396,6 +402,7 @@ class _Doctor:
             " members.",
             "Let the application append it (Tomcat: jvmRoute), or httpd set a cookie of its own, "
             + route_cookie(self._shown),
+            remark=seen.is_proven,
         )
 
     @property
@@ -483,28 +490,28 @@ class _Doctor:
                 + ": a member has none, and no session stays there.",
                 f"Give it one: BalancerMember URL route={self._free()[0]}",
             )
-        elif not lasts and seen.undecided() and not seen.violations:
-            if not seen.nodes:
-                yield self._undecided([self._name])
+        elif not lasts and seen.undecided() and not (self._are_nodes_told and seen.violations):
+            if not self._are_nodes_told:
+                yield self._undecided(seen.undecided())
         elif not lasts:
             unrouted = {
-                text: seen.issued.get(text, {})
-                for text in carried.texts
-                if text is None
-                or (not self._is_any(text) and (carried.is_varied or seen.violations))
+                text: seen.issued.get(text, {}) for text in carried.texts if not self._is_any(text)
             }
             if unrouted:
                 nodes = sorted({node for row in unrouted.values() for node in row if node})
                 yield self._no_route(self._name, f" by {_list(nodes)}" if nodes else "")
 
-    def _undecided(self, names: Sequence[str]) -> Finding:
+    def _undecided(self, counts: Counts) -> Finding:
         """AB420."""
         return Finding(
             "AB420",
-            f"each of {len(self._seen.sessions)} sessions has another text behind {self._separator} in {_list(names)},"
-            " so that routes cannot be told from identifiers, and nobody knows which node answered.",
+            f"{max(counts.values())} of {len(self._seen.sessions)} sessions have a text behind {self._separator} in"
+            f" {_list(counts)} that no other session has, so that routes cannot be told from identifiers, and nobody"
+            " knows which node answered.",
             "Make more sessions than there are nodes (clients), or say which routes there are: expected_routes, or"
             " manager_url, which shows them; or let each node name itself (served_by).",
+            # The others have been followed.
+            remark=bool(self._seen.nodes),
         )
 
     def _is_any(self, text: str | None) -> bool:

@@ -9,6 +9,7 @@ separator counts as a route only where it cannot be part of an identifier.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
@@ -17,10 +18,6 @@ from .cookies import ENDED, OVER, Origin, SetCookie, default_path, route_in
 SAME, MOVED = "same", "moved"
 #: A route that any cookie can carry.
 ROUTE = re.compile(r"[A-Za-z0-9_-]{1,63}")
-# What is short, or made of words, is no secret.
-_PLAIN = re.compile(
-    r".{1,16}|(?=.{1,40}\Z)(?:[a-z0-9]{1,12}|[A-Z0-9]{1,12})(?:[-_](?:[a-z0-9]{1,12}|[A-Z0-9]{1,12}))*"
-)
 # httpd takes any character; a cookie ends at some, and identifiers are made of others.
 _SEPARATORS = "!#$%&'()*+-./:<=>?@[]^_`{|}~"
 #: Why a session that should have moved has not.
@@ -99,6 +96,8 @@ class Carried:
         self._values: dict[str, int] = {}
         #: how many values have it behind the first separator; ``None``: no separator.
         self.texts: dict[str | None, int] = {}
+        #: the sessions that have it there.
+        self._holders: dict[str | None, set[int]] = {}
         self._bare: set[str] = set()
         #: with the separator inside, and no part of an identifier.
         self._dotted: set[str] = set()
@@ -112,25 +111,23 @@ class Carried:
             self._setters.setdefault(text, set()).add(node)
         off = self._separator.lower() == "off"
         is_bare = text is not None and value == ("" if off else self._separator) + text
-        is_again = value in self._values and self._values[value] != session
-        if value not in self._values:
-            self._values[value] = session
+        is_new = value not in self._values
+        is_again = self._values.setdefault(value, session) != session
+        holders = self._holders.setdefault(text, set())
+        holders.add(session)
+        if is_new:
             self.texts[text] = self.texts.get(text, 0) + 1
-            is_shared = self.texts[text] > 1
-        else:
-            is_shared = is_bare and is_again
-            self._is_common |= not is_bare and is_again
-        if off and is_again:
-            # There the value itself is shared, or it may be an identifier.
-            self.texts[text] = self.texts.get(text, 0) + 1
+        self._is_common |= not is_bare and is_again
+        # Where the whole value is the route, it is shared, or it may be an identifier.
         if text is not None and is_bare and (is_again or not off):
             self._bare.add(text)
+        is_shared = len(holders) > 1 if is_new else is_bare and is_again
         if text is not None and is_shared and self._separator in text:
             self._dotted.add(text)
 
     def is_route(self, text: str | None, known: frozenset[str]) -> bool:
-        """Whether *text* is a route: one of *known*, or several values share it, or it stands alone, or it is short or
-        made of words, and there are few of them or another one is shared. Anything else may be a secret."""
+        """Whether *text* is a route: one of *known*, or several sessions share it, or it stands alone. Anything else
+        may be a secret."""
         if text is None or text in known:
             return text is not None
         if self.is_constant:
@@ -138,28 +135,30 @@ class Carried:
         word = self._word(text)
         if not ROUTE.fullmatch(word):
             return False
-        if self.texts.get(text, 0) > 1 or text in self._bare or word in known:
-            return True
-        few = len(self.texts) <= max(4, len(self._values) // 2) or self._is_any_shared
-        return few and bool(_PLAIN.fullmatch(word))
+        return self.is_shared(text) or text in self._bare or word in known
 
-    def is_undecided(self, known: frozenset[str]) -> bool:
-        """Whether each value has a text behind the separator that may be a route as well as an identifier: all have
-        another one."""
-        texts = [text for text in self.texts if text is not None]
-        return (
-            0 < len(texts) == len(self.texts)
-            and not self.is_constant
-            and not self.routes(known)
-            and all(ROUTE.fullmatch(text) and _PLAIN.fullmatch(text) for text in texts)
+    def is_shared(self, text: str | None) -> bool:
+        """Whether several sessions have *text*, so that it is no secret of one."""
+        return len(self._holders.get(text, ())) > 1
+
+    def may_be_routes(self, known: frozenset[str]) -> bool:
+        """Whether all that stands behind the separator looks like a route, whatever it is."""
+        return not self.is_constant and all(
+            text is not None and (text in known or ROUTE.fullmatch(self._word(text)))
+            for text in self.texts
         )
 
-    @property
-    def _is_any_shared(self) -> bool:
-        return any(
-            count > 1 and text is not None and ROUTE.fullmatch(self._word(text))
-            for text, count in self.texts.items()
-        )
+    def undecided(self, known: frozenset[str]) -> int:
+        """Return how many sessions have a text of their own behind the separator, which may be a route as well as an
+        identifier; 0 also where others have what is neither."""
+        if not self.may_be_routes(known):
+            return 0
+        own = [
+            self._holders[text]
+            for text in self.texts
+            if text is not None and not self.is_route(text, known)
+        ]
+        return len(set().union(*own))
 
     def _word(self, text: str) -> str:
         """Return *text* without what is no part of a name but may be in a route."""
@@ -190,17 +189,11 @@ class Carried:
             for value, session in self._values.items():
                 other.add(value, session)
             routes = other.routes(known)
-            sure = [text for text in routes if text in known or other.texts[text] > 1]
-            # One that few sessions have is a route beside many that are; else a part of an identifier.
-            all_of, most = (sum(other.texts[text] for text in each) for each in (routes, sure))
-            if all_of == len(self._values) <= most * 1.25:
+            with_route = sum(other.texts[text] for text in routes)
+            # What few sessions have alone is one beside many that are shared; else a part of an identifier.
+            if len(self._values) <= with_route * 1.25 and other.may_be_routes(known):
                 return separator, routes
         return None
-
-    @property
-    def is_varied(self) -> bool:
-        """Whether there are enough values to tell a route from an identifier."""
-        return len(self._values) >= 4
 
     def routes(self, known: frozenset[str]) -> list[str]:
         """Return the routes, sorted."""
@@ -211,6 +204,7 @@ class Carried:
     def last_parts(self, known: frozenset[str]) -> list[str]:
         """Return what follows the last separator where the first one stands inside the identifier."""
         lasts: dict[str, int] = {}
+        holders: dict[str, set[int]] = {}
         if len(self._separator) > 1:
             return []
         for text, count in self.texts.items():
@@ -219,10 +213,17 @@ class Carried:
             if self._separator in text:
                 last = text.rpartition(self._separator)[2]
                 lasts[last] = lasts.get(last, 0) + count
+                holders.setdefault(last, set()).update(self._holders[text])
         return sorted(
             last
             for last, count in lasts.items()
-            if last in known or (ROUTE.fullmatch(last) and count > 1 and len(lasts) < count * 4)
+            if last in known
+            or (
+                ROUTE.fullmatch(last)
+                and count > 1
+                and len(holders[last]) > 1
+                and len(lasts) < count * 4
+            )
         )
 
     def rank(self, known: frozenset[str]) -> tuple[Any, ...]:
@@ -378,10 +379,12 @@ class Evidence:
         carried = self.carried.get(self.name)
         return carried is not None and carried.is_route(text, self._likely)
 
-    def undecided(self) -> list[str]:
-        """Return the names, or the one in question, whose values may carry routes as well as identifiers."""
+    def undecided(self) -> dict[str, int]:
+        """Return the names, or the one in question, whose values may carry routes as well as identifiers, and of how
+        many sessions."""
         names = [self.name] if self.name in self.carried else sorted(self.carried)
-        return [name for name in names if self.carried[name].is_undecided(self._likely)]
+        counts = {name: self.carried[name].undecided(self._likely) for name in names}
+        return {name: count for name, count in counts.items() if count}
 
     def last_parts(self) -> list[str]:
         """Return what follows the last separator in the cookie in question, where identifiers hold one."""
@@ -454,6 +457,38 @@ class Evidence:
                 )
             before, first = node, False
         self.half_named += bool(met) and self.nameless > nameless
+
+    @property
+    def could_move(self) -> bool:
+        """Whether a session could have been seen to move: there are several nodes, and one has two answers that tell
+        theirs."""
+        return len(self.met) > 1 and self.is_any_followed
+
+    @property
+    def met(self) -> set[str]:
+        """The nodes that answered, now or before the sessions were resumed."""
+        return {*self.nodes, *(each.node for each in self.sessions if each.node)}
+
+    @property
+    def is_any_followed(self) -> bool:
+        """Whether a session has two answers that tell their node; that before it was resumed is one."""
+        for session in self.sessions:
+            least = 1 if session.node else 2
+            if sum(1 for _node in itertools.islice(self._told(session), least)) == least:
+                return True
+        return False
+
+    def _told(self, session: Session) -> Iterator[str]:
+        """Yield the node of each answer that tells it."""
+        for visit, held in session.steps():
+            node = "" if visit.reason else self._node(visit, held)
+            if node:
+                yield node
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether nodes say who they are, and no session moved that could have been seen to."""
+        return self.named and self.could_move and not self.violations
 
     @property
     def away(self) -> str:
@@ -589,9 +624,17 @@ class Evidence:
         fields = ("name", "path", "domain", "secure", "httponly", "samesite", "max_age", "expires")
         rows = sorted(self._rows.items(), key=lambda row: (row[0][0], -row[1], str(row[0])))
         return [
-            {**dict(zip(fields, row)), "set_on": count, "routes": self.routes(row[0])}
+            {**dict(zip(fields, row)), "set_on": count, "routes": self._shown_routes(row[0])}
             for row, count in rows[:_SHOWN_COOKIES]
         ]
+
+    def _shown_routes(self, name: str) -> list[str]:
+        """Return the routes of *name*; of another cookie than that in question those that are no secret of one
+        session."""
+        routes = self.routes(name)
+        if name == self.name:
+            return routes
+        return [r for r in routes if r in self._likely or self.carried[name].is_shared(r)]
 
     def trace(self) -> list[dict[str, Any]]:
         """Return each visit of each session: when, who answered, and the status; of one that was resumed also who had

@@ -354,6 +354,38 @@ def test_a_signature_is_no_route_and_stays_secret(site):
         assert "qBcDeFgHiJkLmNoPqRsTu" not in json.dumps(result)
 
 
+@pytest.mark.parametrize("clients", [1, 2, 4, 5])
+def test_what_only_one_session_has_is_no_node(site, clients):
+    signed = "SID={id}.f00dbeef{id}; Path=/"
+    a, b, c = site.nodes(signed, "n1", "n2", "n3")
+    site.start(a.member("n1"), b.member("n2"), c.member("n3"))
+    result = site.check(clients=clients, served_by=None)
+    assert codes(result) == ["AB420"] and result["distribution"] == {}
+    assert "f00dbeef" not in json.dumps(result)
+
+
+@pytest.mark.parametrize("clients", [1, 4, 20])
+@pytest.mark.parametrize("options", [{}, BY_ROUTE])
+def test_a_secret_beside_the_cookie_with_the_route_is_not_shown(site, clients, options):
+    a, b = (site.node(name, "auth=alice.f00dbeef{id}; Path=/") for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", ROUTEID)
+    result = site.check(clients=clients, **options)
+    assert "msg" not in result and result["diagnosis"] == []
+    assert "f00dbeef" not in json.dumps(result)
+    assert [row["routes"] for row in result["cookies"] if row["name"] == "auth"] == [[]]
+
+
+@pytest.mark.parametrize("clients", [1, 3, 20])
+def test_long_routes_are_well_with_few_clients_where_nodes_say_who_they_are(site, clients):
+    routes = [f"AppServerNodeProduction{word}01" for word in ("East", "West", "North")]
+    nodes = [site.node(f"n{n}", f"SID={{id}}.{route}; Path=/") for n, route in enumerate(routes)]
+    members = [node.member(route) for node, route in zip(nodes, routes)]
+    site.start(*members, "ProxySet stickysession=SID")
+    for manager in (False, True):
+        result = site.check(clients=clients, manager=manager)
+        assert "msg" not in result and result["diagnosis"] == []
+
+
 def test_a_separator_in_the_identifier_is_found(site):
     a, b = site.nodes("SID=v1.{id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
