@@ -11,7 +11,9 @@ short_description: Prove that sessions stick to their nodes, and say why where t
 description:
   - Lets real client sessions ask a site again and again, each with cookies of its own as a browser keeps them, and
     looks whether each session is always answered by the same node.
-  - Where sessions move, or can only stick by chance, it names the cause with what was seen and what to do.
+  - Where sessions move, or can only stick by chance, it names the cause with what was seen and what to do. Where it
+    could not have seen a session move, RV(remarks) say so (AB416, AB419, AB420, AB421): then nothing is proven,
+    although the task does not fail.
   - With O(manager_url) the routes that were seen are held against those of the running balancer. Where another balancer
     looks at the same cookie, its path is asked for once as well, to see with which path the cookie is set there. One
     without a usable member, or that never had a request, shares nothing.
@@ -172,11 +174,13 @@ notes:
     AB413 a node that was out or removed,
     AB414 an imbalance above O(max_imbalance),
     AB415 an expected route that was never seen,
-    AB420 texts of which nobody knows whether they are routes, as no two sessions have the same.
+    AB420 texts of which nobody knows whether they are routes, as no two sessions have the same,
+    AB422 resumed sessions without an answer that tells its node.
     The remarks are AB416 nodes that were told apart by an unchanged cookie alone,
     AB417 new sessions that were kept from a node by the requests it had before,
     AB418 routes behind another character than O(separator),
-    AB419 answers that do not tell their node, or nodes that share one name.
+    AB419 answers that do not tell their node, or nodes that share one name,
+    AB421 that no session could be seen to move, as only one node answered or no session has two answers.
     AB402 and AB420 are remarks where other sessions, or the nodes themselves, tell the nodes.
     AB413, and AB410 for balancers beside each other, need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.

@@ -5,7 +5,7 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB420``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB422``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
@@ -191,7 +191,11 @@ class Case(NamedTuple):
 
 def diagnose(evidence: Evidence, case: Case, balancer: Balancing | None = None) -> list[Finding]:
     """Return what keeps the sessions from sticking, by code; nothing if all is well."""
-    return sorted(_Doctor(evidence, case, balancer).findings(), key=lambda found: found.code)
+    doctor = _Doctor(evidence, case, balancer)
+    found = list(doctor.findings())
+    if all(each.remark for each in found):
+        found += doctor.limits()
+    return sorted(found, key=lambda each: each.code)
 
 
 def route_cookie(balancer: str) -> str:
@@ -226,8 +230,14 @@ class _Doctor:
         yield from self._out()
         yield from self._shares()
         yield from self._expected()
+        yield from self._unanswered()
         yield from self._alone()
         yield from self._names_of_nodes()
+
+    def limits(self) -> Iterator[Finding]:
+        """Return what the sessions cannot have shown, where they showed no fault: AB421."""
+        if not list(self._names_of_nodes()):
+            yield from self._unseen()
 
     def _cookie(self) -> Iterator[Finding]:
         """What is wrong with the cookie; else with what it carries; else with where that led."""
@@ -878,6 +888,42 @@ class _Doctor:
                 " ask with more. After sticky load, byrequests leaves a member out for a while: with manager_url that"
                 " is told from a fault.",
             )
+
+    def _unanswered(self) -> Iterator[Finding]:
+        """AB422."""
+        seen = self._seen
+        resumed = sum(1 for each in seen.sessions if each.node)
+        unanswered = seen.unanswered()
+        if unanswered:
+            yield Finding(
+                "AB422",
+                f"{sum(unanswered.values())} of {resumed} resumed sessions got no answer that tells its node; they were"
+                f" those of {_counts(unanswered)}.",
+                "See why their requests fail (failures), or which node does not name itself. With nofailover, httpd"
+                " answers 503 to the sessions of a member that is out: drain it instead.",
+            )
+
+    def _unseen(self) -> Iterator[Finding]:
+        """AB421."""
+        seen = self._seen
+        if seen.could_move or seen.violations or not seen.nodes:
+            return
+        if not seen.is_any_followed:
+            message = (
+                "no session has two answers that tell their node, so that none can be seen to move."
+            )
+            fix = "Let each client ask more often (requests)"
+            fix += ", and see why requests fail (failures)." if seen.failed else "."
+        else:
+            message = (
+                f"only {_list(seen.met)} answered: with one node, no session can be seen to move."
+            )
+            fix = (
+                "Make more sessions (clients), and see whether other members can be used (module balancer_info). After"
+                " sticky load, byrequests leaves a member out for a while; a balancer with one member has nothing to"
+                " prove."
+            )
+        yield Finding("AB421", message, fix, remark=True)
 
     def _alone(self) -> Iterator[Finding]:
         """AB416."""

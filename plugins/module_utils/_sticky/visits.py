@@ -478,6 +478,14 @@ class Evidence:
                 return True
         return False
 
+    def unanswered(self) -> dict[str, int]:
+        """Return by node how many sessions were resumed with it and have no answer that tells its node."""
+        counts: dict[str, int] = {}
+        for session in self.sessions:
+            if session.node and not any(self._told(session)):
+                counts[session.node] = counts.get(session.node, 0) + 1
+        return counts
+
     def _told(self, session: Session) -> Iterator[str]:
         """Yield the node of each answer that tells it."""
         for visit, held in session.steps():

@@ -138,6 +138,50 @@ def test_a_resumed_session_that_moved_as_expected_has_to_stay_then():
     assert [v.after for v in seen(made, expect="moved").violations] == ["n3"]
 
 
+# What cannot have been seen.
+
+
+def remarked(evidence: Evidence) -> dict[str, bool]:
+    return {found.code: found.remark for found in diagnose(evidence, CASE)}
+
+
+def test_one_answer_to_each_session_proves_nothing():
+    sessions = [session(n, (f"n{n % 2}", f"{n}.n{n % 2}")) for n in range(4)]
+    (found,) = diagnose(seen(*sessions), CASE)
+    assert (found.code, found.remark) == ("AB421", True)
+    assert "no session has two answers that tell their node" in found.message
+    # The one before it was resumed is the other.
+    for made in sessions:
+        made.node = made.visits[0].node
+    assert codes(seen(*sessions)) == []
+
+
+def test_answers_that_fail_are_none():
+    sessions = stuck()
+    for made in sessions:
+        made.visits[1:] = [v._replace(status=500, reason="status 500") for v in made.visits[1:]]
+    assert remarked(seen(*sessions)) == {"AB421": True}
+    # One that is followed is enough to see whether sessions move.
+    assert codes(seen(*sessions, *stuck(7)[6:])) == []
+
+
+def test_one_node_proves_nothing():
+    (found,) = diagnose(seen(*stuck(4, ("n1",))), CASE)
+    assert (found.code, found.remark) == ("AB421", True) and "only n1 answered" in found.message
+    resumed = [session(n, *[("n2", f"{n}.n2")] * 2, node="n1") for n in range(4)]
+    assert codes(seen(*resumed, expect="moved")) == []
+
+
+def test_a_resumed_session_that_nobody_answers_is_a_cause():
+    lost, kept = (session(n, *[(f"n{n}", f"{n}.n{n}")] * 2, node=f"n{n}") for n in (1, 2))
+    lost.visits = [v._replace(node="", status=503, reason="status 503") for v in lost.visits]
+    for expect in ("same", "moved"):
+        evidence = seen(lost, kept, expect=expect)
+        (found,) = [each for each in diagnose(evidence, CASE) if each.code == "AB422"]
+        assert not found.remark and "1 of 2 resumed sessions" in found.message
+        assert "n1 (1)" in found.message
+
+
 # What is a route, and what a secret.
 
 
@@ -381,7 +425,7 @@ def test_a_cookie_that_one_answer_sets_twice_is_that_of_two_balancers(texts, fou
 )
 def test_one_client_alone_raises_no_alarm(route):
     made = session(1, ("n1", f"abc.{route}"), ("n1", f"abc.{route}"))
-    assert codes(seen(made, name="SID")) == []
+    assert remarked(seen(made, name="SID")) == {"AB421": True}
 
 
 def test_the_whole_value_may_be_the_route():
@@ -739,7 +783,8 @@ def test_without_a_separator_a_value_that_sessions_share_is_a_route(count):
     nodes = [f"node{number}" for number in range(count)]
     sessions = [session(n, *[("", nodes[n % count])] * 3) for n in range(20)]
     evidence = seen(*sessions, named=False, separator="Off")
-    assert codes(evidence) == [] and set(evidence.nodes) == set(nodes)
+    assert codes(evidence) == (["AB421"] if count == 1 else [])
+    assert set(evidence.nodes) == set(nodes)
 
 
 def test_without_a_separator_an_identifier_is_no_route():
