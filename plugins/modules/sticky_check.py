@@ -58,9 +58,9 @@ options:
     description:
       - How answers tell which node gave them. Omitted, the route in the cookie (or in O(url_parameter)) stands for the
         node, which cannot tell two nodes of one route apart.
-      - That is enough for a cookie of httpd itself, which is set anew as soon as another node answers. The cookie of an
-        application may stay the same while its session moves; RV(remarks) then say that nothing else was seen, unless
-        O(manager_url) shows that the balancer looks at it and knows its routes.
+      - That is enough for a cookie of httpd itself, which is set anew as soon as another node answers. To see that it
+        is, one client asks once more, with a route that no member has. The cookie of an application may stay the same
+        while its session moves; RV(remarks) then say that nothing else was seen (AB416).
       - Answers without a name, and nodes that share one, are remarks as well (AB419).
     type: dict
     suboptions:
@@ -162,7 +162,7 @@ notes:
   - The causes are AB401 a cookie that is never set,
     AB402 a cookie without a route,
     AB403 an identifier that holds the separator,
-    AB404 a route that the balancer does not know,
+    AB404 a route that the balancer does not know, or looks for behind another separator,
     AB405 another cookie than C(stickysession),
     AB406 a path, domain, end or C(SameSite) that keeps browsers from sending the cookie back,
     AB407 C(Secure) over http,
@@ -385,7 +385,9 @@ remarks:
     fix:
       description: What to do.
       type: str
-      sample: Let answers tell their node (served_by), or let the check ask balancer-manager (manager_url).
+      sample: >-
+        Let answers tell their node (served_by). httpd itself can: Header set X-Member "%{BALANCER_WORKER_ROUTE}e", and
+        served_by: {header: X-Member} in the task.
 requests_per_second:
   description: How many requests there were in a second.
   returned: success

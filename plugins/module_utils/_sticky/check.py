@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
 from . import session_file
-from .cookies import Origin, default_path
+from .cookies import Jar, Origin, default_path, route_in
 from .diagnosis import Balancing, Case, Finding, Other, balancing, diagnose
 from .driver import Client, Driver, StickyError, Target
 from .visits import MOVED, STAYED, Evidence, Session, Violation
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Balancers = dict[str, LiveBalancer]
 
 _OURS = ("host", "cookie", "connection", "content-length", "transfer-encoding", "accept-encoding")
+# No member has it.
+_NO_ROUTE = "sticky-check"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -97,6 +99,8 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     )
     if live:
         check_routes(name, elected, answered, evidence.routes(evidence.name), live.routes)
+    if evidence.may_be_set_anew:
+        evidence.is_set_anew = _is_set_anew(plan, clients, evidence)
     if path and write:
         sessions = [
             session_file.Kept(evidence.last_node(client.session), client.jar, client.value)
@@ -226,6 +230,27 @@ def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
         for visit in session.visits
         for issue in visit.issues
         if issue.cookie.name == live.cookie
+    )
+
+
+def _is_set_anew(plan: Plan, clients: Sequence[Client], evidence: Evidence) -> bool:
+    """Whether the cookie in question is set anew where it carries a route that there is not: one client asks once more
+    with such a one. That is how httpd sets its own (BALANCER_ROUTE_CHANGED), and then no session moves without it."""
+    name = evidence.name
+    holder = next((each for each in clients if name in each.session.held), None)
+    if holder is None:
+        return False
+    value = ("" if plan.separator.lower() == "off" else plan.separator) + _NO_ROUTE
+    rows = [[row[0], value if row[0] == name else row[1], *row[2:]] for row in holder.jar.dump()]
+    session = Session(1)
+    with contextlib.suppress(StickyError):
+        Driver(plan.target, [Client(session, Jar.load(rows))], 1, 1).run()
+    return any(
+        issue.cookie.name == name
+        and not issue.unsent
+        and evidence.is_route(route_in(issue.cookie.value, plan.separator))
+        for visit in session.visits
+        for issue in visit.issues
     )
 
 

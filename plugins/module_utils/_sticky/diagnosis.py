@@ -231,11 +231,11 @@ class _Doctor:
         yield from self._shares()
         yield from self._expected()
         yield from self._unanswered()
-        yield from self._alone()
         yield from self._names_of_nodes()
 
     def limits(self) -> Iterator[Finding]:
-        """Return what the sessions cannot have shown, where they showed no fault: AB421."""
+        """Return what the sessions cannot have shown, where they showed no fault: AB416, AB421."""
+        yield from self._alone()
         if not list(self._names_of_nodes()):
             yield from self._unseen()
 
@@ -577,20 +577,39 @@ class _Doctor:
         found = list(self._routes_led())
         unknown = {finding.code for finding in found} == {"AB404"}
         quoted = any(route.endswith('"') for route in self._routes)
+        known = [route for route in self._seen.landed if route in self._configured]
+        spread = all(len(self._seen.landed[route]) > 1 for route in known)
         if unknown and not (quoted or self._balancer) and len(found) == len(self._routes):
             yield self._looks_elsewhere()
+        elif spread and len(known) > 1 and {finding.code for finding in found} == {"AB412"}:
+            yield self._looks_behind(known)
         else:
             yield from found
 
-    def _looks_elsewhere(self) -> Finding:
-        """AB404, where no route led anywhere, and nobody knows what the balancer looks at."""
+    def _nobody_follows(self, routes: Sequence[str]) -> str:
         led = "; ".join(
             f"what carries the route {route} was answered by {_counts(self._seen.landed[route])}"
-            for route in self._routes[:3]
+            for route in routes[:3]
         )
+        return (
+            f"{self._what} carries the routes {_list(routes)}, and none of them is followed: {led}."
+        )
+
+    def _looks_behind(self, routes: Sequence[str]) -> Finding:
+        """AB404, where the balancer knows the routes and looks at what carries them, and none led anywhere."""
         return Finding(
             "AB404",
-            f"{self._what} carries the routes {_list(self._routes)}, and none of them is followed: {led}. The balancer"
+            f"{self._nobody_follows(sorted(routes))} The balancer knows them, so its separator is another one than"
+            f" {self._seen.separator!r} (stickysessionsep, which balancer-manager does not show).",
+            f"ProxySet stickysessionsep={self._seen.separator}; or let the application append its route behind the"
+            " character that the balancer has there.",
+        )
+
+    def _looks_elsewhere(self) -> Finding:
+        """AB404, where no route led anywhere, and nobody knows what the balancer looks at."""
+        return Finding(
+            "AB404",
+            f"{self._nobody_follows(self._routes)} The balancer"
             " looks at another cookie or behind another separator, or knows none of these routes.",
             f"ProxySet stickysession={self._name}, in this spelling; where that is so already, give each member the"
             " route that its node sets (Tomcat: jvmRoute): BalancerMember URL route="
@@ -928,14 +947,22 @@ class _Doctor:
     def _alone(self) -> Iterator[Finding]:
         """AB416."""
         seen = self._seen
-        if seen.alone and not self._balancer and seen.nodes:
-            yield Finding(
-                "AB416",
-                f"nodes were told apart by {self._what} alone, and no answer changed it: a session that moves and keeps"
-                f" it is not seen, nor whether the balancer knows {self._name} and the routes {_list(self._routes)}.",
-                "Let answers tell their node (served_by), or let the check ask balancer-manager (manager_url).",
-                remark=True,
-            )
+        if not seen.alone or not seen.nodes:
+            return
+        unseen = (
+            f"whether {seen.separator!r} is the separator of the balancer (stickysessionsep), which balancer-manager"
+            " does not show"
+            if self._balancer
+            else f"whether the balancer knows {self._name} and the routes {_list(self._routes)}"
+        )
+        yield Finding(
+            "AB416",
+            f"nodes were told apart by {self._what} alone, and no answer changed it: a session that moves and keeps it"
+            f" is not seen, nor {unseen}.",
+            "Let answers tell their node (served_by). httpd itself can: Header set X-Member"
+            ' "%{BALANCER_WORKER_ROUTE}e", and served_by: {header: X-Member} in the task.',
+            remark=True,
+        )
 
     def _names_of_nodes(self) -> Iterator[Finding]:
         """AB419."""

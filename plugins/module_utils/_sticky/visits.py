@@ -289,6 +289,8 @@ class Evidence:
         self.double: dict[tuple[str, ...], int] = {}
         self.held = False
         self._renewed = False
+        #: whether a request with a route that there is not had the cookie in question set anew.
+        self.is_set_anew = False
         self._rows: dict[tuple[Any, ...], int] = {}
         self.carried: dict[str, Carried] = {}
         # Most cookies that end at once were only removed.
@@ -528,10 +530,15 @@ class Evidence:
 
     @property
     def alone(self) -> bool:
-        """Whether nothing but a route that stays the same told the nodes apart. A cookie that is a route and no more is
-        httpd's own, which sets it anew for each other node."""
-        told = self.named or self._renewed
-        return not (told or self.name not in self.carried or self.is_bare(self.name))
+        """Whether nothing but a route that stays the same told the nodes apart."""
+        told = self.named or self._renewed or self.is_set_anew
+        return not told and self.name in self.carried
+
+    @property
+    def may_be_set_anew(self) -> bool:
+        """Whether the cookie in question may be one that httpd sets anew for each other node, which nobody has seen:
+        it is a route and no more."""
+        return self.alone and not self.url and self.is_bare(self.name)
 
     def is_bare(self, name: str) -> bool:
         """Whether *name* has values that are a route and nothing else."""

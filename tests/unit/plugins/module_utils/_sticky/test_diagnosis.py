@@ -103,17 +103,36 @@ def test_without_names_the_route_stands_for_the_node():
     assert [(v.request, v.before, v.after) for v in evidence.violations] == [(3, "n1", "n2")]
 
 
-@pytest.mark.parametrize(
-    ("values", "alone"),
-    [(("a.n1", "b.n2"), True), ((".n1", ".n2"), False), (("a.n1", ".n2"), False)],
-)
-def test_what_stays_the_same_tells_a_node_only_where_httpd_set_it(values, alone):
+@pytest.mark.parametrize("values", [("a.n1", "b.n2"), (".n1", ".n2"), ("a.n1", ".n2")])
+@pytest.mark.parametrize("balancer", [None, app("n1", "n2")])
+@pytest.mark.parametrize("anew", [False, True])
+def test_what_stays_the_same_tells_a_node_only_where_it_is_set_anew(values, balancer, anew):
     sessions = [session(n, *[("", value)] * 3) for n, value in enumerate(values * 2)]
-    assert seen(*sessions, named=False).alone is alone
+    evidence = seen(*sessions, named=False)
+    evidence.is_set_anew = anew
+    assert evidence.alone is not anew
     assert not seen(*sessions).alone
-    remarks = diagnose(seen(*sessions, named=False), CASE)
-    assert [(each.code, each.remark) for each in remarks] == [("AB416", True)] * alone
-    assert codes(seen(*sessions, named=False), CASE, app("n1", "n2")) == []
+    remarks = diagnose(evidence, CASE, balancer)
+    assert [(each.code, each.remark) for each in remarks] == [("AB416", True)] * (not anew)
+    if not anew:
+        assert ("'.' is the separator" in remarks[0].message) is (balancer is not None)
+        assert "served_by" in remarks[0].fix
+
+
+def test_routes_that_nobody_follows_are_behind_another_separator_where_the_manager_knows_them():
+    # Each node sets its own, and httpd spreads what carries it over all.
+    nodes = ("n1", "n2", "n3")
+    sessions = [
+        session(n, *[(who, f"{n}x{at}.{who}") for at in range(6) for who in [nodes[(n + at) % 3]]])
+        for n in range(6)
+    ] + [
+        session(n, *[(who, f"{n}x{at}.{who}") for at in range(6) for who in [nodes[(n - at) % 3]]])
+        for n in range(6, 12)
+    ]
+    balancer = app(*nodes)
+    (found,) = diagnose(seen(*sessions, name="SID", known=balancer.routes), CASE, balancer)
+    assert found.code == "AB404" and "stickysessionsep" in found.message
+    assert "none of them is followed" in found.message and "jvmRoute" not in found.fix
 
 
 def test_a_failed_request_tells_nothing():
@@ -488,10 +507,10 @@ def test_a_cookie_that_is_removed_once_is_no_cause():
     [
         ("/?SID=abc", "SID", ["AB408"]),
         ("/?SID=abc.n3", "SID", ["AB408"]),
-        ("/?SID=abc.n1", "SID", []),
-        ("/?SID=abc", "SID|sid", []),
+        ("/?SID=abc.n1", "SID", ["AB416"]),
+        ("/?SID=abc", "SID|sid", ["AB416"]),
         ("/?xsid=abc", "SID|sid", ["AB408"]),
-        ("/", "SID", []),
+        ("/", "SID", ["AB416"]),
     ],
 )
 def test_a_url_hides_the_cookie_as_httpd_searches_it(target, sticky, expected):
@@ -783,7 +802,7 @@ def test_without_a_separator_a_value_that_sessions_share_is_a_route(count):
     nodes = [f"node{number}" for number in range(count)]
     sessions = [session(n, *[("", nodes[n % count])] * 3) for n in range(20)]
     evidence = seen(*sessions, named=False, separator="Off")
-    assert codes(evidence) == (["AB421"] if count == 1 else [])
+    assert codes(evidence) == ["AB416", *(["AB421"] if count == 1 else [])]
     assert set(evidence.nodes) == set(nodes)
 
 
