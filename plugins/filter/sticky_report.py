@@ -43,6 +43,7 @@ def sticky_report(
         return {
             "url": plain(url).geturl(),
             "headline": judged.headline,
+            "proven": judged.proven,
             "problems": judged.problems,
             "remarks": judged.remarks,
             "page": page,

@@ -23,8 +23,10 @@ from .verdict import Verdict, unread, violated
 _WORDS = {
     "good": ("✓", "Proven"),
     "warn": ("!", "Proven, with remarks"),
+    "open": ("?", "Not seen to move: not proven"),
     "bad": ("✗", "Not proven"),
 }
+_MOVED = ("?", "Seen to move: not proven")
 
 
 def plain(url: str) -> SplitResult:
@@ -57,7 +59,7 @@ def report(
         "header",
         tag("p", "Sticky sessions of", class_="over"),
         tag("h1", tag("bdi", site.geturl())),
-        _badge(judged),
+        _badge(judged, expect),
         tag(
             "p",
             _circumstances(result, origin, time, address if server_name else None),
@@ -77,8 +79,8 @@ def report(
         "Made by the collection webtier.apache_balancer. A letter, a pattern and a colour stand for each node. No value"
         " of a cookie is on this page.",
     )
-    title = f"{_WORDS[judged.level][1]}: sticky sessions of {site.hostname or site.geturl()}"
-    numbers = _numbers(result, nodes, expect)
+    title = f"{_words(judged, expect)[1]}: sticky sessions of {site.hostname or site.geturl()}"
+    numbers = _numbers(result, nodes, judged, expect)
     return document(title, patterns(nodes.values()), header, numbers, main, footer, style=STYLE)
 
 
@@ -87,8 +89,13 @@ def _section(name: str, title: object, *content: object) -> Html:
     return tag("section", heading, content, aria_labelledby=name)
 
 
-def _badge(judged: Verdict) -> Html:
-    sign, words = _WORDS[judged.level]
+def _words(judged: Verdict, expect: str) -> tuple[str, str]:
+    """Return the sign and the words of the verdict."""
+    return _MOVED if judged.level == "open" and expect != "same" else _WORDS[judged.level]
+
+
+def _badge(judged: Verdict, expect: str) -> Html:
+    sign, words = _words(judged, expect)
     return tag(
         "p",
         tag("span", tag("span", sign, aria_hidden="true"), " ", words, class_="badge"),
@@ -113,13 +120,16 @@ def _circumstances(
     return [*said, "."]
 
 
-def _numbers(result: Mapping[str, Any], nodes: Mapping[str, Node], expect: str) -> Html:
+def _numbers(
+    result: Mapping[str, Any], nodes: Mapping[str, Node], judged: Verdict, expect: str
+) -> Html:
     wrong, failed = violated(result, expect), int(result.get("failed_requests") or 0)
+    moved = "seen to move" if judged.unseen else "moved"
     told = sum(1 for name in nodes if name)
     rows = [
         (count(int(result.get("sessions") or 0), "session"), ""),
         (
-            str(wrong) or ("0 moved" if expect == "same" else "0 did not move"),
+            str(wrong) or (f"0 {moved}" if expect == "same" else "0 did not move"),
             "bad" if any(wrong) else "",
         ),
         (count(int(result.get("requests") or 0), "request"), ""),
@@ -268,7 +278,7 @@ h1 { overflow-wrap: anywhere; }
   border-left: 6px solid; }
 .verdict strong { color: var(--ink); font-weight: 600; }
 .verdict.good { background: var(--good-back); color: var(--good); }
-.verdict.warn { background: var(--warn-back); color: var(--warn); }
+.verdict.warn, .verdict.open { background: var(--warn-back); color: var(--warn); }
 .verdict.bad { background: var(--bad-back); color: var(--bad); }
 .badge { font-weight: 700; margin-right: .6rem; white-space: nowrap; }
 .numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: .75rem; list-style: none;

@@ -25,17 +25,30 @@ FLAGS = {
 }
 
 
+# Remarks of the check by which a session may have moved and was not seen to.
+_UNSEEN = ("AB416", "AB419", "AB420", "AB421")
+
+
 class Verdict(NamedTuple):
-    """*problems*: sentences that say that stickiness was not proven; *remarks*: what else a person should look at."""
+    """*problems*: sentences that say what is wrong; *remarks*: what else a person should look at. *unseen*: a session
+    that moves may not have been seen to, so that nothing is proven."""
 
     headline: str
     problems: list[str]
     remarks: list[str]
+    unseen: bool = False
+
+    @property
+    def proven(self) -> bool:
+        """Whether sessions do what they have to, and would have been seen not to."""
+        return not (self.problems or self.unseen)
 
     @property
     def level(self) -> str:
-        """``bad``, ``warn`` or ``good``."""
-        return "bad" if self.problems else "warn" if self.remarks else "good"
+        """``bad``, ``open`` (nothing is wrong, nor proven), ``warn`` or ``good``."""
+        if self.problems:
+            return "bad"
+        return "open" if self.unseen else "warn" if self.remarks else "good"
 
 
 def verdict(
@@ -44,10 +57,14 @@ def verdict(
     """Judge the result of ``sticky_check``, and of ``balancer_info`` by host. *expect*: as in ``sticky_check``."""
     problems = list(_problems(result, expect))
     remarks = [
-        *_limits(result),
+        *(
+            f"{each['code']}: {each['message']} {each['fix']}"
+            for each in result.get("remarks") or ()
+        ),
         *(r for host, info in balancers.items() for r in _remarks(host, info)),
     ]
-    return Verdict(_headline(result, problems, remarks, expect), problems, remarks)
+    unseen = any(each["code"] in _UNSEEN for each in result.get("remarks") or ())
+    return Verdict(_headline(result, problems, remarks, unseen, expect), problems, remarks, unseen)
 
 
 class Wrong(NamedTuple):
@@ -111,18 +128,6 @@ def _told(result: Mapping[str, Any]) -> list[str]:
     return [str(name) for name in result.get("distribution") or () if name]
 
 
-def _limits(result: Mapping[str, Any]) -> Iterator[str]:
-    """What this check cannot have seen."""
-    nodes = _told(result)
-    sessions, requests = int(result.get("sessions") or 0), int(result.get("requests") or 0)
-    if len(nodes) == 1:
-        yield f"Only {nodes[0]} answered: with one node, sessions cannot be seen to move."
-    if sessions and requests <= sessions:
-        yield "Each session made one request only: nothing could move."
-    for each in result.get("remarks") or ():
-        yield f"{each['code']}: {each['message']} {each['fix']}"
-
-
 def _remarks(host: str, info: Mapping[str, Any]) -> Iterator[str]:
     if "balancers" not in info:
         yield f"{host}: the balancers could not be read: {unread(info)}"
@@ -164,20 +169,31 @@ def status(member: Mapping[str, Any]) -> str:
 
 
 def _headline(
-    result: Mapping[str, Any], problems: list[str], remarks: list[str], expect: str
+    result: Mapping[str, Any], problems: list[str], remarks: list[str], unseen: bool, expect: str
 ) -> str:
-    sessions = int(result.get("sessions") or 0)
-    stayed = "stayed on their node" if expect == "same" else "moved, as they had to"
-    if sessions == 1:
-        proven = "The one session " + stayed.replace("their", "its").replace("they", "it")
-    else:
-        proven = f"All {sessions} sessions {stayed}"
     if any(violated(result, expect)) or not _told(result):
         return problems[0]
+    went = _went(int(result.get("sessions") or 0), unseen, expect)
     if result.get("failed_requests"):
-        return f"{proven}, but {problems[0]}"
+        return f"{went}, but {problems[0]}"
     if problems:
-        return f"{proven}, but {count(len(problems), 'finding says', 'findings say')} that not all is well."
+        return f"{went}, but {count(len(problems), 'finding says', 'findings say')} that not all is well."
+    if unseen:
+        return f"Not proven: {went[0].lower()}{went[1:]}, but not every move could be seen."
     if remarks:
-        return f"{proven}; {count(len(remarks), 'remark')} on what was found beside."
-    return f"{proven}."
+        return f"{went}; {count(len(remarks), 'remark')} on what was found beside."
+    return f"{went}."
+
+
+def _went(sessions: int, unseen: bool, expect: str) -> str:
+    """Return what became of the *sessions*, none of which is in a violation."""
+    if expect != "same":
+        moved = "seen to move, as they had to" if unseen else "moved, as they had to"
+        if sessions == 1:
+            return "The one session " + ("was " if unseen else "") + moved.replace("they", "it")
+        return f"All {sessions} sessions " + ("were " if unseen else "") + moved
+    if unseen:
+        one = "The one session was not seen to move"
+        return one if sessions == 1 else f"None of {sessions} sessions was seen to move"
+    one = "The one session stayed on its node"
+    return one if sessions == 1 else f"All {sessions} sessions stayed on their node"

@@ -25,6 +25,7 @@ def asked(load_balancer: Any, page: Path) -> dict[str, Any]:
         "verify_report": str(page),
         "verify_clients": 3,
         "verify_requests": 2,
+        "verify_served_by": {"header": "X-Served-By"},
     }
 
 
@@ -41,7 +42,23 @@ def test_check_mode_proves_the_sessions_and_leaves_the_page_as_it_is(
     said = played.of("Say how it went")["lb1"]["msg"]
     assert said[0].startswith("All 3 sessions stayed on their node")
     assert said[-1] == f"page: lb1:{page}, which check mode does not write"
-    assert played.custom_stats["verify"]["report"] == f"lb1:{page}"
+    kept = played.custom_stats["verify"]
+    assert kept["report"] == f"lb1:{page}" and kept["proven"] is True
+
+
+def test_a_site_whose_nodes_nobody_tells_is_not_proven_and_does_not_fail(
+    load_balancer: Any, play: Any, asked: dict[str, Any], page: Path
+) -> None:
+    load_balancer.httpd.start()
+    del asked["verify_served_by"]
+    played = play("verify", {"lb1": load_balancer.host()}, **{**asked, "verify_clients": 8})
+    assert played.status == 0, played
+    kept = played.custom_stats["verify"]
+    assert kept["headline"].startswith("Not proven: none of 8 sessions was seen to move")
+    assert kept["proven"] is False and kept["problems"] == []
+    assert any(each.startswith("AB416: ") for each in kept["remarks"])
+    text = page.read_text()
+    assert "Not seen to move: not proven" in text and "stayed on their node" not in text
 
 
 def test_a_site_that_nobody_serves_fails_and_the_page_says_so(
@@ -50,7 +67,7 @@ def test_a_site_that_nobody_serves_fails_and_the_page_says_so(
     asked["verify_url"] = nobody
     played = play("verify", {"lb1": load_balancer.host()}, **asked)
     assert played.status == 2, played
-    reason = played.of("Fail where stickiness is not proven")["lb1"]["msg"]
+    reason = played.of("Fail where something is wrong")["lb1"]["msg"]
     assert reason.startswith("No session was made, so nothing was proven: ")
     assert "connection refused; is httpd running" in reason
     assert "connection refused; is httpd running" in page.read_text()

@@ -51,20 +51,21 @@ def judge(expect="same", info=None, **changes):
 
 def test_sessions_that_stayed_on_several_nodes_are_a_proof():
     judged = judge(info=INFO)
-    assert judged == ("All 3 sessions stayed on their node.", [], [])
-    assert judged.level == "good"
+    assert judged[:3] == ("All 3 sessions stayed on their node.", [], [])
+    assert judged.level == "good" and judged.proven
 
 
 def test_a_remark_of_the_check_is_one_here():
-    remark = {"code": "AB416", "message": "nodes were told apart.", "fix": "Name them."}
-    judged = judge(remarks=[remark])
-    assert judged.remarks == ["AB416: nodes were told apart. Name them."]
+    told = {"code": "AB418", "message": "routes are behind '!'.", "fix": "Write it."}
+    judged = judge(remarks=[told])
+    assert judged.remarks == ["AB418: routes are behind '!'. Write it."]
     assert judged.problems == [] and judged.level == "warn"
 
 
 def test_a_check_that_failed_is_no_proof_and_says_why():
     said = "No session was made, so nothing was proven: nobody is there."
-    assert verdict({"msg": "nobody is there.", "changed": False}, {}) == (said, [said], [])
+    judged = verdict({"msg": "nobody is there.", "changed": False}, {})
+    assert judged[:3] == (said, [said], []) and not judged.proven
 
 
 def test_a_violation_is_a_moved_session_and_counts_once():
@@ -150,17 +151,32 @@ def test_a_site_that_never_answers_is_blamed_for_that_only():
     assert judged.headline == judged.problems[0]
 
 
-@pytest.mark.parametrize(
-    "changes, said",
-    [
-        ({"distribution": {"a": {}}}, "Only a answered"),
-        ({"requests": 3}, "one request only"),
-    ],
-)
-def test_what_the_check_cannot_have_seen_is_a_remark(changes, said):
-    judged = judge(**changes)
-    assert said in judged.remarks[0]
-    assert judged.level == "warn"
+def remark(code):
+    return {"code": code, "message": "It was so.", "fix": "Do that."}
+
+
+@pytest.mark.parametrize("code", ["AB416", "AB419", "AB420", "AB421"])
+def test_what_cannot_have_been_seen_is_no_proof_and_no_problem(code):
+    judged = judge(remarks=[remark(code)])
+    assert judged.problems == [] and judged.remarks == [f"{code}: It was so. Do that."]
+    assert judged.level == "open" and not judged.proven
+    assert judged.headline == (
+        "Not proven: none of 3 sessions was seen to move, but not every move could be seen."
+    )
+    assert judge("moved", remarks=[remark(code)]).headline == (
+        "Not proven: all 3 sessions were seen to move, as they had to, but not every move could be seen."
+    )
+    assert judge(sessions=1, remarks=[remark(code)]).headline.startswith(
+        "Not proven: the one session was not seen to move, but"
+    )
+    # Beside that, a problem is one.
+    assert judge(remarks=[remark(code)], failed_requests=1).level == "bad"
+    assert "stayed" not in judge(remarks=[remark(code)], failed_requests=1).headline
+
+
+def test_what_was_seen_beside_leaves_a_proof_one():
+    judged = judge(remarks=[remark("AB417")])
+    assert judged.level == "warn" and judged.proven
     assert judged.headline == (
         "All 3 sessions stayed on their node; 1 remark on what was found beside."
     )
