@@ -12,8 +12,8 @@ description:
   - Lets real client sessions ask a site again and again, each with cookies of its own as a browser keeps them, and
     looks whether each session is always answered by the same node.
   - Where sessions move, or can only stick by chance, it names the cause with what was seen and what to do. Where it
-    could not have seen a session move, RV(remarks) say so (AB416, AB419, AB420, AB421): then nothing is proven,
-    although the task does not fail.
+    could not have seen a session move, RV(remarks) say so (AB416, AB419, AB420, AB421, AB423): then nothing is
+    proven, although the task does not fail.
   - With O(manager_url) the routes that were seen are held against those of the running balancer. Where another balancer
     looks at the same cookie, its path is asked for once as well, to see with which path the cookie is set there. One
     without a usable member, or that never had a request, shares nothing.
@@ -155,8 +155,8 @@ options:
     default: false
   balancer:
     description:
-      - Name of the balancer that serves O(url). Needed where O(manager_url) shows several. One that served none of the
-        requests, while another one did, is an error.
+      - Name of the balancer that serves O(url). Needed where O(manager_url) shows several. One that chose a member for
+        none of the requests that were answered is an error; for a part of them only, a remark (AB423).
     type: str
 notes:
   - The causes are AB401 a cookie that is never set,
@@ -180,9 +180,10 @@ notes:
     AB417 new sessions that were kept from a node by the requests it had before,
     AB418 routes behind another character than O(separator),
     AB419 answers that do not tell their node, or nodes that share one name,
-    AB421 that no session could be seen to move, as only one node answered or no session has two answers.
+    AB421 that no session could be seen to move, as only one node answered or no session has two answers,
+    AB423 answers that came from no member of the balancer.
     AB402 and AB420 are remarks where other sessions, or the nodes themselves, tell the nodes.
-    AB413, and AB410 for balancers beside each other, need O(manager_url).
+    AB413, AB423, and AB410 for balancers beside each other, need O(manager_url).
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.
 seealso:

@@ -5,7 +5,7 @@
 
 Private to this collection.
 
-Codes ``AB401`` to ``AB422``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
+Codes ``AB401`` to ``AB423``. Seen from outside, a cause is told from its marks: a route that leads to several nodes is
 not known to the balancer, one that two nodes set and only one answers is theirs both. A node that stopped answering is
 no such mark, since its sessions have to go elsewhere.
 """
@@ -79,7 +79,7 @@ class Other(NamedTuple):
 class Balancing(NamedTuple):
     """One balancer as balancer-manager shows it: *sticky* is its ``stickysession``, *members* as they are now, *out*
     the URLs of those that could not be used before or after, *others* the balancers beside it that look at the
-    same cookie for other routes, *method* its ``lbmethod``."""
+    same cookie for other routes, *method* its ``lbmethod``, *missed* how many answers came from none of its members."""
 
     name: str
     sticky: str
@@ -87,6 +87,7 @@ class Balancing(NamedTuple):
     out: frozenset[str] = frozenset()
     others: tuple[Other, ...] = ()
     method: str = "byrequests"
+    missed: int = 0
 
     @property
     def cookie(self) -> str:
@@ -234,8 +235,9 @@ class _Doctor:
         yield from self._names_of_nodes()
 
     def limits(self) -> Iterator[Finding]:
-        """Return what the sessions cannot have shown, where they showed no fault: AB416, AB421."""
+        """Return what the sessions cannot have shown, where they showed no fault: AB416, AB421, AB423."""
         yield from self._alone()
+        yield from self._missed()
         if not list(self._names_of_nodes()):
             yield from self._unseen()
 
@@ -963,6 +965,20 @@ class _Doctor:
             ' "%{BALANCER_WORKER_ROUTE}e", and served_by: {header: X-Member} in the task.',
             remark=True,
         )
+
+    def _missed(self) -> Iterator[Finding]:
+        """AB423."""
+        balancer, seen = self._balancer, self._seen
+        if balancer and balancer.missed:
+            answered = seen.requests - seen.failed
+            yield Finding(
+                "AB423",
+                f"{balancer.missed} of {answered} answers came from no member that balancer://{balancer.name} chose:"
+                " with them, no session can be seen to move.",
+                "Ask for what no cache and not httpd itself answers (url), and see that balancer-manager is that of url"
+                " (manager_url, manager_server_name, balancer).",
+                remark=True,
+            )
 
     def _names_of_nodes(self) -> Iterator[Finding]:
         """AB419."""

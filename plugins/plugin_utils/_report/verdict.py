@@ -26,7 +26,7 @@ FLAGS = {
 
 
 # Remarks of the check by which a session may have moved and was not seen to.
-_UNSEEN = ("AB416", "AB419", "AB420", "AB421")
+_UNSEEN = ("AB416", "AB419", "AB420", "AB421", "AB423")
 
 
 class Verdict(NamedTuple):

@@ -590,10 +590,52 @@ def test_a_balancer_that_does_not_serve_the_url_is_an_error(site):
     )
     result = site.check(manager=True, balancer="admin")
     assert "balancer://admin chose no member" in result["msg"]
-    assert result["msg"].endswith("write balancer: app")
+    assert "or balancer://app, which chose members" in result["msg"]
     assert "violation_count" not in result
     assert is_well(site.check(manager=True, balancer="app"))
     assert is_well(site.check(manager=True, balancer="admin", path="admin/"))
+
+
+@pytest.mark.parametrize("options", [{}, BY_ROUTE])
+def test_another_httpd_than_that_of_the_manager_is_an_error(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    members = (a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
+    other = site.another("other")
+    other.write(
+        "conf/site.conf",
+        "\n".join(
+            ["<Proxy balancer://app/>", *members[:2], "</Proxy>", "ProxyPass / balancer://app/"]
+        ),
+    )
+    other.start()
+    site.start(*members)
+    url = f"http://localhost:{other.port}/"
+    result = site.check(url=url, manager=True, **options)
+    assert "balancer://app chose no member while 200 requests were answered" in result["msg"]
+    assert "another httpd than that of url (manager_url)" in result["msg"]
+
+
+@pytest.mark.parametrize("options", [{}, BY_ROUTE])
+def test_answers_from_a_cache_are_no_proof(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    modules = ("cache", "cache_socache", "socache_shmcb")
+    cache = [f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in modules]
+    cache += ["CacheSocache shmcb", "CacheEnable socache /page", "CacheIgnoreNoLastMod On"]
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more="\n".join([*cache, ""]),
+    )
+    # The first answer is that of a node.
+    result = site.check(path="page", manager=True, clients=1, **options)
+    assert "msg" not in result and (a.paths + b.paths).count("/page") == 1
+    assert remarks(result)[-2:] == ["AB421", "AB423"]
+    assert "9 of 10 answers came from no member" in result["remarks"][-1]["message"]
+    result = site.check(path="page", manager=True, **options)
+    assert "balancer://app chose no member while 200 requests were answered" in result["msg"]
+    assert "the answers came from elsewhere, as a cache" in result["msg"]
+    assert (a.paths + b.paths).count("/page") == 1
 
 
 @pytest.mark.parametrize("options", [{"concurrency": 1}, {"interval": 0.05}])

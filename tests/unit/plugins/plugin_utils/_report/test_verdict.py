@@ -155,7 +155,7 @@ def remark(code):
     return {"code": code, "message": "It was so.", "fix": "Do that."}
 
 
-@pytest.mark.parametrize("code", ["AB416", "AB419", "AB420", "AB421"])
+@pytest.mark.parametrize("code", ["AB416", "AB419", "AB420", "AB421", "AB423"])
 def test_what_cannot_have_been_seen_is_no_proof_and_no_problem(code):
     judged = judge(remarks=[remark(code)])
     assert judged.problems == [] and judged.remarks == [f"{code}: It was so. Do that."]
