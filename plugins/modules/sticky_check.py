@@ -12,8 +12,8 @@ description:
   - Lets real client sessions ask a site again and again, each with cookies of its own as a browser keeps them, and
     looks whether each session is always answered by the same node.
   - Where sessions move, or can only stick by chance, it names the cause with what was seen and what to do. Where it
-    could not have seen a session move, RV(remarks) say so (AB416, AB419, AB420, AB421, AB423): then nothing is
-    proven, although the task does not fail.
+    could not have seen a session move, RV(remarks) say so (AB416, AB419, AB420, AB421, AB423). Nothing is proven then,
+    although the task does not fail.
   - With O(manager_url) the routes that were seen are held against those of the running balancer. Where another balancer
     looks at the same cookie, its path is asked for once as well, to see with which path the cookie is set there. One
     without a usable member, or that never had a request, shares nothing.
