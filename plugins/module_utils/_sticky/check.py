@@ -86,7 +86,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         live = balancing(_chosen(after, name), after, before)
         answers = [v for each in clients for v in each.session.visits if not v.reason]
         answered = len(answers)
-        elected = _elected(before, after)
+        elected = elected_meanwhile(before, after)
         missed = 0 if _is_only_redirected(answers) else check_serves(name, elected, answered)
         live = live._replace(others=_others(plan, live, access), missed=missed)
     evidence = Evidence(
@@ -258,8 +258,8 @@ def _is_set_anew(plan: Plan, clients: Sequence[Client], evidence: Evidence) -> b
     )
 
 
-def _elected(before: Balancers, after: Balancers) -> dict[str, int]:
-    """Return how many times each balancer chose a member meanwhile; less than nothing after a reload."""
+def elected_meanwhile(before: Balancers, after: Balancers) -> dict[str, int]:
+    """Return how many times each balancer chose a member between the two pages; less than nothing after a reload."""
     return {
         name: _total(after[name]) - _total(before[name])
         if after[name].nonce == before[name].nonce

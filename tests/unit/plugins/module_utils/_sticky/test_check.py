@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._sticky.ch
     Plan,
     check_routes,
     check_serves,
+    elected_meanwhile,
     make_plan,
     secret_headers,
 )
@@ -121,6 +123,16 @@ def test_a_balancer_that_chose_a_member_for_each_answer_serves_the_url(elected):
 def test_nothing_is_known_of_a_balancer_that_was_loaded_anew_or_had_no_answer(elected):
     assert check_serves("app", elected, 0) == 0
     assert check_serves("app", {**elected, "app": -50}, 200) == 0
+
+
+def test_counts_from_before_a_reload_say_nothing():
+    def balancers(nonce: str, elected: int) -> Any:
+        member = SimpleNamespace(counters={"elected": elected})
+        return {"app": SimpleNamespace(nonce=nonce, members={"u": member})}
+
+    assert elected_meanwhile(balancers("a", 5), balancers("a", 205)) == {"app": 200}
+    # httpd counts anew, and makes a new nonce.
+    assert elected_meanwhile(balancers("a", 0), balancers("b", 0)) == {"app": -1}
 
 
 def test_a_balancer_that_chose_few_members_gave_not_all_answers():
