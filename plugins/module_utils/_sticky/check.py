@@ -85,7 +85,9 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         answered = sum(not visit.reason for each in clients for visit in each.session.visits)
         elected = _elected(before, after)
         check_serves(name, elected, answered)
-        live = live._replace(others=_others(plan, live, access))
+        live = live._replace(
+            others=_others(plan, live, access), cookies=_held(plan, live.cookie, clients)
+        )
     evidence = Evidence(
         [client.session for client in clients],
         plan.case.parameter or plan.case.cookie or (live.cookie if live else ""),
@@ -227,6 +229,13 @@ def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
         for issue in visit.issues
         if issue.cookie.name == live.cookie
     )
+
+
+def _held(plan: Plan, cookie: str, clients: Sequence[Client]) -> frozenset[str]:
+    """Return the paths of *cookie* as *clients* send it."""
+    now = time.time()
+    paths = (client.jar.path(cookie, plan.case.origin, now) for client in clients)
+    return frozenset(path for path in paths if path is not None)
 
 
 def _elected(before: Balancers, after: Balancers) -> dict[str, int]:

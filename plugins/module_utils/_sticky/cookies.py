@@ -185,6 +185,14 @@ class Jar:
     def sent(self, origin: Origin, now: float) -> list[tuple[str, str]]:
         """Return names and values in the order they are sent to *origin*: longer paths first, then older ones
         (RFC 6265 5.4)."""
+        return [(cookie.name, cookie.value) for cookie in self._matching(origin, now)]
+
+    def path(self, name: str, origin: Origin, now: float) -> str | None:
+        """Return the path of the cookie *name* that is sent to *origin*, of several the first; ``None``: none is."""
+        paths = (cookie.path for cookie in self._matching(origin, now) if cookie.name == name)
+        return next(paths, None)
+
+    def _matching(self, origin: Origin, now: float) -> list[_Cookie]:
         found = [
             cookie
             for cookie in self._cookies.values()
@@ -196,8 +204,7 @@ class Jar:
                 or (not cookie.host_only and domain_match(origin.host, cookie.domain))
             )
         ]
-        found.sort(key=lambda cookie: (-len(cookie.path), cookie.number))
-        return [(cookie.name, cookie.value) for cookie in found]
+        return sorted(found, key=lambda cookie: (-len(cookie.path), cookie.number))
 
     def next_end(self, now: float) -> float:
         """Return when the next cookie ends; infinity where none does."""

@@ -79,7 +79,8 @@ class Other(NamedTuple):
 class Balancing(NamedTuple):
     """One balancer as balancer-manager shows it: *sticky* is its ``stickysession``, *members* as they are now, *out*
     the URLs of those that could not be used before or after, *others* the balancers beside it that look at the
-    same cookie for other routes, *method* its ``lbmethod``."""
+    same cookie for other routes, *method* its ``lbmethod``, *cookies* the paths of the cookie that clients hold after
+    the sessions."""
 
     name: str
     sticky: str
@@ -87,6 +88,7 @@ class Balancing(NamedTuple):
     out: frozenset[str] = frozenset()
     others: tuple[Other, ...] = ()
     method: str = "byrequests"
+    cookies: frozenset[str] = frozenset()
 
     @property
     def cookie(self) -> str:
@@ -728,7 +730,8 @@ class _Doctor:
         if balancer is None or seen.url:
             return
         origin = self._case.origin
-        paths = seen.paths(origin)
+        # Sessions from before may go on without a new cookie.
+        paths = seen.paths(origin) or balancer.cookies
         for other in balancer.others:
             taken = any(route in other.routes - balancer.routes for route in seen.landed)
             # Most cookies have the path /, so that nothing has to be known of the other one.
@@ -739,7 +742,7 @@ class _Doctor:
                 for there in other.cookies
                 if _meet(origin.path, path, other.path, there)
             )
-            if taken or meet or paths <= {"/"}:
+            if taken or meet or paths == {"/"}:
                 where, doubt = (f" on the path {_list(meet)}" if meet else ""), False
             else:
                 where, doubt = ", if it is set with the same path there", True

@@ -802,10 +802,15 @@ def test_two_balancers_with_one_cookie_on_one_path_are_found(site, tmp_path):
     assert codes(result) == ["AB410"]
 
 
-def test_two_balancers_whose_cookies_have_paths_of_their_own_are_well(site):
-    two_with_one_cookie(site, ("/", "/"), ("/admin/", "/admin"))
-    for path, balancer in (("", "app"), ("admin/", "admin")):
-        assert is_well(site.check(path=path, manager=True, balancer=balancer))
+@pytest.mark.parametrize("app", [("/", "/"), ("/app/", "/app")])
+def test_two_balancers_whose_cookies_have_paths_of_their_own_are_well(site, tmp_path, app):
+    two_with_one_cookie(site, app, ("/admin/", "/admin"))
+    for path, balancer in ((app[0][1:], "app"), ("admin/", "admin")):
+        options = {"balancer": balancer, "session_file": str(tmp_path / balancer)}
+        assert is_well(site.check(path=path, manager=True, **options))
+        # The sessions go on, and no answer sets the cookie again.
+        again = site.check(path=path, manager=True, **options)
+        assert is_well(again) and "ROUTEID" not in [row["name"] for row in again["cookies"]]
 
 
 def test_two_balancers_with_the_longer_path_on_the_wrong_one_are_found(site):

@@ -195,6 +195,15 @@ def test_longer_paths_come_first_and_then_older_cookies():
     assert sent(jar) == "c=1; a=2; b=1"
 
 
+def test_of_several_with_one_name_the_one_with_the_longest_path_counts():
+    jar = Jar()
+    assert jar.path("a", SHOP, NOW) is None
+    for text in ("a=1; Path=/", "a=2; Path=/cart; Max-Age=10", "a=3; Path=/other"):
+        stored(jar, text)
+    assert jar.path("a", SHOP, NOW) == "/cart"
+    assert jar.path("a", SHOP, NOW + 10) == "/" and jar.path("b", SHOP, NOW) is None
+
+
 def test_name_domain_and_path_make_a_cookie():
     jar = Jar()
     stored(jar, "a=1; Path=/")

@@ -350,6 +350,25 @@ def test_balancers_share_a_cookie_by_its_paths(url, path, other_url, other_path,
     assert [(each.code, each.remark) for each in said] == found
 
 
+@pytest.mark.parametrize(
+    ("held", "other_path", "found"),
+    [
+        ("/app1", "/app2", []),
+        ("/app1", None, [("AB410", True)]),
+        ("/", "/", [("AB410", False)]),
+        ("/", None, [("AB410", False)]),
+        # Nobody has it.
+        (None, "/", [("AB410", True)]),
+    ],
+)
+def test_the_path_of_a_cookie_is_that_of_before_where_no_answer_sets_it(held, other_path, found):
+    other = OTHER._replace(path="/app2/", cookies=frozenset([other_path] if other_path else []))
+    balancer = app("n1", "n2", others=(other,), cookies=frozenset([held] if held else []))
+    case = CASE._replace(origin=Origin("shop", "/app1/", False), target="/app1/")
+    said = diagnose(seen(*stuck(), name="SID"), case, balancer)
+    assert [(each.code, each.remark) for each in said] == found
+
+
 def test_a_route_of_the_balancer_beside_is_one_of_a_shared_cookie():
     sessions = [session(n, *[("n1", f"{n}.n1")] * 2, node="m1", held=f"{n}.m1") for n in range(3)]
     balancer = app("n1", "n2", others=(OTHER,))
