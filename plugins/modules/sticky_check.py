@@ -88,7 +88,8 @@ options:
     default: "."
   expected_routes:
     description:
-      - Routes (or nodes) that have to be seen.
+      - Routes (or nodes) that have to be seen. A route is seen where its node answered, and not only because sessions
+        from a O(session_file) have it.
       - A member that had many requests of running sessions gets no new ones for a while, since C(lbmethod) counts both.
         With O(manager_url) that is a remark (AB417); without, it looks like a member that is out.
     type: list

@@ -855,7 +855,7 @@ class _Doctor:
 
     def _expected(self) -> Iterator[Finding]:
         """AB415, AB417."""
-        seen = {*self._routes, *self._seen.nodes}
+        seen = {*self._seen.nodes, *self._answered()}
         unseen = [route for route in self._case.expected if route not in seen]
         serving = self._balancer.serving if self._balancer else frozenset()
         waiting = [route for route in unseen if route in serving]
@@ -874,6 +874,15 @@ class _Doctor:
                 " ask with more. After sticky load, byrequests leaves a member out for a while: with manager_url that"
                 " is told from a fault.",
             )
+
+    def _answered(self) -> Iterator[str]:
+        """Yield the routes whose nodes answered, and not only those that sessions from before bring. What browsers do
+        not send back was set at least."""
+        seen = self._seen
+        nodes = {"", *seen.nodes}
+        for route in self._routes:
+            if seen.lost or nodes.intersection(seen.issued.get(route, ())):
+                yield route
 
     def _alone(self) -> Iterator[Finding]:
         """AB416."""

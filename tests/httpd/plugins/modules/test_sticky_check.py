@@ -938,6 +938,21 @@ def test_an_expected_route_that_is_never_seen_is_found(site):
     assert message(result, "AB415") == "never seen: n3; seen: n1, n2, in 20 new sessions."
 
 
+@pytest.mark.parametrize("options", [{}, BY_ROUTE])
+def test_an_expected_route_is_not_seen_by_requests_that_fail(site, tmp_path, options):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    sticky = "ProxySet stickysession=ROUTEID nofailover=On"
+    site.start(a.member("n1"), b.member("n2"), sticky, ROUTEID)
+    options = {"session_file": str(tmp_path / "sessions.json"), **options}
+    assert is_well(site.check(expected_routes=["n1", "n2"], **options))
+    assert is_well(site.check(expected_routes=["n1", "n2"], **options))
+    site.member("n1", "disabled")
+    result = site.check(expected_routes=["n1", "n2"], **options)
+    assert result["failed_requests"] > 0 and set(result["distribution"]) == {"n2"}
+    assert codes(result) == ["AB415"]
+    assert message(result, "AB415").startswith("never seen: n1; seen: n2,")
+
+
 def test_a_member_that_had_many_requests_before_gets_no_new_session_and_is_well(site):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")

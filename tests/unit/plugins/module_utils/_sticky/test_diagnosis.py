@@ -500,6 +500,41 @@ def test_shares_of_new_sessions_are_judged(limit, balancer, expected, found):
     assert codes(seen(*stuck(5)), case, balancer) == found
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_an_expected_route_is_not_seen_where_only_sessions_from_before_bring_it(named):
+    case = CASE._replace(expected=("n1", "n2"))
+    unanswered = session(9, *[("n1", "a.n1")] * 3, node="n1", held="a.n1")
+    failed = {"node": "", "status": 503, "reason": "status 503"}
+    unanswered.visits[:] = [visit._replace(**failed) for visit in unanswered.visits]
+    sessions = [*stuck(3, ("n2",)), unanswered]
+    found = diagnose(seen(*sessions, named=named), case)
+    (missing,) = [each for each in found if not each.remark]
+    assert missing.code == "AB415" and "never seen: n1; seen: n2" in missing.message
+
+
+def test_an_expected_route_is_not_seen_where_its_sessions_moved_away():
+    case = CASE._replace(expected=("n1", "n2"))
+    moved = [session(n, *[("n2", f"{n}.n2")] * 3, node="n1", held=f"{n}.n1") for n in range(3)]
+    (missing,) = diagnose(seen(*moved, expect="moved"), case)
+    assert missing.code == "AB415" and "never seen: n1; seen: n2" in missing.message
+
+
+@pytest.mark.parametrize("held", ["", "{n}.n1"])
+def test_an_expected_route_is_seen_with_the_node_that_has_it(held):
+    case = CASE._replace(expected=("n1", "alpha"))
+    sessions = [
+        session(n, *[("alpha", f"{n}.n1")] * 3, node="alpha" if held else "", held=held.format(n=n))
+        for n in range(3)
+    ]
+    assert codes(seen(*sessions), case) == []
+    # One that browsers do not send back was set all the same.
+    sessions = [session(n, ("alpha", "")) for n in range(3)]
+    issue = Issue(parse_set_cookie("SID=a.n1; Secure"), SECURE)
+    for each in sessions:
+        each.visits[:] = [visit._replace(issues=(issue,)) for visit in each.visits]
+    assert codes(seen(*sessions, name="SID", known=frozenset(["n1"])), case) == ["AB407"]
+
+
 @pytest.mark.parametrize(
     ("member", "found"),
     [
