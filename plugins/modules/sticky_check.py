@@ -112,8 +112,9 @@ options:
   expect:
     description:
       - Whether resumed sessions are to be answered by the node that answered last (V(same)), or each by another one,
-        where they have to stay from then on (V(moved)). V(moved) needs a O(session_file) that exists, and O(served_by)
-        where nodes take over the cookie of an application as it is.
+        where they have to stay from then on (V(moved)). What counts is the first answer that tells its node. V(moved)
+        needs a O(session_file) that exists, and O(served_by) where nodes take over the cookie of an application as it
+        is.
     type: str
     choices: [same, moved]
     default: same

@@ -402,6 +402,7 @@ class Evidence:
 
     def _follow(self, session: Session) -> None:
         before, resumed = session.node, bool(session.node)
+        awaited = resumed and self._expect == MOVED
         first, met, nameless = True, set(), self.nameless
         if self.name in session.ended and self.name not in session.visits[0].sent:
             self.lost[OVER] = self.lost.get(OVER, 0) + 1
@@ -441,7 +442,6 @@ class Evidence:
                 self._count(self.landed, route, node)
                 if before and node != before:
                     self.astray[route] = min(self.astray.get(route, visit.ms), visit.ms)
-            awaited = first and resumed and self._expect == MOVED
             if before and (node == before) is awaited:
                 if node != before:
                     reason = self._why(sent, route)
@@ -452,7 +452,7 @@ class Evidence:
                 self.violations.append(
                     Violation(session.number, number, before, node, reason, route)
                 )
-            before, first = node, False
+            before, first, awaited = node, False, False
         self.half_named += bool(met) and self.nameless > nameless
 
     @property

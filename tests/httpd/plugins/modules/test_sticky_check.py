@@ -1042,6 +1042,28 @@ def test_sessions_of_a_node_that_was_taken_out_have_moved(site, tmp_path):
     assert is_well(site.check(session_file=kept, expect="same"))
 
 
+@pytest.mark.parametrize("moves", [True, False])
+def test_sessions_may_move_before_an_answer_names_the_node(site, tmp_path, moves):
+    def respond(path: str) -> tuple[int, str]:
+        return 200, "" if next(answers) < 20 else "served by"
+
+    answers = itertools.count(20)
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", respond=respond)
+    # All nodes know all sessions, so that none sets the cookie again.
+    b.known = a.known
+    site.start(a.member("n1"), b.member("n2") + " status=+D", "ProxySet stickysession=SID")
+    options = {"session_file": str(tmp_path / "s.json"), "served_by": {"regex": r"by<b>(\w+)"}}
+    assert is_well(site.check(**options))
+    if moves:
+        site.member("n2", "enabled")
+        site.member("n1", "disabled")
+    # Each session begins with an answer without a name.
+    answers = itertools.count()
+    result = site.check(expect="moved", concurrency=1, **options)
+    assert remarks(result) == ["AB419"] and result["violation_count"] == (0 if moves else 20)
+    assert ("msg" not in result) is moves
+
+
 @pytest.mark.parametrize(
     ("cookie", "lines"),
     [

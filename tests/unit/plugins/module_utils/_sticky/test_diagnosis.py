@@ -137,6 +137,13 @@ def test_a_resumed_session_that_moved_as_expected_has_to_stay_then():
     assert [v.after for v in seen(made, expect="moved").violations] == ["n3"]
 
 
+@pytest.mark.parametrize(("node", "violations"), [("n1", 1), ("n2", 0)])
+def test_a_resumed_session_has_to_move_by_the_first_answer_that_names_its_node(node, violations):
+    answers = [("", "a.n1"), (node, f"b.{node}"), (node, f"b.{node}")]
+    made = session(1, *answers, node="n1", held="a.n1")
+    assert len(seen(made, expect="moved").violations) == violations
+
+
 # What is a route, and what a secret.
 
 
