@@ -786,8 +786,8 @@ class _Doctor:
             return
         gone: dict[str, int] = {}
         for each in self._seen.violations:
-            route = each.route or ""
-            if each.moved and (balancer.is_out(route) or self._is_removed(route)):
+            route = each.route
+            if each.moved and route and (balancer.is_out(route) or self._is_removed(route)):
                 gone[route] = gone.get(route, 0) + 1
         for route, count in sorted(gone.items()):
             urls = [member.url for member in balancer.members if member.route == route]

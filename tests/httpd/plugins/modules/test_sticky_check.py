@@ -859,6 +859,14 @@ def test_a_member_without_a_route_is_found(site):
     assert codes(site.check(served_by=None, cookie="ROUTEID")) == ["AB411"]
 
 
+def test_no_session_is_said_to_come_from_a_member_without_a_route_that_is_out(site):
+    a, b, c = (site.node(name) for name in ("n1", "n2", "n3"))
+    out = f"{c.member()} status=+D"
+    site.start(a.member("n1"), b.member("n2"), out, "ProxySet stickysession=SID")
+    result = site.check(manager=True)
+    assert codes(result) == ["AB401"] and result["violation_count"] > 0
+
+
 def test_a_member_without_a_route_is_seen_in_the_manager(site):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member(), "ProxySet stickysession=SID")
