@@ -78,8 +78,8 @@ options:
   url_parameter:
     description:
       - Name of the URL parameter that keeps the session instead of a cookie, such as V(jsessionid). The clients take
-        its value from the redirects and links of the answers (C(;name=value), C(?name=value)), ask for O(url) with it,
-        and send no cookies.
+        its value from the redirects and links of the answers (C(;name=value), C(?name=value)), ask for O(url) with it
+        in the same place, behind the path or in the query, and send no cookies.
     type: str
   separator:
     description:

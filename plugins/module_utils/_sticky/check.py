@@ -73,7 +73,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     name = _chosen(before, name) if access else ""
     now = time.time()
     clients = [
-        Client(Session(number, each.node, each.jar.ended(now)), each.jar, each.value)
+        Client(Session(number, each.node, each.jar.ended(now)), each.jar, each.value, each.in_query)
         for number, each in enumerate(kept[: plan.clients], 1)
     ]
     clients += [Client(Session(number)) for number in range(len(clients) + 1, plan.clients + 1)]
@@ -101,7 +101,9 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         check_routes(name, elected, answered, evidence.routes(evidence.name), live.routes)
     if path and write:
         sessions = [
-            session_file.Kept(evidence.last_node(client.session), client.jar, client.value)
+            session_file.Kept(
+                evidence.last_node(client.session), client.jar, client.value, client.in_query
+            )
             for client in clients
         ]
         sessions += kept[plan.clients :]

@@ -301,19 +301,21 @@ def url_value(target: str, parameter: str) -> str | None:
     return re.split("[?&]", rest.lstrip("?&"), maxsplit=1)[0] if found else None
 
 
-def with_parameter(target: str, parameter: str, value: str) -> str:
-    """Return *target* with ``;parameter=value`` behind its path, as servlet containers write it."""
+def with_parameter(target: str, parameter: str, value: str, in_query: bool) -> str:
+    """Return *target* with ``parameter=value`` in its query, or behind its path, as servlet containers write it."""
     path, question, query = target.partition("?")
+    if in_query:
+        return f"{path}?{query}{'&' if query else ''}{parameter}={value}"
     return f"{path};{parameter}={value}{question}{query}"
 
 
-def parameter_in(text: str, parameter: str, host: str) -> str | None:
-    """Return the first value of ``parameter=`` in the links of *text*, a page or a ``Location``, that lead to *host*;
-    ``None`` without."""
-    for found in re.finditer(r"[;?&]" + re.escape(parameter) + r"=([^\s\"'<>?&#;]+)", text):
+def parameter_in(text: str, parameter: str, host: str) -> tuple[str, bool] | None:
+    """Return the first value of ``parameter=`` in the links of *text*, a page or a ``Location``, that lead to *host*,
+    and whether it is in the query there; ``None`` without."""
+    for found in re.finditer(r"([;?&])" + re.escape(parameter) + r"=([^\s\"'<>?&#;]+)", text):
         link = re.split(r"[\s\"'<>]", text[max(0, found.start() - _LONGEST) : found.start()])[-1]
         if re.sub(r":[0-9]+$", "", place(link)[1]).strip("[]") in ("", host):
-            return found.group(1)
+            return found.group(2), "?" in link + found.group(1)
     return None
 
 

@@ -79,13 +79,16 @@ class Target(NamedTuple):
 class Client:
     """One browser: its cookies, or what it found in the URL, and what it saw."""
 
-    __slots__ = ("ends", "jar", "left", "request", "sent", "session", "value")
+    __slots__ = ("ends", "in_query", "jar", "left", "request", "sent", "session", "value")
 
-    def __init__(self, session: Session, jar: Jar | None = None, value: str = "") -> None:
+    def __init__(
+        self, session: Session, jar: Jar | None = None, value: str = "", in_query: bool = False
+    ) -> None:
         self.session = session
         self.jar = jar or Jar()
-        #: of the URL parameter.
+        #: of the URL parameter, and whether it was in the query or behind the path.
         self.value = value
+        self.in_query = in_query
         self.left = 0
         self.request = b""
         self.sent: Mapping[str, str] = {}
@@ -218,7 +221,8 @@ class Driver:
             client.ends = float("inf")
             client.sent = {self.target.parameter: client.value} if client.value else {}
             if client.value:
-                target = with_parameter(target, self.target.parameter, client.value)
+                parameter = self.target.parameter
+                target = with_parameter(target, parameter, client.value, client.in_query)
         else:
             cookies = client.jar.sent(self.target.origin, now)
             client.ends = client.jar.next_end(now)
@@ -286,9 +290,9 @@ class Driver:
     def _look_for_parameter(self, client: Client, location: str, text: str) -> None:
         parameter = self.target.parameter
         host = self.target.origin.host
-        value = parameter_in(location, parameter, host) or parameter_in(text, parameter, host)
-        if value and value != client.value:
-            client.value = value
+        found = parameter_in(location, parameter, host) or parameter_in(text, parameter, host)
+        if found and found != (client.value, client.in_query):
+            client.value, client.in_query = found
             self.compose(client)
 
     def fail(self, connection: _Connection, reason: str) -> None:

@@ -1033,6 +1033,29 @@ def test_sessions_are_resumed_by_url(site, tmp_path):
     assert len(a.known) + len(b.known) == before
 
 
+@pytest.mark.parametrize(
+    ("link", "path", "asked"),
+    [
+        ("/next?sid={id}.%s", "shop.php", r"/shop\.php\?sid=id\d{6}\.n[12]"),
+        ("/next?x=1&amp;sid={id}.%s", "shop.php?y=2", r"/shop\.php\?y=2&sid=id\d{6}\.n[12]"),
+        ("/next;sid={id}.%s?x=1", "shop?y=2", r"/shop;sid=id\d{6}\.n[12]\?y=2"),
+    ],
+)
+def test_a_session_is_asked_for_where_links_have_it(site, tmp_path, link, path, asked):
+    def respond(url: str) -> tuple[int, str]:
+        return (200 if url == f"/{path}" or re.fullmatch(asked, url) else 404), ""
+
+    links = f'<a href="{link}">next</a>'
+    a, b = (site.node(name, links=links % name, respond=respond) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=NONE|sid")
+    options = {"session_file": str(tmp_path / "sessions.json"), "url_parameter": "sid"}
+    assert is_well(site.check(path=path, **options))
+    before = len(a.known) + len(b.known)
+    # They go on in the same place.
+    assert is_well(site.check(path=path, **options))
+    assert len(a.known) + len(b.known) == before
+
+
 def test_sessions_of_a_node_that_was_taken_out_have_moved(site, tmp_path):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2") + " status=+D", "ProxySet stickysession=SID")
