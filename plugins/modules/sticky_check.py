@@ -17,7 +17,8 @@ description:
     without a usable member, or that never had a request, shares nothing.
   - The clients share O(concurrency) kept connections and take turns on them, each round in another order, so that what
     has to stick is the session and not a connection.
-  - Redirects are answers and are not followed. A request is sent again, once, where the server had ended a kept
+  - Redirects are answers and are not followed. Where all answers are redirects and no session began, AB401 says where
+    they lead. A request is sent again, once, where the server had ended a kept
     connection between two requests.
   - Needs neither httpd nor root, so that it runs on any host that reaches O(url), the controller included
     (C(delegate_to=localhost)).
@@ -159,7 +160,7 @@ options:
         requests, while another one did, is an error.
     type: str
 notes:
-  - The causes are AB401 a cookie that is never set,
+  - The causes are AB401 a cookie that is never set, or nothing but redirects,
     AB402 a cookie without a route,
     AB403 an identifier that holds the separator,
     AB404 a route that the balancer does not know,

@@ -139,7 +139,7 @@ def _result(
             result["msg"] = (
                 f"{params['url']}: no request was answered with 2xx or 3xx, the first: {reason}"
             )
-        elif not (evidence.nodes or findings and (evidence.away or not params["served_by"])):
+        elif not (evidence.nodes or findings and (evidence.redirect or not params["served_by"])):
             result["msg"] = (
                 f"served_by: {plan.told_by} was in no answer, so nobody knows who gave it"
             )

@@ -338,11 +338,11 @@ class _Doctor:
 
     def _never_set(self) -> Finding:
         case, seen = self._case, self._seen
-        if seen.away:
+        if seen.redirect:
             return Finding(
                 "AB401",
-                f"all {seen.requests - seen.failed} answers are redirects to {seen.away}, and no session began.",
-                f"Ask that: url: {seen.away}",
+                f"all {seen.requests - seen.failed} answers are redirects to {seen.redirect}, and no session began.",
+                f"Ask that: url: {seen.redirect}",
             )
         if seen.url:
             return Finding(

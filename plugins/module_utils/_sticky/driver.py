@@ -20,6 +20,7 @@ import selectors
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Sequence
+from urllib.parse import urljoin, urlsplit
 
 from .._httpd.errors import HttpdError
 from .cookies import (
@@ -28,7 +29,6 @@ from .cookies import (
     header,
     parameter_in,
     parse_set_cookie,
-    place,
     with_parameter,
 )
 from .visits import Issue, Session, Visit
@@ -269,15 +269,24 @@ class Driver:
         elif issues:
             self.compose(client)
         reason = "" if 200 <= status < 400 else f"status {status}"
-        away = location if 300 <= status < 400 and self._is_elsewhere(location) else ""
-        visit = Visit(self._ms(), status, node, sent, issues, reason, away)
+        leads = self._led(location) if location and 300 <= status < 400 else ""
+        visit = Visit(self._ms(), status, node, sent, issues, reason, leads)
         self._over(connection, client, visit)
 
-    def _is_elsewhere(self, location: str) -> bool:
-        scheme, host = place(location)
-        own = "https" if self.target.origin.https else "http"
-        here = re.sub(":(80|443)$", "", self.target.host.lower())
-        return bool(host) and (scheme or own, re.sub(":(80|443)$", "", host)) != (own, here)
+    def _led(self, location: str) -> str:
+        """Return the address that *location* leads to; within the site, it is there where the site is asked."""
+        scheme, (name, port) = "https" if self.target.origin.https else "http", self.target.address
+        try:
+            there = urlsplit(
+                urljoin(f"{scheme}://{self.target.host}{self.target.target}", location)
+            )
+        except ValueError:
+            return location
+        host = there.netloc.rpartition("@")[2]
+        if (there.scheme, _without_port(host)) == (scheme, _without_port(self.target.host)):
+            host = f"[{name}]" if ":" in name else name
+            host += "" if port == (443 if scheme == "https" else 80) else f":{port}"
+        return there._replace(netloc=host).geturl()
 
     def _issues(self, client: Client, cookies: Sequence[bytes]) -> Sequence[Issue]:
         found, now = [], time.time()
@@ -663,6 +672,11 @@ class _Chunked(_Body):
                     raise _Broken("the answer has a chunk without a size")
                 self._left = int(size, 16)
                 self._over = not self._left
+
+
+def _without_port(host: str) -> str:
+    """Return *host* in lower case, without a port that goes without saying."""
+    return re.sub(":(80|443)$", "", host.lower())
 
 
 def _resolve(address: tuple[str, int]) -> list[Any]:

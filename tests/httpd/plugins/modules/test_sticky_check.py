@@ -994,6 +994,45 @@ def test_a_site_that_only_redirects_elsewhere_is_told_from_one_without_sessions(
     assert "url: https://shop.example.com/cart" in result["diagnosis"][0]["fix"]
 
 
+REDIRECTS = [{}, BY_ROUTE, {"manager": True}, {"cookie": "SID"}, {"url_parameter": "sid"}]
+
+
+@pytest.mark.parametrize("options", REDIRECTS)
+def test_a_page_that_only_redirects_within_the_site_is_told_with_the_one_to_ask(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    alias = f"LoadModule alias_module {MODULES}/mod_alias.so\nRedirectMatch ^/$ /shop/?x=1\n"
+    # What is redirected must not be proxied before.
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more=alias + "ProxyPassMatch ^/$ !\n",
+    )
+    result = site.check(**options)
+    assert codes(result) == ["AB401"] and a.paths == b.paths == []
+    assert f"all 200 answers are redirects to {site.url}shop/, and no session" in result["msg"]
+    assert result["diagnosis"][0]["fix"] == f"Ask that: url: {site.url}shop/"
+    if "url_parameter" not in options:
+        assert codes(site.check(path="shop/", **options)) == []
+
+
+@pytest.mark.parametrize("options", REDIRECTS)
+def test_nodes_that_only_redirect_are_told_with_the_page_to_ask(site, options):
+    def respond(path: str) -> tuple[int, str]:
+        return 302, ""
+
+    a, b = (site.node(name, respond=respond) for name in ("n1", "n2"))
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more='Header set Location login?from=x "expr=%{REQUEST_STATUS} == 302"\n',
+    )
+    result = site.check(path="shop/cart", server_name="shop.example.com", **options)
+    assert codes(result) == ["AB401"]
+    assert result["diagnosis"][0]["fix"] == f"Ask that: url: {site.url}shop/login"
+
+
 def test_a_cookie_that_only_the_task_names_is_no_fault_of_the_site(site):
     a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=ROUTEID", ROUTEID)

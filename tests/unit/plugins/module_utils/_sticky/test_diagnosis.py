@@ -668,13 +668,38 @@ def test_a_member_that_is_gone_is_told_of_with_the_sessions_it_had():
     assert gone.message == "3 moved from route n9, which is that of no member any more."
 
 
-def test_redirects_elsewhere_are_told_with_the_address_to_ask():
-    sessions = [session(n, ("n1", ""), ("n1", "")) for n in range(2)]
+@pytest.mark.parametrize("out", [(), ("",)])
+def test_no_session_moved_from_a_member_without_a_route(out):
+    moving = [session(n, ("n1", ""), ("n2", ""), ("n1", "")) for n in range(3)]
+    empty = [session(n, ("n1", "."), ("n2", "."), ("n1", ".")) for n in range(3)]
+    balancer = app("n1", "n2", "", out=out)
+    for sessions in (moving, empty):
+        assert "AB413" not in codes(named(sessions, "SID"), CASE, balancer)
+
+
+def redirected(*values: str, **options: Any) -> list[Session]:
+    """Sessions whose answers are redirects, and that hold a cookie of these values."""
+    sessions = [session(n, *[("n1", value)] * 2, **options) for n, value in enumerate(values)]
     for each in sessions:
-        each.visits[:] = [v._replace(away="https://shop/?token=x") for v in each.visits]
-    code, message, fix = told(named(sessions, "SID"), CASE)
-    assert code == "AB401" and "all 4 answers are redirects to https://shop/," in message
-    assert fix == "Ask that: url: https://shop/"
+        each.visits[:] = [v._replace(location="https://shop/?token=x") for v in each.visits]
+    return sessions
+
+
+@pytest.mark.parametrize("values", [("", ""), ("dark.v1", "dark.v1")])
+def test_redirects_that_begin_no_session_are_told_with_the_address_to_ask(values):
+    for name in ("", "SID"):
+        sessions = redirected(*values, name="THEME")
+        code, message, fix = told(seen(*sessions, name=name), CASE)
+        assert code == "AB401" and "all 4 answers are redirects to https://shop/," in message
+        assert fix == "Ask that: url: https://shop/"
+
+
+def test_redirects_that_begin_a_session_are_answers_as_any():
+    assert codes(seen(*redirected("a.n1", "b.n1", name="SID"))) == []
+    assert codes(seen(*redirected("a", "b", name="PHPSESSID"))) == ["AB402"]
+    sessions = redirected("", "")
+    sessions[0].visits[0] = sessions[0].visits[0]._replace(location="")
+    assert codes(seen(*sessions)) == ["AB401"] and seen(*sessions).redirect == ""
 
 
 @pytest.mark.parametrize(("moves", "code"), [(False, "AB418"), (True, "AB402")])

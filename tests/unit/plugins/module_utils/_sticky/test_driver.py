@@ -227,6 +227,27 @@ def test_a_session_in_the_url_is_followed(answer, asked):
     assert visits[0].issues[0].cookie.name == "c"
 
 
+@pytest.mark.parametrize(
+    ("location", "leads"),
+    [
+        ("/shop/?a=b", "http://127.0.0.1:{port}/shop/?a=b"),
+        ("login", "http://127.0.0.1:{port}/login"),
+        # Under the name of the site, it is found where the site is asked.
+        ("http://shop/cart", "http://127.0.0.1:{port}/cart"),
+        ("//SHOP/", "http://127.0.0.1:{port}/"),
+        ("https://shop/cart", "https://shop/cart"),
+        ("http://other/cart", "http://other/cart"),
+        ("//other/cart", "http://other/cart"),
+        ("http://user:password@other/cart", "http://other/cart"),
+        ("http://[other/cart", "http://[other/cart"),
+    ],
+)
+def test_a_redirect_is_kept_as_the_address_to_ask(location, leads):
+    with Raw(redirect(location), HELLO.replace(b"X-Node", b"Location: /x\r\nX-Node")) as server:
+        visits, expected = drive(server, requests=2), leads.format(port=server.port)
+    assert [visit.location for visit in visits] == [expected, ""]
+
+
 def test_where_nobody_is_nothing_can_be_said():
     with Raw() as server:
         port = server.port
