@@ -73,7 +73,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     name = _chosen(before, name) if access else ""
     now = time.time()
     clients = [
-        Client(Session(number, each.node, each.jar.ended(now)), each.jar, each.value)
+        Client(Session(number, each.node, each.jar.ended(now)), each.jar, each.value, each.in_query)
         for number, each in enumerate(kept[: plan.clients], 1)
     ]
     clients += [Client(Session(number)) for number in range(len(clients) + 1, plan.clients + 1)]
@@ -85,7 +85,9 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         answered = sum(not visit.reason for each in clients for visit in each.session.visits)
         elected = _elected(before, after)
         check_serves(name, elected, answered)
-        live = live._replace(others=_others(plan, live, access))
+        live = live._replace(
+            others=_others(plan, live, access), cookies=_held(plan, live.cookie, clients)
+        )
     evidence = Evidence(
         [client.session for client in clients],
         plan.case.parameter or plan.case.cookie or (live.cookie if live else ""),
@@ -99,7 +101,9 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         check_routes(name, elected, answered, evidence.routes(evidence.name), live.routes)
     if path and write:
         sessions = [
-            session_file.Kept(evidence.last_node(client.session), client.jar, client.value)
+            session_file.Kept(
+                evidence.last_node(client.session), client.jar, client.value, client.in_query
+            )
             for client in clients
         ]
         sessions += kept[plan.clients :]
@@ -135,7 +139,7 @@ def _result(
             result["msg"] = (
                 f"{params['url']}: no request was answered with 2xx or 3xx, the first: {reason}"
             )
-        elif not (evidence.nodes or findings and (evidence.away or not params["served_by"])):
+        elif not (evidence.nodes or findings and (evidence.redirect or not params["served_by"])):
             result["msg"] = (
                 f"served_by: {plan.told_by} was in no answer, so nobody knows who gave it"
             )
@@ -227,6 +231,13 @@ def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
         for issue in visit.issues
         if issue.cookie.name == live.cookie
     )
+
+
+def _held(plan: Plan, cookie: str, clients: Sequence[Client]) -> frozenset[str]:
+    """Return the paths of *cookie* as *clients* send it."""
+    now = time.time()
+    paths = (client.jar.path(cookie, plan.case.origin, now) for client in clients)
+    return frozenset(path for path in paths if path is not None)
 
 
 def _elected(before: Balancers, after: Balancers) -> dict[str, int]:
