@@ -375,6 +375,14 @@ def test_no_value_of_a_variable_becomes_more_than_a_value(ground, book, tally, f
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.parametrize("book", MODULES)
+def test_a_comma_does_not_make_two_addresses_of_one(ground, book):
+    """As it does where Ansible takes a text for a list."""
+    (option,) = [o for o in texts(ground.spec(book)) if str(o) == "load_balancer_manager_address"]
+    assert "," in attack("template", "", Path("/canary"))
+    assert tried(ground, book, [(option, "template")]) == []
+
+
 def test_a_reason_is_told_as_it_was_given(ground, tally, full, dice):
     """It is nobody's option, so nothing is refused."""
     for name in ATTACKS if full else dice.sample(sorted(ATTACKS), 1):
