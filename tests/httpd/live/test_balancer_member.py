@@ -663,6 +663,14 @@ class TestAGracefulReload:
         assert ["two.example.com" in str(warning) for warning in result["warnings"]] == [True]
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_binary_that_there_is_not_is_named_in_check_mode_too(app: Proxy, check):
+    """There it may be still to be installed, and then it has no members."""
+    instance = {**app.options("balancer_member")["httpd"], "binary": "/usr/sbin/no-such-httpd"}
+    result = app.attempt("balancer_member", url=N1, state="drained", httpd=instance, check=check)
+    assert result["msg"].startswith("there is no httpd at /usr/sbin/no-such-httpd; ")
+
+
 def test_a_state_and_a_status_are_not_both_declared(app: Proxy):
     refused = app.attempt("balancer_member", url=N1, state="drained", status=["disabled"])
     assert "choose one" in refused["msg"]

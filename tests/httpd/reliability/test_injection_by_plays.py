@@ -330,7 +330,9 @@ def wrong(
     if not value.strip() or any(word in message for message in said for word in known):
         return ""
     # If a module has refused it without a name for it, it was told the value and nothing else all the same.
-    problem = difference(told(results), told(before), case.harmless, value)
+    # In a path Ansible puts in the variables of the environment.
+    given_to = os.path.expandvars(value) if case.option.spec.get("type") == "path" else value
+    problem = difference(told(results), told(before), case.harmless, given_to)
     return f"{problem} {' '.join(said)}" if problem else ""
 
 
