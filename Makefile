@@ -11,7 +11,7 @@ export ANSIBLE_HOME := $(CURDIR)/.build/ansible
 
 collection := ansible_collections.webtier.apache_balancer
 lint := ruff types yamllint ansible-lint reuse changelog public-host
-pure := $(addprefix tests/unit/plugins/module_utils/,_balancer _httpd _manager _sticky)
+pure := $(addprefix tests/unit/plugins/,plugin_utils filter $(addprefix module_utils/,_balancer _httpd _manager _sticky))
 tests := $(lint) docs units artifact importer httpd load many reliability-sample browser demo-check sanity integration
 
 .DEFAULT_GOAL := help

@@ -23,6 +23,7 @@ from ._configuration import Plan, prepare, verify
 from ._fileset import FileSet
 from ._generation import Loaded, Memory
 from ._httpd.dump import View
+from ._httpd.errors import Expected
 from ._httpd.tree import Node
 from ._instance import ConfigurationRefused, Instance, NotInstalled, said
 from ._layer import Layer, check_persist, look
@@ -104,8 +105,14 @@ class _Work(NamedTuple):
         if lacking and not check_mode:
             raise NotInstalled(f"{lacking}; install it first")
         recovered, files = recover(instance, check_mode)
-        plan = self.planner(files)
-        live = self.look(plan)
+        try:
+            plan = self.planner(files)
+            live = self.look(plan)
+        except Expected as problem:
+            if lacking:
+                # What is wrong may be that alone.
+                raise NotInstalled(f"{lacking}; {problem}") from problem
+            raise
         if not plan.fileset.changed() and not live.to_do:
             return _nothing(instance, plan, live, recovered)
         proof = self.prove(plan)

@@ -205,7 +205,8 @@ problems:
   elements: dict
   sample:
     - code: AB305
-      message: member http://10.0.0.11:8080 has no route, but balancer://shop is sticky, so no session can stay there.
+      message: >-
+        member http://10.0.0.11:8080 has no route, but balancer://shop is sticky: no session can stay there.
       file: /etc/apache2/sites-enabled/shop.conf
       line: 5
       fix: Give it a route.

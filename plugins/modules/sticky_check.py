@@ -19,7 +19,8 @@ description:
     without a usable member, or that never had a request, shares nothing.
   - The clients share O(concurrency) kept connections and take turns on them, each round in another order, so that what
     has to stick is the session and not a connection.
-  - Redirects are answers and are not followed. A request is sent again, once, where the server had ended a kept
+  - Redirects are answers and are not followed. Where all answers are redirects and no session began, AB401 says where
+    they lead. A request is sent again, once, where the server had ended a kept
     connection between two requests.
   - Needs neither httpd nor root, so that it runs on any host that reaches O(url), the controller included
     (C(delegate_to=localhost)).
@@ -80,8 +81,8 @@ options:
   url_parameter:
     description:
       - Name of the URL parameter that keeps the session instead of a cookie, such as V(jsessionid). The clients take
-        its value from the redirects and links of the answers (C(;name=value), C(?name=value)), ask for O(url) with it,
-        and send no cookies.
+        its value from the redirects and links of the answers (C(;name=value), C(?name=value)), ask for O(url) with it
+        in the same place, behind the path or in the query, and send no cookies.
     type: str
   separator:
     description:
@@ -90,7 +91,8 @@ options:
     default: "."
   expected_routes:
     description:
-      - Routes (or nodes) that have to be seen.
+      - Routes (or nodes) that have to be seen. A route is seen where its node answered, and not only because sessions
+        from a O(session_file) have it.
       - A member that had many requests of running sessions gets no new ones for a while, since C(lbmethod) counts both.
         With O(manager_url) that is a remark (AB417); without, it looks like a member that is out.
     type: list
@@ -113,8 +115,9 @@ options:
   expect:
     description:
       - Whether resumed sessions are to be answered by the node that answered last (V(same)), or each by another one,
-        where they have to stay from then on (V(moved)). V(moved) needs a O(session_file) that exists, and O(served_by)
-        where nodes take over the cookie of an application as it is.
+        where they have to stay from then on (V(moved)). What counts is the first answer that tells its node. V(moved)
+        needs a O(session_file) that exists, and O(served_by) where nodes take over the cookie of an application as it
+        is.
     type: str
     choices: [same, moved]
     default: same
@@ -159,7 +162,7 @@ options:
         none of the requests that were answered is an error; for a part of them only, a remark (AB423).
     type: str
 notes:
-  - The causes are AB401 a cookie that is never set,
+  - The causes are AB401 a cookie that is never set, or nothing but redirects,
     AB402 a cookie without a route,
     AB403 an identifier that holds the separator,
     AB404 a route that the balancer does not know, or looks for behind another separator,

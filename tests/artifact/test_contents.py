@@ -26,6 +26,8 @@ FILES = {
     ".yamllint",
     "tests/config.yml",
 }
+# There from the first release on.
+RELEASED = "changelogs/changelog.yaml"
 # These make it an artifact.
 WRITTEN = {"FILES.json", "MANIFEST.json"}
 
@@ -40,7 +42,8 @@ def test_it_holds_these_and_nothing_else(artifact: Path) -> None:
         for path in (copy / folder).rglob("*")
         if path.is_file()
     }
-    assert held == whole | FILES | WRITTEN
+    released = {RELEASED} if (copy / RELEASED).exists() else set()
+    assert held == whole | FILES | WRITTEN | released
 
 
 def test_what_is_built_in_the_folder_itself_holds_the_same(artifact: Path, tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ def test_the_notes_of_a_release_come_from_fragments_and_name_what_says_that_it_i
     route.write_text(
         lines.replace("  name: route\n", f"  name: route\n  version_added: {version}\n")
     )
+    # A release takes all of them, and git keeps no empty folder.
+    (changelogs / "fragments").mkdir(exist_ok=True)
     (changelogs / "fragments" / "one.yml").write_text("trivial: [There is one.]\n")
     fragments = {each.name for each in (changelogs / "fragments").glob("*.yml")}
 
@@ -63,6 +65,8 @@ def test_the_notes_of_a_release_come_from_fragments_and_name_what_says_that_it_i
     assert "route" in named
     assert named == {name for name, each in documented.items() if since(each) == version}
 
+    # What is checked of the tree goes for what is released.
+    subprocess.run(["yamllint", "--strict", "changelogs"], cwd=copy, check=True)
     build = ["ansible-galaxy", "collection", "build", f"--output-path={tmp_path}"]
     subprocess.run(build, cwd=copy, env=path, check=True)
     with tarfile.open(tmp_path / f"webtier-apache_balancer-{version}.tar.gz") as archive:

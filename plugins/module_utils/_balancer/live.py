@@ -258,7 +258,7 @@ class _Planner:
             }
         for name, value in wanted.items():
             if isinstance(value, Flags):
-                values[name] = value.on(None if fresh else member.values.get(name))
+                values[name] = value.on((values if fresh else member.values).get(name))
             elif isinstance(value, Restored):
                 if self.vhost in value.runtime:
                     values[name] = value.runtime[self.vhost]

@@ -19,7 +19,7 @@ from . import session_file
 from .cookies import Jar, Origin, default_path
 from .diagnosis import Balancing, Case, Finding, Other, balancing, diagnose
 from .driver import Client, Driver, StickyError, Target
-from .visits import MOVED, STAYED, Evidence, Session, Violation, Visit
+from .visits import MOVED, STAYED, Evidence, Session, Violation
 
 if TYPE_CHECKING:
     import ssl
@@ -75,7 +75,7 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     name = _chosen(before, name) if access else ""
     now = time.time()
     clients = [
-        Client(Session(number, each.node, each.jar.ended(now)), each.jar, each.value)
+        Client(Session(number, each.node, each.jar.ended(now)), each.jar, each.value, each.in_query)
         for number, each in enumerate(kept[: plan.clients], 1)
     ]
     clients += [Client(Session(number)) for number in range(len(clients) + 1, plan.clients + 1)]
@@ -84,11 +84,11 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
     if access:
         after = _shown(access, name)
         live = balancing(_chosen(after, name), after, before)
-        answers = [v for each in clients for v in each.session.visits if not v.reason]
-        answered = len(answers)
+        answered = sum(not visit.reason for each in clients for visit in each.session.visits)
         elected = elected_meanwhile(before, after)
-        missed = 0 if _is_only_redirected(answers) else check_serves(name, elected, answered)
-        live = live._replace(others=_others(plan, live, access), missed=missed)
+        live = live._replace(
+            others=_others(plan, live, access), cookies=_held(plan, live.cookie, clients)
+        )
     evidence = Evidence(
         [client.session for client in clients],
         plan.case.parameter or plan.case.cookie or (live.cookie if live else ""),
@@ -99,12 +99,17 @@ def check(params: Mapping[str, Any], write: bool, access: Access | None) -> dict
         url=bool(plan.case.parameter),
     )
     if live:
+        # Redirects without a session may be those of httpd itself, whatever balancers there are.
+        missed = 0 if evidence.redirect else check_serves(name, elected, answered)
+        live = live._replace(missed=missed)
         check_routes(name, elected, answered, evidence.routes(evidence.name), live.routes)
     if evidence.may_be_set_anew:
         evidence.is_set_anew = _is_set_anew(plan, clients, evidence)
     if path and write:
         sessions = [
-            session_file.Kept(evidence.last_node(client.session), client.jar, client.value)
+            session_file.Kept(
+                evidence.last_node(client.session), client.jar, client.value, client.in_query
+            )
             for client in clients
         ]
         sessions += kept[plan.clients :]
@@ -140,7 +145,7 @@ def _result(
             result["msg"] = (
                 f"{params['url']}: no request was answered with 2xx or 3xx, the first: {reason}"
             )
-        elif not (evidence.nodes or findings and (evidence.away or not params["served_by"])):
+        elif not (evidence.nodes or findings and (evidence.redirect or not params["served_by"])):
             result["msg"] = (
                 f"served_by: {plan.told_by} was in no answer, so nobody knows who gave it"
             )
@@ -234,6 +239,13 @@ def _paths(plan: Plan, path: str, live: Balancing) -> frozenset[str]:
     )
 
 
+def _held(plan: Plan, cookie: str, clients: Sequence[Client]) -> frozenset[str]:
+    """Return the paths of *cookie* as *clients* send it."""
+    now = time.time()
+    paths = (client.jar.path(cookie, plan.case.origin, now) for client in clients)
+    return frozenset(path for path in paths if path is not None)
+
+
 def _is_set_anew(plan: Plan, clients: Sequence[Client], evidence: Evidence) -> bool:
     """Whether the cookie in question is set anew where it carries a route that there is not: one client asks once more
     with such a one. That is how httpd sets its own (BALANCER_ROUTE_CHANGED), and then no session moves without it."""
@@ -287,11 +299,6 @@ def check_serves(name: str, elected: Mapping[str, int], answered: int) -> int:
     # Processes count without locks, so that a few may be missing.
     is_most = chosen < 0 or chosen * 10 >= answered * 9
     return 0 if is_most else answered - chosen
-
-
-def _is_only_redirected(visits: Sequence[Visit]) -> bool:
-    """Whether all answers are redirects without a session, as httpd itself gives them, whatever balancers there are."""
-    return all(300 <= each.status < 400 and not each.sent and not each.issues for each in visits)
 
 
 def check_routes(

@@ -185,6 +185,14 @@ class Jar:
     def sent(self, origin: Origin, now: float) -> list[tuple[str, str]]:
         """Return names and values in the order they are sent to *origin*: longer paths first, then older ones
         (RFC 6265 5.4)."""
+        return [(cookie.name, cookie.value) for cookie in self._matching(origin, now)]
+
+    def path(self, name: str, origin: Origin, now: float) -> str | None:
+        """Return the path of the cookie *name* that is sent to *origin*, of several the first; ``None``: none is."""
+        paths = (cookie.path for cookie in self._matching(origin, now) if cookie.name == name)
+        return next(paths, None)
+
+    def _matching(self, origin: Origin, now: float) -> list[_Cookie]:
         found = [
             cookie
             for cookie in self._cookies.values()
@@ -196,8 +204,7 @@ class Jar:
                 or (not cookie.host_only and domain_match(origin.host, cookie.domain))
             )
         ]
-        found.sort(key=lambda cookie: (-len(cookie.path), cookie.number))
-        return [(cookie.name, cookie.value) for cookie in found]
+        return sorted(found, key=lambda cookie: (-len(cookie.path), cookie.number))
 
     def next_end(self, now: float) -> float:
         """Return when the next cookie ends; infinity where none does."""
@@ -294,19 +301,21 @@ def url_value(target: str, parameter: str) -> str | None:
     return re.split("[?&]", rest.lstrip("?&"), maxsplit=1)[0] if found else None
 
 
-def with_parameter(target: str, parameter: str, value: str) -> str:
-    """Return *target* with ``;parameter=value`` behind its path, as servlet containers write it."""
+def with_parameter(target: str, parameter: str, value: str, in_query: bool) -> str:
+    """Return *target* with ``parameter=value`` in its query, or behind its path, as servlet containers write it."""
     path, question, query = target.partition("?")
+    if in_query:
+        return f"{path}?{query}{'&' if query else ''}{parameter}={value}"
     return f"{path};{parameter}={value}{question}{query}"
 
 
-def parameter_in(text: str, parameter: str, host: str) -> str | None:
-    """Return the first value of ``parameter=`` in the links of *text*, a page or a ``Location``, that lead to *host*;
-    ``None`` without."""
-    for found in re.finditer(r"[;?&]" + re.escape(parameter) + r"=([^\s\"'<>?&#;]+)", text):
+def parameter_in(text: str, parameter: str, host: str) -> tuple[str, bool] | None:
+    """Return the first value of ``parameter=`` in the links of *text*, a page or a ``Location``, that lead to *host*,
+    and whether it is in the query there; ``None`` without."""
+    for found in re.finditer(r"([;?&])" + re.escape(parameter) + r"=([^\s\"'<>?&#;]+)", text):
         link = re.split(r"[\s\"'<>]", text[max(0, found.start() - _LONGEST) : found.start()])[-1]
         if re.sub(r":[0-9]+$", "", place(link)[1]).strip("[]") in ("", host):
-            return found.group(1)
+            return found.group(2), "?" in link + found.group(1)
     return None
 
 

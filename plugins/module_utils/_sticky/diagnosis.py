@@ -79,7 +79,8 @@ class Other(NamedTuple):
 class Balancing(NamedTuple):
     """One balancer as balancer-manager shows it: *sticky* is its ``stickysession``, *members* as they are now, *out*
     the URLs of those that could not be used before or after, *others* the balancers beside it that look at the
-    same cookie for other routes, *method* its ``lbmethod``, *missed* how many answers came from none of its members."""
+    same cookie for other routes, *method* its ``lbmethod``, *cookies* the paths of the cookie that clients hold after
+    the sessions, *missed* how many answers came from none of its members."""
 
     name: str
     sticky: str
@@ -87,6 +88,7 @@ class Balancing(NamedTuple):
     out: frozenset[str] = frozenset()
     others: tuple[Other, ...] = ()
     method: str = "byrequests"
+    cookies: frozenset[str] = frozenset()
     missed: int = 0
 
     @property
@@ -354,11 +356,11 @@ class _Doctor:
 
     def _never_set(self) -> Finding:
         case, seen = self._case, self._seen
-        if seen.away:
+        if seen.redirect:
             return Finding(
                 "AB401",
-                f"all {seen.requests - seen.failed} answers are redirects to {seen.away}, and no session began.",
-                f"Ask that: url: {seen.away}",
+                f"all {seen.requests - seen.failed} answers are redirects to {seen.redirect}, and no session began.",
+                f"Ask that: url: {seen.redirect}",
             )
         if seen.url:
             return Finding(
@@ -766,7 +768,8 @@ class _Doctor:
         if balancer is None or seen.url:
             return
         origin = self._case.origin
-        paths = seen.paths(origin)
+        # Sessions from before may go on without a new cookie.
+        paths = seen.paths(origin) or balancer.cookies
         for other in balancer.others:
             taken = any(route in other.routes - balancer.routes for route in seen.landed)
             # Most cookies have the path /, so that nothing has to be known of the other one.
@@ -777,7 +780,7 @@ class _Doctor:
                 for there in other.cookies
                 if _meet(origin.path, path, other.path, there)
             )
-            if taken or meet or paths <= {"/"}:
+            if taken or meet or paths == {"/"}:
                 where, doubt = (f" on the path {_list(meet)}" if meet else ""), False
             else:
                 where, doubt = ", if it is set with the same path there", True
@@ -821,8 +824,8 @@ class _Doctor:
             return
         gone: dict[str, int] = {}
         for each in self._seen.violations:
-            route = each.route or ""
-            if each.moved and (balancer.is_out(route) or self._is_removed(route)):
+            route = each.route
+            if each.moved and route and (balancer.is_out(route) or self._is_removed(route)):
                 gone[route] = gone.get(route, 0) + 1
         for route, count in sorted(gone.items()):
             urls = [member.url for member in balancer.members if member.route == route]
@@ -890,7 +893,7 @@ class _Doctor:
 
     def _expected(self) -> Iterator[Finding]:
         """AB415, AB417."""
-        seen = {*self._routes, *self._seen.nodes}
+        seen = {*self._seen.nodes, *self._answered()}
         unseen = [route for route in self._case.expected if route not in seen]
         serving = self._balancer.serving if self._balancer else frozenset()
         waiting = [route for route in unseen if route in serving]
@@ -909,6 +912,15 @@ class _Doctor:
                 " ask with more. After sticky load, byrequests leaves a member out for a while: with manager_url that"
                 " is told from a fault.",
             )
+
+    def _answered(self) -> Iterator[str]:
+        """Yield the routes whose nodes answered, and not only those that sessions from before bring. What browsers do
+        not send back was set at least."""
+        seen = self._seen
+        nodes = {"", *seen.nodes}
+        for route in self._routes:
+            if seen.lost or nodes.intersection(seen.issued.get(route, ())):
+                yield route
 
     def _unanswered(self) -> Iterator[Finding]:
         """AB422."""

@@ -20,6 +20,7 @@ import selectors
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Sequence
+from urllib.parse import urljoin, urlsplit
 
 from .._httpd.errors import HttpdError
 from .cookies import (
@@ -28,7 +29,6 @@ from .cookies import (
     header,
     parameter_in,
     parse_set_cookie,
-    place,
     with_parameter,
 )
 from .visits import Issue, Session, Visit
@@ -79,13 +79,16 @@ class Target(NamedTuple):
 class Client:
     """One browser: its cookies, or what it found in the URL, and what it saw."""
 
-    __slots__ = ("ends", "jar", "left", "request", "sent", "session", "value")
+    __slots__ = ("ends", "in_query", "jar", "left", "request", "sent", "session", "value")
 
-    def __init__(self, session: Session, jar: Jar | None = None, value: str = "") -> None:
+    def __init__(
+        self, session: Session, jar: Jar | None = None, value: str = "", in_query: bool = False
+    ) -> None:
         self.session = session
         self.jar = jar or Jar()
-        #: of the URL parameter.
+        #: of the URL parameter, and whether it was in the query or behind the path.
         self.value = value
+        self.in_query = in_query
         self.left = 0
         self.request = b""
         self.sent: Mapping[str, str] = {}
@@ -218,7 +221,8 @@ class Driver:
             client.ends = float("inf")
             client.sent = {self.target.parameter: client.value} if client.value else {}
             if client.value:
-                target = with_parameter(target, self.target.parameter, client.value)
+                parameter = self.target.parameter
+                target = with_parameter(target, parameter, client.value, client.in_query)
         else:
             cookies = client.jar.sent(self.target.origin, now)
             client.ends = client.jar.next_end(now)
@@ -265,15 +269,24 @@ class Driver:
         elif issues:
             self.compose(client)
         reason = "" if 200 <= status < 400 else f"status {status}"
-        away = location if 300 <= status < 400 and self._is_elsewhere(location) else ""
-        visit = Visit(self._ms(), status, node, sent, issues, reason, away)
+        leads = self._led(location) if location and 300 <= status < 400 else ""
+        visit = Visit(self._ms(), status, node, sent, issues, reason, leads)
         self._over(connection, client, visit)
 
-    def _is_elsewhere(self, location: str) -> bool:
-        scheme, host = place(location)
-        own = "https" if self.target.origin.https else "http"
-        here = re.sub(":(80|443)$", "", self.target.host.lower())
-        return bool(host) and (scheme or own, re.sub(":(80|443)$", "", host)) != (own, here)
+    def _led(self, location: str) -> str:
+        """Return the address that *location* leads to; within the site, it is there where the site is asked."""
+        scheme, (name, port) = "https" if self.target.origin.https else "http", self.target.address
+        try:
+            there = urlsplit(
+                urljoin(f"{scheme}://{self.target.host}{self.target.target}", location)
+            )
+        except ValueError:
+            return location
+        host = there.netloc.rpartition("@")[2]
+        if (there.scheme, _without_port(host)) == (scheme, _without_port(self.target.host)):
+            host = f"[{name}]" if ":" in name else name
+            host += "" if port == (443 if scheme == "https" else 80) else f":{port}"
+        return there._replace(netloc=host).geturl()
 
     def _issues(self, client: Client, cookies: Sequence[bytes]) -> Sequence[Issue]:
         found, now = [], time.time()
@@ -286,9 +299,9 @@ class Driver:
     def _look_for_parameter(self, client: Client, location: str, text: str) -> None:
         parameter = self.target.parameter
         host = self.target.origin.host
-        value = parameter_in(location, parameter, host) or parameter_in(text, parameter, host)
-        if value and value != client.value:
-            client.value = value
+        found = parameter_in(location, parameter, host) or parameter_in(text, parameter, host)
+        if found and found != (client.value, client.in_query):
+            client.value, client.in_query = found
             self.compose(client)
 
     def fail(self, connection: _Connection, reason: str) -> None:
@@ -659,6 +672,11 @@ class _Chunked(_Body):
                     raise _Broken("the answer has a chunk without a size")
                 self._left = int(size, 16)
                 self._over = not self._left
+
+
+def _without_port(host: str) -> str:
+    """Return *host* in lower case, without a port that goes without saying."""
+    return re.sub(":(80|443)$", "", host.lower())
 
 
 def _resolve(address: tuple[str, int]) -> list[Any]:

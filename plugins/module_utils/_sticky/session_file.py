@@ -24,11 +24,13 @@ _LARGEST = 256 * 2**20
 
 
 class Kept(NamedTuple):
-    """One session: who answered last, its cookies, or its value of the URL parameter."""
+    """One session: who answered last, its cookies, or its value of the URL parameter, and whether that is *in_query* or
+    behind the path."""
 
     node: str
     jar: Jar
     value: str
+    in_query: bool
 
 
 def read(path: str, host: str, told_by: str) -> list[Kept]:
@@ -99,15 +101,20 @@ def _check_ours(path: str, info: os.stat_result) -> None:
 
 
 def _kept(row: dict[str, Any]) -> Kept:
-    node, value = row["node"], row["value"]
+    node, value, in_query = row["node"], row["value"], row.get("in_query", False)
     if not isinstance(node, str) or not isinstance(value, str) or not value.isprintable():
         raise ValueError
-    return Kept(node, Jar.load(row["cookies"]), value)
+    if not isinstance(in_query, bool):
+        raise ValueError
+    return Kept(node, Jar.load(row["cookies"]), value, in_query)
 
 
 def write(path: str, host: str, told_by: str, sessions: Sequence[Kept]) -> None:
     """Keep *sessions* with *host* in *path*, at once or not at all. Raises OSError."""
-    rows = [{"node": s.node, "value": s.value, "cookies": s.jar.dump()} for s in sessions]
+    rows = [
+        {"node": s.node, "value": s.value, "in_query": s.in_query, "cookies": s.jar.dump()}
+        for s in sessions
+    ]
     directory, name = os.path.split(path)
     # mkstemp makes it 0600.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory)

@@ -37,8 +37,8 @@ class Issue(NamedTuple):
 class Visit(NamedTuple):
     """One request and its answer. *ms*: since the begin, when it was over. *status*: 0 without an answer. *node*: who
     says to have answered, ``""`` where nobody does. *sent*: values by name, of cookies or of the URL parameter, as
-    httpd finds them. *issues*: what was set. *reason*: why it failed; ``""`` for an answer 2xx or 3xx. *away*: where
-    it is a redirect that leaves the site, the place it leads to."""
+    httpd finds them. *issues*: what was set. *reason*: why it failed; ``""`` for an answer 2xx or 3xx. *location*:
+    where it is a redirect, the address it leads to."""
 
     ms: int
     status: int
@@ -46,7 +46,7 @@ class Visit(NamedTuple):
     sent: Mapping[str, str]
     issues: Sequence[Issue]
     reason: str
-    away: str = ""
+    location: str = ""
 
 
 class Session:
@@ -407,6 +407,7 @@ class Evidence:
 
     def _follow(self, session: Session) -> None:
         before, resumed = session.node, bool(session.node)
+        awaited = resumed and self._expect == MOVED
         first, met, nameless = True, set(), self.nameless
         if self.name in session.ended and self.name not in session.visits[0].sent:
             self.lost[OVER] = self.lost.get(OVER, 0) + 1
@@ -446,7 +447,6 @@ class Evidence:
                 self._count(self.landed, route, node)
                 if before and node != before:
                     self.astray[route] = min(self.astray.get(route, visit.ms), visit.ms)
-            awaited = first and resumed and self._expect == MOVED
             if before and (node == before) is awaited:
                 if node != before:
                     reason = self._why(sent, route)
@@ -457,7 +457,7 @@ class Evidence:
                 self.violations.append(
                     Violation(session.number, number, before, node, reason, route)
                 )
-            before, first = node, False
+            before, first, awaited = node, False, False
         self.half_named += bool(met) and self.nameless > nameless
 
     @property
@@ -501,12 +501,15 @@ class Evidence:
         return self.named and self.could_move and not self.violations
 
     @property
-    def away(self) -> str:
-        """Where all answers lead, if each is a redirect that leaves the site, without what may be a secret."""
+    def redirect(self) -> str:
+        """Where all answers lead, if each is a redirect and no session began, without what may be a secret."""
         answers = [visit for each in self.sessions for visit in each.visits if not visit.reason]
-        if not all(visit.away for visit in answers):
+        # What all sessions have alike is none.
+        own = [name for name, each in self.carried.items() if not (self.url or each.is_constant)]
+        began = own or self.lost or self.name in self.carried
+        if began or not all(visit.location for visit in answers):
             return ""
-        return re.split("[?#;]", answers[0].away, maxsplit=1)[0] if answers else ""
+        return re.split("[?#;]", answers[0].location, maxsplit=1)[0] if answers else ""
 
     def _node(self, visit: Visit, held: Mapping[str, str]) -> str:
         """Return who answered, ``""`` where nobody knows."""

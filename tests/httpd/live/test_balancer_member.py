@@ -305,6 +305,25 @@ class TestAMember:
             app.run("balancer_member", url="http://127.0.0.1:4", state="absent")["changed"] is False
         )
 
+    @pytest.mark.parametrize(
+        ("letters", "state", "flags"),
+        [
+            ("HI", "ignore_errors", ["ignore_errors", "hot_standby"]),
+            ("D", "ignore_errors", ["disabled", "ignore_errors"]),
+            ("N", "hot_standby", ["hot_standby", "drained"]),
+            ("H", "enabled", ["hot_standby"]),
+            ("DH", "enabled", ["hot_standby"]),
+        ],
+    )
+    def test_that_only_the_files_have_runs_with_their_flags_as_well(
+        self, app: Proxy, letters, state, flags
+    ):
+        line = f"BalancerMember {NEW} route=n4 status=+{letters}"
+        app.site.write_text(app.site.read_text().replace("ProxySet", f"{line}\nProxySet"))
+        app.run("balancer_member", url=NEW, state=state)
+        assert status(app, NEW) == (flags, flags)
+        assert app.info()["drift"] == []
+
     def test_that_was_removed_is_whole_again_when_it_is_added_before_the_reload(self, app: Proxy):
         text = app.site.read_text()
         app.run("balancer_member", url=N3, state="absent")
@@ -642,6 +661,14 @@ class TestAGracefulReload:
         proxy.start(vhost("one.example.com", BODY) + vhost("two.example.com", BODY, manager=""))
         result = proxy.run("graceful_reload", only_if_needed=False)
         assert ["two.example.com" in str(warning) for warning in result["warnings"]] == [True]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_binary_that_there_is_not_is_named_in_check_mode_too(app: Proxy, check):
+    """There it may be still to be installed, and then it has no members."""
+    instance = {**app.options("balancer_member")["httpd"], "binary": "/usr/sbin/no-such-httpd"}
+    result = app.attempt("balancer_member", url=N1, state="drained", httpd=instance, check=check)
+    assert result["msg"].startswith("there is no httpd at /usr/sbin/no-such-httpd; ")
 
 
 def test_a_state_and_a_status_are_not_both_declared(app: Proxy):

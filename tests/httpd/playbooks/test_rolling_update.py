@@ -87,7 +87,7 @@ def test_a_task_file_is_found_from_where_ansible_runs_whatever_the_shell_calls_i
     missing = play("rolling_update", hosts, **{**roll, "rolling_update_tasks": "updates.yml"})
     assert missing.of(FOUND)["lb1"]["msg"] == (
         f"rolling_update_tasks: there is no file updates.yml in {PLAYBOOKS.resolve()} or {tmp_path}."
-        " from there"
+        " Give its full path, or one from there"
     )
 
 

@@ -75,6 +75,19 @@ def test_a_site_that_nobody_serves_fails_and_the_page_says_so(
     assert kept["sessions"] == 0 and kept["problems"] == [reason]
 
 
+@pytest.mark.parametrize("url", [None, ""])
+def test_without_an_address_nobody_is_asked(
+    load_balancer: Any, play: Any, asked: dict[str, Any], page: Path, url: str | None
+) -> None:
+    asked["verify_url"] = url
+    hosts = {"lb1": load_balancer.host(), "lb2": load_balancer.host()}
+    played = play("verify", hosts, **{**asked, "verify_host": "all"})
+    assert played.status == 2 and played.tasks[-1].name == "Check that an address is named"
+    said = {result["msg"] for result in played.tasks[-1].results.values()}
+    assert len(said) == 1 and said.pop().startswith("verify_url: say which address to ask")
+    assert not page.exists()
+
+
 @pytest.mark.parametrize("asking", ["localhost", "lb2"])
 def test_a_limit_that_leaves_out_the_host_that_asks_is_a_failure(
     load_balancer: Any, play: Any, asked: dict[str, Any], page: Path, asking: str

@@ -25,6 +25,8 @@ from ansible.release import __version__ as ansible_version
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import BINARY
 
 LOST = "lost"
+# The files whose tests take longest in full.
+LONGEST = ("test_soak", "test_killed", "test_injection_by_plays", "test_fuzz")
 COUNTS = pytest.StashKey["collections.Counter[str]"]()
 
 
@@ -61,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.option.full:
         # What takes longest begins first, and the others are done meanwhile.
-        items.sort(key=lambda item: "test_soak" not in item.nodeid)
+        items.sort(key=lambda item: (*LONGEST, item.path.stem).index(item.path.stem))
 
 
 @pytest.hookimpl(optionalhook=True)

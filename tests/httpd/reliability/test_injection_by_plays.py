@@ -330,7 +330,9 @@ def wrong(
     if not value.strip() or any(word in message for message in said for word in known):
         return ""
     # If a module has refused it without a name for it, it was told the value and nothing else all the same.
-    problem = difference(told(results), told(before), case.harmless, value)
+    # In a path Ansible puts in the variables of the environment.
+    given_to = os.path.expandvars(value) if case.option.spec.get("type") == "path" else value
+    problem = difference(told(results), told(before), case.harmless, given_to)
     return f"{problem} {' '.join(said)}" if problem else ""
 
 
@@ -373,6 +375,14 @@ def test_no_value_of_a_variable_becomes_more_than_a_value(ground, book, tally, f
         tally("hostile values given to variables of playbooks", len(pairs))
     tally.lost(len(problems))
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("book", MODULES)
+def test_a_comma_does_not_make_two_addresses_of_one(ground, book):
+    """As it does where Ansible takes a text for a list."""
+    (option,) = [o for o in texts(ground.spec(book)) if str(o) == "load_balancer_manager_address"]
+    assert "," in attack("template", "", Path("/canary"))
+    assert tried(ground, book, [(option, "template")]) == []
 
 
 def test_a_reason_is_told_as_it_was_given(ground, tally, full, dice):

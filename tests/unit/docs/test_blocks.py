@@ -8,6 +8,7 @@ Blocks of httpd are in tests/httpd/docs.
 
 from __future__ import annotations
 
+import configparser
 import fnmatch
 import json
 import os
@@ -51,15 +52,13 @@ HOME = re.compile(
     r"https://(?:github\.com/webtier/apache_balancer/(?:blob|tree)"
     r"|raw\.githubusercontent\.com/webtier/apache_balancer)/main/"
 )
-LANGUAGES = {"apache", "console", "jinja", "puppet", "text", "xml", "yaml"}
+LANGUAGES = {"apache", "console", "ini", "jinja", "puppet", "text", "xml", "yaml"}
 YAML = documents.blocks("yaml")
-TASKS = [
-    task
-    for block in YAML
-    for task in (
-        documents.tasks(block.data(), block.place) if isinstance(block.data(), list) else ()
-    )
-]
+LISTS = [(block.data(), block.place) for block in YAML if isinstance(block.data(), list)]
+# A playbook of the example for AWX, whose others import ours.
+SETUP = "examples/awx/setup.yml"
+LISTS.append((yaml.safe_load((ROOT / SETUP).read_text()), SETUP))
+TASKS = [task for data, place in LISTS for task in documents.tasks(data, place)]
 INVENTORIES = [block for block in YAML if isinstance(block.data(), dict) and "all" in block.data()]
 OWN_TASKS = [task for task in TASKS if task.module.startswith(OURS)]
 OTHER_TASKS = [task for task in TASKS if not task.module.startswith(OURS)]
@@ -147,12 +146,11 @@ def test_each_block_says_its_language_and_ends(page):
 
 
 @pytest.mark.parametrize("block", YAML, ids=str)
-def test_a_block_of_yaml_is_plays_or_tasks_or_variables_or_an_inventory(block):
+def test_a_block_of_yaml_is_plays_or_tasks_or_variables_or_an_inventory_or_requirements(block):
     data = block.data()
     if isinstance(data, dict):
-        known = data == {"all": data.get("all")} or all(
-            str(key).startswith(PREFIXES) for key in data
-        )
+        whole = [*data] in (["all"], ["collections"])
+        known = whole or all(str(key).startswith(PREFIXES) for key in data)
         assert data and known, list(data)
     else:
         assert documents.is_plays(data) or list(documents.tasks(data, block.place))
@@ -245,6 +243,23 @@ def test_a_role_gets_all_that_it_requires(block):
 @pytest.mark.parametrize("block", documents.blocks("xml"), ids=str)
 def test_a_block_of_xml_is_whole(block):
     ElementTree.fromstring(block.text)
+
+
+def test_what_is_required_is_this_collection_in_a_version_that_there_is():
+    (required,) = [
+        block.data()["collections"] for block in YAML if [*block.data()] == ["collections"]
+    ]
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    assert required == [
+        {"name": f"{galaxy['namespace']}.{galaxy['name']}", "version": f">={galaxy['version']}"}
+    ]
+
+
+@pytest.mark.parametrize("block", documents.blocks("ini"), ids=str)
+def test_a_block_of_settings_has_nothing_but_settings(block):
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read_string("[PHP]\n" + block.text)
+    assert settings.sections() == ["PHP"] and all(settings["PHP"].values())
 
 
 @pytest.mark.parametrize("block", documents.blocks("yaml", "jinja"), ids=str)

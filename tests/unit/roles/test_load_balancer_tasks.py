@@ -145,19 +145,34 @@ def test_a_module_whose_package_is_still_to_be_installed_is_not_asked_for_in_che
     assert [module["name"] for module in found] == names
 
 
-def test_what_selinux_was_told_is_no_problem_any_more():
-    (keep,) = [
-        task["ansible.builtin.set_fact"]["load_balancer_result"]["problems"]
-        for task in yaml.safe_load((ROLE / "tasks" / "service.yml").read_text())
-        if "ansible.builtin.set_fact" in task
+@pytest.fixture()
+def result():
+    """What is kept for the play, before it is evaluated."""
+    tasks = yaml.safe_load((ROLE / "tasks" / "service.yml").read_text())
+    facts = [
+        each["ansible.builtin.set_fact"] for each in tasks if "ansible.builtin.set_fact" in each
     ]
+    return facts[-1]["load_balancer_result"]
+
+
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("started", [True, False])
+def test_a_host_is_changed_whose_httpd_was_only_started(result, written, started):
+    variables = {
+        "__load_balancer_configuration": {"changed": written},
+        "__load_balancer_started": {"changed": started},
+    }
+    assert evaluated(result["changed"], **variables) is (written or started)
+
+
+def test_what_selinux_was_told_is_no_problem_any_more(result):
     found = [{"code": "AB301"}, {"code": "AB207"}]
     for selinux, left in ((True, found[:1]), (False, found)):
         variables = {
             "__load_balancer_configuration": {"problems": found},
             "__load_balancer_selinux": selinux,
         }
-        assert evaluated(keep, **variables) == left
+        assert evaluated(result["problems"], **variables) == left
 
 
 def test_check_mode_on_an_empty_host_leaves_out_what_needs_httpd():

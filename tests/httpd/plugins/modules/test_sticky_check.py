@@ -880,10 +880,15 @@ def test_two_balancers_with_one_cookie_on_one_path_are_found(site, tmp_path):
     assert codes(result) == ["AB410"]
 
 
-def test_two_balancers_whose_cookies_have_paths_of_their_own_are_well(site):
-    two_with_one_cookie(site, ("/", "/"), ("/admin/", "/admin"))
-    for path, balancer in (("", "app"), ("admin/", "admin")):
-        assert is_well(site.check(path=path, manager=True, balancer=balancer))
+@pytest.mark.parametrize("app", [("/", "/"), ("/app/", "/app")])
+def test_two_balancers_whose_cookies_have_paths_of_their_own_are_well(site, tmp_path, app):
+    two_with_one_cookie(site, app, ("/admin/", "/admin"))
+    for path, balancer in ((app[0][1:], "app"), ("admin/", "admin")):
+        options = {"balancer": balancer, "session_file": str(tmp_path / balancer)}
+        assert is_well(site.check(path=path, manager=True, **options))
+        # The sessions go on, and no answer sets the cookie again.
+        again = site.check(path=path, manager=True, **options)
+        assert is_well(again) and "ROUTEID" not in [row["name"] for row in again["cookies"]]
 
 
 def test_two_balancers_with_the_longer_path_on_the_wrong_one_are_found(site):
@@ -930,6 +935,14 @@ def test_a_member_without_a_route_is_found(site):
     assert codes(result) == ["AB411"] and "ROUTEID=. was set without a route by n2" in result["msg"]
     assert codes(site.check(manager=True)) == ["AB411"]
     assert codes(site.check(served_by=None, cookie="ROUTEID")) == ["AB411"]
+
+
+def test_no_session_is_said_to_come_from_a_member_without_a_route_that_is_out(site):
+    a, b, c = (site.node(name) for name in ("n1", "n2", "n3"))
+    out = f"{c.member()} status=+D"
+    site.start(a.member("n1"), b.member("n2"), out, "ProxySet stickysession=SID")
+    result = site.check(manager=True)
+    assert codes(result) == ["AB401"] and result["violation_count"] > 0
 
 
 def test_a_member_without_a_route_is_seen_in_the_manager(site):
@@ -1011,6 +1024,21 @@ def test_an_expected_route_that_is_never_seen_is_found(site):
     assert message(result, "AB415") == "never seen: n3; seen: n1, n2, in 20 new sessions."
 
 
+@pytest.mark.parametrize("options", [{}, BY_ROUTE])
+def test_an_expected_route_is_not_seen_by_requests_that_fail(site, tmp_path, options):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    sticky = "ProxySet stickysession=ROUTEID nofailover=On"
+    site.start(a.member("n1"), b.member("n2"), sticky, ROUTEID)
+    options = {"session_file": str(tmp_path / "sessions.json"), **options}
+    assert is_well(site.check(expected_routes=["n1", "n2"], **options))
+    assert is_well(site.check(expected_routes=["n1", "n2"], **options))
+    site.member("n1", "disabled")
+    result = site.check(expected_routes=["n1", "n2"], **options)
+    assert result["failed_requests"] > 0 and set(result["distribution"]) == {"n2"}
+    assert codes(result) == ["AB415", "AB422"]
+    assert message(result, "AB415").startswith("never seen: n1; seen: n2,")
+
+
 def test_a_member_that_had_many_requests_before_gets_no_new_session_and_is_well(site):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=SID")
@@ -1042,6 +1070,45 @@ def test_a_site_that_only_redirects_elsewhere_is_told_from_one_without_sessions(
     assert codes(result) == ["AB401"] and a.paths == b.paths == []
     assert "all 200 answers are redirects to https://shop.example.com/cart" in result["msg"]
     assert "url: https://shop.example.com/cart" in result["diagnosis"][0]["fix"]
+
+
+REDIRECTS = [{}, BY_ROUTE, {"manager": True}, {"cookie": "SID"}, {"url_parameter": "sid"}]
+
+
+@pytest.mark.parametrize("options", REDIRECTS)
+def test_a_page_that_only_redirects_within_the_site_is_told_with_the_one_to_ask(site, options):
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
+    alias = f"LoadModule alias_module {MODULES}/mod_alias.so\nRedirectMatch ^/$ /shop/?x=1\n"
+    # What is redirected must not be proxied before.
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more=alias + "ProxyPassMatch ^/$ !\n",
+    )
+    result = site.check(**options)
+    assert codes(result) == ["AB401"] and a.paths == b.paths == []
+    assert f"all 200 answers are redirects to {site.url}shop/, and no session" in result["msg"]
+    assert result["diagnosis"][0]["fix"] == f"Ask that: url: {site.url}shop/"
+    if "url_parameter" not in options:
+        assert codes(site.check(path="shop/", **options)) == []
+
+
+@pytest.mark.parametrize("options", REDIRECTS)
+def test_nodes_that_only_redirect_are_told_with_the_page_to_ask(site, options):
+    def respond(path: str) -> tuple[int, str]:
+        return 302, ""
+
+    a, b = (site.node(name, respond=respond) for name in ("n1", "n2"))
+    site.start(
+        a.member("n1"),
+        b.member("n2"),
+        "ProxySet stickysession=SID",
+        more='Header set Location login?from=x "expr=%{REQUEST_STATUS} == 302"\n',
+    )
+    result = site.check(path="shop/cart", server_name="shop.example.com", **options)
+    assert codes(result) == ["AB401"]
+    assert result["diagnosis"][0]["fix"] == f"Ask that: url: {site.url}shop/login"
 
 
 def test_a_cookie_that_only_the_task_names_is_no_fault_of_the_site(site):
@@ -1223,6 +1290,29 @@ def test_sessions_are_resumed_by_url(site, tmp_path):
     assert len(a.known) + len(b.known) == before
 
 
+@pytest.mark.parametrize(
+    ("link", "path", "asked"),
+    [
+        ("/next?sid={id}.%s", "shop.php", r"/shop\.php\?sid=id\d{6}\.n[12]"),
+        ("/next?x=1&amp;sid={id}.%s", "shop.php?y=2", r"/shop\.php\?y=2&sid=id\d{6}\.n[12]"),
+        ("/next;sid={id}.%s?x=1", "shop?y=2", r"/shop;sid=id\d{6}\.n[12]\?y=2"),
+    ],
+)
+def test_a_session_is_asked_for_where_links_have_it(site, tmp_path, link, path, asked):
+    def respond(url: str) -> tuple[int, str]:
+        return (200 if url == f"/{path}" or re.fullmatch(asked, url) else 404), ""
+
+    links = f'<a href="{link}">next</a>'
+    a, b = (site.node(name, links=links % name, respond=respond) for name in ("n1", "n2"))
+    site.start(a.member("n1"), b.member("n2"), "ProxySet stickysession=NONE|sid")
+    options = {"session_file": str(tmp_path / "sessions.json"), "url_parameter": "sid"}
+    assert is_well(site.check(path=path, **options))
+    before = len(a.known) + len(b.known)
+    # They go on in the same place.
+    assert is_well(site.check(path=path, **options))
+    assert len(a.known) + len(b.known) == before
+
+
 def test_sessions_of_a_node_that_was_taken_out_have_moved(site, tmp_path):
     a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2")
     site.start(a.member("n1"), b.member("n2") + " status=+D", "ProxySet stickysession=SID")
@@ -1238,6 +1328,28 @@ def test_sessions_of_a_node_that_was_taken_out_have_moved(site, tmp_path):
     moved = site.check(session_file=kept, expect="moved", manager=True)
     assert "msg" not in moved and moved["diagnosis"] == [] and set(moved["distribution"]) == {"n2"}
     assert is_well(site.check(session_file=kept, expect="same"))
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_sessions_may_move_before_an_answer_names_the_node(site, tmp_path, moves):
+    def respond(path: str) -> tuple[int, str]:
+        return 200, "" if next(answers) < 20 else "served by"
+
+    answers = itertools.count(20)
+    a, b = site.nodes("SID={id}.{name}; Path=/", "n1", "n2", respond=respond)
+    # All nodes know all sessions, so that none sets the cookie again.
+    b.known = a.known
+    site.start(a.member("n1"), b.member("n2") + " status=+D", "ProxySet stickysession=SID")
+    options = {"session_file": str(tmp_path / "s.json"), "served_by": {"regex": r"by<b>(\w+)"}}
+    assert is_well(site.check(**options))
+    if moves:
+        site.member("n2", "enabled")
+        site.member("n1", "disabled")
+    # Each session begins with an answer without a name.
+    answers = itertools.count()
+    result = site.check(expect="moved", concurrency=1, **options)
+    assert remarks(result) == ["AB419"] and result["violation_count"] == (0 if moves else 20)
+    assert ("msg" not in result) is moves
 
 
 @pytest.mark.parametrize(

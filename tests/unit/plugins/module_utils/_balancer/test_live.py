@@ -300,6 +300,16 @@ class TestAPlan:
         wish = declared((A, {"status": flags}), purge=[], existing_only=True)
         assert plan_live(live, wish).changes[0].after == {"disabled", "drained"}
 
+    def test_gives_a_new_member_the_flags_that_its_file_has_as_well(self):
+        flags = Flags(frozenset({"ignore_errors"}), frozenset({"disabled"}))
+        wish = declared((B, {"status": flags}), purge=[], existing_only=True)
+        in_file = config(f"BalancerMember {A}\nBalancerMember {B} status=+DH")
+        (change,) = plan_live(running((A, {})), wish, in_file).changes
+        assert change.after["status"] == {"hot_standby", "ignore_errors"}
+        live = running((A, {}), (B, {"status": frozenset({"disabled"})}))
+        (change,) = plan_live(live, wish, in_file, added=[B]).changes
+        assert (change.parameter, change.after) == ("status", {"hot_standby", "ignore_errors"})
+
     def test_leaves_out_members_that_the_balancer_does_not_have(self):
         wish = declared((C, {"lbset": 1}), purge=[], existing_only=True)
         assert plan_live(running((A, {})), wish) == ([], [])

@@ -142,8 +142,8 @@ def test_a_secret_is_masked_and_the_rest_is_left(line, left):
         "SetEnvIfExpr \"%{HTTP:X-Token} -strmatch '*'\" customer=known",
         'LogMessage "%{HTTP:X-Token} was sent" hook=all',
         'LogMessage "%{HTTP_COOKIE} was sent" hook=all',
-        'CustomLog "|/usr/bin/ship --format token" combined',
-        "CustomLog \"|/usr/bin/curl -H 'Accept: token' https://log\" combined",
+        'CustomLog "|/usr/bin/ship --format secret" combined',
+        "CustomLog \"|/usr/bin/curl -H 'Accept: secret' https://log\" combined",
         'RequestHeader set X-Token "%{}e%{}e%{}e"',
         "ProxyPass /password balancer://shop/password",
         "ServerTokens Prod",
@@ -171,8 +171,8 @@ def test_what_is_no_secret_is_left(line):
             "RewriteCond expr \"%{HTTP:X-Token} == '********'\"",
         ),
         (
-            "RewriteCond known=%{HTTP_COOKIE} sid=hunter2",
-            "RewriteCond known=%{HTTP_COOKIE} sid=********",
+            "RewriteCond known=here%{HTTP_COOKIE} sid=hunter2",
+            "RewriteCond known=here%{HTTP_COOKIE} sid=********",
         ),
     ],
 )

@@ -195,6 +195,15 @@ def test_longer_paths_come_first_and_then_older_cookies():
     assert sent(jar) == "c=1; a=2; b=1"
 
 
+def test_of_several_with_one_name_the_one_with_the_longest_path_counts():
+    jar = Jar()
+    assert jar.path("a", SHOP, NOW) is None
+    for text in ("a=1; Path=/", "a=2; Path=/cart; Max-Age=10", "a=3; Path=/other"):
+        stored(jar, text)
+    assert jar.path("a", SHOP, NOW) == "/cart"
+    assert jar.path("a", SHOP, NOW + 10) == "/" and jar.path("b", SHOP, NOW) is None
+
+
 def test_name_domain_and_path_make_a_cookie():
     jar = Jar()
     stored(jar, "a=1; Path=/")
@@ -317,25 +326,35 @@ def test_a_url_is_searched_for_the_name(target, value):
     assert url_value(target, "SID") == value
 
 
-def test_a_session_goes_behind_the_path():
-    assert with_parameter("/cart?x=1", "sid", "a.n1") == "/cart;sid=a.n1?x=1"
-    assert with_parameter("/", "sid", "a.n1") == "/;sid=a.n1"
+def test_a_session_goes_where_it_was_found():
+    assert with_parameter("/cart?x=1", "sid", "a.n1", False) == "/cart;sid=a.n1?x=1"
+    assert with_parameter("/", "sid", "a.n1", False) == "/;sid=a.n1"
+    assert with_parameter("/cart?x=1", "sid", "a.n1", True) == "/cart?x=1&sid=a.n1"
+    assert with_parameter("/cart?", "sid", "a.n1", True) == "/cart?sid=a.n1"
+    assert with_parameter("/", "sid", "a.n1", True) == "/?sid=a.n1"
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("text", "found"),
     [
-        ('<a href="/cart;sid=a.n1?x=1">', "a.n1"),
-        ("<a href='/cart?y=1&amp;sid=a.n1#top'>", "a.n1"),
-        ("http://shop/;sid=a.n1", "a.n1"),
-        ("http://SHOP:8080/;sid=a.n1", "a.n1"),
+        ('<a href="/cart;sid=a.n1?x=1">', ("a.n1", False)),
+        ("<a href='/cart?y=1&amp;sid=a.n1#top'>", ("a.n1", True)),
+        ("<a href='/cart?sid=a.n1&y=1'>", ("a.n1", True)),
+        ("/cart?y=1&sid=a.n1", ("a.n1", True)),
+        ("/cart?y=1;sid=a.n1", ("a.n1", True)),
+        ("http://shop/;sid=a.n1", ("a.n1", False)),
+        ("http://SHOP:8080/;sid=a.n1", ("a.n1", False)),
         ("//other/;sid=a.n1", None),
-        ('<a href="https://other/;sid=a.n9">other</a> <a href="/;sid=a.n1">', "a.n1"),
+        (
+            '<a href="https://other/;sid=a.n9">other</a> <a href="/;sid=a.n1">',
+            ("a.n1", False),
+        ),
+        ('<a href="/?x=1">x</a> <a href="/;sid=a.n1">', ("a.n1", False)),
         ('<meta content="0; url=http://other/;sid=a.n1">', None),
-        ('<meta content="0;url=/away?to=//other/;sid=a.n1">', "a.n1"),
+        ('<meta content="0;url=/away?to=//other/&sid=a.n1">', ("a.n1", True)),
         ("sid=a.n1", None),
         ("/?xsid=1", None),
     ],
 )
-def test_a_session_is_found_in_links(text, value):
-    assert parameter_in(text, "sid", "shop") == value
+def test_a_session_is_found_in_links(text, found):
+    assert parameter_in(text, "sid", "shop") == found

@@ -157,6 +157,13 @@ def test_a_resumed_session_that_moved_as_expected_has_to_stay_then():
     assert [v.after for v in seen(made, expect="moved").violations] == ["n3"]
 
 
+@pytest.mark.parametrize(("node", "violations"), [("n1", 1), ("n2", 0)])
+def test_a_resumed_session_has_to_move_by_the_first_answer_that_names_its_node(node, violations):
+    answers = [("", "a.n1"), (node, f"b.{node}"), (node, f"b.{node}")]
+    made = session(1, *answers, node="n1", held="a.n1")
+    assert len(seen(made, expect="moved").violations) == violations
+
+
 # What cannot have been seen.
 
 
@@ -414,6 +421,25 @@ def test_balancers_share_a_cookie_by_its_paths(url, path, other_url, other_path,
     assert [(each.code, each.remark) for each in said] == found
 
 
+@pytest.mark.parametrize(
+    ("held", "other_path", "found"),
+    [
+        ("/app1", "/app2", []),
+        ("/app1", None, [("AB410", True)]),
+        ("/", "/", [("AB410", False)]),
+        ("/", None, [("AB410", False)]),
+        # Nobody has it.
+        (None, "/", [("AB410", True)]),
+    ],
+)
+def test_the_path_of_a_cookie_is_that_of_before_where_no_answer_sets_it(held, other_path, found):
+    other = OTHER._replace(path="/app2/", cookies=frozenset([other_path] if other_path else []))
+    balancer = app("n1", "n2", others=(other,), cookies=frozenset([held] if held else []))
+    case = CASE._replace(origin=Origin("shop", "/app1/", False), target="/app1/")
+    said = diagnose(seen(*stuck(), name="SID"), case, balancer)
+    assert [(each.code, each.remark) for each in said] == found
+
+
 def test_a_route_of_the_balancer_beside_is_one_of_a_shared_cookie():
     sessions = [session(n, *[("n1", f"{n}.n1")] * 2, node="m1", held=f"{n}.m1") for n in range(3)]
     balancer = app("n1", "n2", others=(OTHER,))
@@ -545,6 +571,42 @@ def test_shares_of_new_sessions_are_judged(limit, balancer, expected, found):
     assert codes(seen(*stuck(5)), case, balancer) == found
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_an_expected_route_is_not_seen_where_only_sessions_from_before_bring_it(named):
+    case = CASE._replace(expected=("n1", "n2"))
+    unanswered = session(9, *[("n1", "a.n1")] * 3, node="n1", held="a.n1")
+    failed = {"node": "", "status": 503, "reason": "status 503"}
+    unanswered.visits[:] = [visit._replace(**failed) for visit in unanswered.visits]
+    sessions = [*stuck(3, ("n2",)), unanswered]
+    found = diagnose(seen(*sessions, named=named), case)
+    missing, lost = [each for each in found if not each.remark]
+    assert missing.code == "AB415" and "never seen: n1; seen: n2" in missing.message
+    assert lost.code == "AB422"
+
+
+def test_an_expected_route_is_not_seen_where_its_sessions_moved_away():
+    case = CASE._replace(expected=("n1", "n2"))
+    moved = [session(n, *[("n2", f"{n}.n2")] * 3, node="n1", held=f"{n}.n1") for n in range(3)]
+    (missing,) = diagnose(seen(*moved, expect="moved"), case)
+    assert missing.code == "AB415" and "never seen: n1; seen: n2" in missing.message
+
+
+@pytest.mark.parametrize("held", ["", "{n}.n1"])
+def test_an_expected_route_is_seen_with_the_node_that_has_it(held):
+    case = CASE._replace(expected=("n1", "alpha"))
+    sessions = [
+        session(n, *[("alpha", f"{n}.n1")] * 3, node="alpha" if held else "", held=held.format(n=n))
+        for n in range(3)
+    ]
+    assert codes(seen(*sessions), case) == ["AB421"]
+    # One that browsers do not send back was set all the same.
+    sessions = [session(n, ("alpha", "")) for n in range(3)]
+    issue = Issue(parse_set_cookie("SID=a.n1; Secure"), SECURE)
+    for each in sessions:
+        each.visits[:] = [visit._replace(issues=(issue,)) for visit in each.visits]
+    assert codes(seen(*sessions, name="SID", known=frozenset(["n1"])), case) == ["AB407"]
+
+
 @pytest.mark.parametrize(
     ("member", "found"),
     [
@@ -671,13 +733,38 @@ def test_a_member_that_is_gone_is_told_of_with_the_sessions_it_had():
     assert gone.message == "3 moved from route n9, which is that of no member any more."
 
 
-def test_redirects_elsewhere_are_told_with_the_address_to_ask():
-    sessions = [session(n, ("n1", ""), ("n1", "")) for n in range(2)]
+@pytest.mark.parametrize("out", [(), ("",)])
+def test_no_session_moved_from_a_member_without_a_route(out):
+    moving = [session(n, ("n1", ""), ("n2", ""), ("n1", "")) for n in range(3)]
+    empty = [session(n, ("n1", "."), ("n2", "."), ("n1", ".")) for n in range(3)]
+    balancer = app("n1", "n2", "", out=out)
+    for sessions in (moving, empty):
+        assert "AB413" not in codes(named(sessions, "SID"), CASE, balancer)
+
+
+def redirected(*values: str, **options: Any) -> list[Session]:
+    """Sessions whose answers are redirects, and that hold a cookie of these values."""
+    sessions = [session(n, *[("n1", value)] * 2, **options) for n, value in enumerate(values)]
     for each in sessions:
-        each.visits[:] = [v._replace(away="https://shop/?token=x") for v in each.visits]
-    code, message, fix = told(named(sessions, "SID"), CASE)
-    assert code == "AB401" and "all 4 answers are redirects to https://shop/," in message
-    assert fix == "Ask that: url: https://shop/"
+        each.visits[:] = [v._replace(location="https://shop/?token=x") for v in each.visits]
+    return sessions
+
+
+@pytest.mark.parametrize("values", [("", ""), ("dark.v1", "dark.v1")])
+def test_redirects_that_begin_no_session_are_told_with_the_address_to_ask(values):
+    for name in ("", "SID"):
+        sessions = redirected(*values, name="THEME")
+        code, message, fix = told(seen(*sessions, name=name), CASE)
+        assert code == "AB401" and "all 4 answers are redirects to https://shop/," in message
+        assert fix == "Ask that: url: https://shop/"
+
+
+def test_redirects_that_begin_a_session_are_answers_as_any():
+    assert codes(seen(*redirected("a.n1", "b.n1", name="SID"))) == ["AB421"]
+    assert codes(seen(*redirected("a", "b", name="PHPSESSID"))) == ["AB402"]
+    sessions = redirected("", "")
+    sessions[0].visits[0] = sessions[0].visits[0]._replace(location="")
+    assert codes(seen(*sessions)) == ["AB401"] and seen(*sessions).redirect == ""
 
 
 @pytest.mark.parametrize(("moves", "code"), [(False, "AB418"), (True, "AB402")])

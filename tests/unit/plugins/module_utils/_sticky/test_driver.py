@@ -199,21 +199,53 @@ def test_each_client_has_cookies_of_its_own():
     assert sorted(sent) == [[], [], [b"a=1"], [b"a=2"]]
 
 
+def redirect(location: str) -> bytes:
+    """An answer that leads to *location*."""
+    head = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nX-Node: n1\r\n"
+    return f"{head}Content-Length: 0\r\n\r\n".encode()
+
+
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "asked"),
     [
-        b"HTTP/1.1 302 Found\r\nLocation: ./;sid=a.n1\r\nX-Node: n1\r\nContent-Length: 0\r\n\r\n",
-        CHUNKED + b"1f\r\n<a href='/x;sid=a.n1?y=2'>x</a>\r\n0\r\n\r\n",
+        (redirect("./;sid=a.n1"), b"/;sid=a.n1?x=1"),
+        (redirect("./?sid=a.n1"), b"/?x=1&sid=a.n1"),
+        (CHUNKED + b"1f\r\n<a href='/x;sid=a.n1?y=2'>x</a>\r\n0\r\n\r\n", b"/;sid=a.n1?x=1"),
+        (
+            CHUNKED + b"23\r\n<a href='/x?y=2&amp;sid=a.n1'>x</a>\r\n0\r\n\r\n",
+            b"/?x=1&sid=a.n1",
+        ),
     ],
 )
-def test_a_session_in_the_url_is_followed(answer):
+def test_a_session_in_the_url_is_followed(answer, asked):
     cookie = answer.replace(b"X-Node", b"Set-Cookie: c=1\r\nX-Node")
     with Raw(cookie, HELLO) as server:
         visits = drive(server, requests=2, parameter="sid")
-    assert server.requests[1].startswith(b"GET /;sid=a.n1?x=1 HTTP/1.1\r\n")
+    assert server.requests[1].startswith(b"GET %s HTTP/1.1\r\n" % asked)
     assert b"Cookie" not in server.requests[1]
     assert [dict(visit.sent) for visit in visits] == [{}, {"sid": "a.n1"}]
     assert visits[0].issues[0].cookie.name == "c"
+
+
+@pytest.mark.parametrize(
+    ("location", "leads"),
+    [
+        ("/shop/?a=b", "http://127.0.0.1:{port}/shop/?a=b"),
+        ("login", "http://127.0.0.1:{port}/login"),
+        # Under the name of the site, it is found where the site is asked.
+        ("http://shop/cart", "http://127.0.0.1:{port}/cart"),
+        ("//SHOP/", "http://127.0.0.1:{port}/"),
+        ("https://shop/cart", "https://shop/cart"),
+        ("http://other/cart", "http://other/cart"),
+        ("//other/cart", "http://other/cart"),
+        ("http://user:password@other/cart", "http://other/cart"),
+        ("http://[other/cart", "http://[other/cart"),
+    ],
+)
+def test_a_redirect_is_kept_as_the_address_to_ask(location, leads):
+    with Raw(redirect(location), HELLO.replace(b"X-Node", b"Location: /x\r\nX-Node")) as server:
+        visits, expected = drive(server, requests=2), leads.format(port=server.port)
+    assert [visit.location for visit in visits] == [expected, ""]
 
 
 def test_where_nobody_is_nothing_can_be_said():
