@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -13,7 +14,7 @@ import subprocess
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, Iterable, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import Manager
 
@@ -239,7 +240,22 @@ class Walk:
                 self._timeline.change(begin, self.load.now() + LINGER, model.takes())
                 model.reload()
                 model.keep_proven()
+        if plan.options.get("target") == "runtime":
+            after += [each for model in after for each in self._left_out(plan, before, model)]
         self._check(after, begin, reloads=True)
+
+    def _left_out(self, plan: Plan, before: Model, after: Model) -> Iterator[Model]:
+        """Yield *after* with new members of the running httpd as httpd adds them: disabled. Who was killed then has
+        left them so, and who reads no file cannot know that nobody wants it."""
+        declared = plan.options.get("members", [plan.options])
+        names = {self._name(member.get("url")) for member in declared if "status" not in member}
+        new = sorted((names & after.live.members.keys()) - before.live.members.keys())
+        for size in range(1, len(new) + 1):
+            for left in itertools.combinations(new, size):
+                model = after.copy()
+                for name in left:
+                    model.live.give(name, {"status": model.live.status(name) | {"disabled"}})
+                yield model
 
     def _crossing(self, plan: Plan) -> Crossing | None:
         """Return what may come of *plan* while somebody else reloads httpd; None where nobody might take a session."""
