@@ -9,7 +9,6 @@ separator counts as a route only where it cannot be part of an identifier.
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
@@ -474,11 +473,7 @@ class Evidence:
     @property
     def is_any_followed(self) -> bool:
         """Whether a session has two answers that tell their node; that before it was resumed is one."""
-        for session in self.sessions:
-            least = 1 if session.node else 2
-            if sum(1 for _node in itertools.islice(self._told(session), least)) == least:
-                return True
-        return False
+        return any(len([*self._told(each)]) + bool(each.node) >= 2 for each in self.sessions)
 
     def unanswered(self) -> dict[str, int]:
         """Return by node how many sessions were resumed with it and have no answer that tells its node."""
