@@ -416,7 +416,8 @@ class _Doctor:
             " members.",
             "Let the application append it (Tomcat: jvmRoute), or httpd set a cookie of its own, "
             + route_cookie(self._shown),
-            remark=seen.is_proven,
+            # Where others carry one, sessions without may stay by chance: byrequests makes up for those that do.
+            remark=seen.is_proven and not self._routes,
         )
 
     @property

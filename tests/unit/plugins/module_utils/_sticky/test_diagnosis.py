@@ -864,6 +864,13 @@ def test_a_cookie_without_a_route_is_a_remark_where_nodes_say_that_sessions_stay
     assert ("AB402", False) in [(f.code, f.remark) for f in diagnose(seen(*alone), CASE)]
 
 
+def test_a_node_without_a_route_beside_others_with_one_is_a_cause_though_sessions_stayed():
+    sessions = [session(n, *[("n1", f"id{n}.n1")] * 3) for n in range(3)]
+    sessions += [session(n, *[("n2", f"id{n}")] * 3) for n in range(3, 6)]
+    (found,) = diagnose(seen(*sessions), CASE)
+    assert (found.code, found.remark) == ("AB402", False) and "by n2" in found.message
+
+
 @pytest.mark.parametrize("given", ["", "SID"])
 def test_texts_that_are_all_different_may_be_routes_and_are_no_missing_ones(given):
     nodes = [f"node{number}" for number in range(6)]
