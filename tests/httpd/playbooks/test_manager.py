@@ -26,7 +26,7 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
         "Change its members",
         {"node_host": "127.0.0.1", "node_min_usable": 0, "node_wait": False},
     ),
-    "verify": ("Read the files and the running httpd", {"verify_clients": 2, "verify_requests": 2}),
+    "verify": ("Read the files and the running httpd", {"verify_clients": 6, "verify_requests": 2}),
 }
 
 
