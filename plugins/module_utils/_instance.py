@@ -48,6 +48,10 @@ class NoMainFile(InstanceError):
     """There is no main configuration file."""
 
 
+class NoServerRoot(InstanceError):
+    """There is no folder that paths start from."""
+
+
 class TookTooLong(InstanceError):
     """httpd did not answer in time."""
 
@@ -218,7 +222,7 @@ class Instance:
     def read(self, status: int | None, stdout: bytes, stderr: bytes) -> View:
         """Return the View that ``dump_command`` printed; ``status`` None: it did not end in time.
 
-        Raises NoMainFile, ConfigurationRefused, LacksPermission, TookTooLong, EndedBySignal.
+        Raises NoMainFile, NoServerRoot, ConfigurationRefused, LacksPermission, TookTooLong, EndedBySignal.
         """
         if status is None:
             raise TookTooLong(f"httpd -t did not end within {TEST_TIMEOUT:g} s and was killed")
@@ -248,6 +252,9 @@ class Instance:
         main = self.main_file()
         if f"Could not open configuration file {main}" in errors:
             raise NoMainFile(f"httpd.config_file: there is no {main}, which this httpd is to read")
+        root = process.last(self.arguments, "-d")
+        if root and not os.path.isdir(root):
+            raise NoServerRoot(f"httpd.server_root: there is no folder {root}")
         raise ConfigurationRefused(messages, main)
 
     # --- the running one -------------------------------------------------------------------

@@ -24,6 +24,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance 
     LacksPermission,
     NoInfoModule,
     NoMainFile,
+    NoServerRoot,
     NotInstalled,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._process import Parent
@@ -114,6 +115,16 @@ class TestTheView:
         missing = str(httpd.root / "nowhere" / ".." / "gone.conf")
         instance = Instance.find(binary=BINARY, server_root=str(httpd.root), config_file=missing)
         with pytest.raises(NoMainFile, match=rf"httpd.config_file: .* {httpd.root}/gone.conf,"):
+            instance.view()
+
+    @pytest.mark.parametrize("length", [8, 5000])
+    def test_names_a_server_root_that_is_not_there(self, httpd: PrivateHttpd, length: int) -> None:
+        root = str(httpd.root / ("n" * length))
+        instance = Instance.find(
+            binary=BINARY, server_root=root, config_file=str(httpd.config_file)
+        )
+        httpd.write("conf/app.conf", "Nonsense\n")
+        with pytest.raises(NoServerRoot, match=f"httpd.server_root: there is no folder {root}$"):
             instance.view()
 
     def test_shows_what_httpd_reads(self, httpd: PrivateHttpd) -> None:
