@@ -115,7 +115,7 @@ reliability-sample: setup ## a sample of what may go wrong: kills, full disks, r
 	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
 	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile $(ARGS)
 
-reliability: setup ## all of it, with a table of what was done (about two hours)
+reliability: setup ## all of it, with a table of what was done (three hours or more)
 	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
 	pytest tests/httpd/reliability --numprocesses=3 --dist=load --maxschedchunk=1 --full $(ARGS)
 
