@@ -89,13 +89,16 @@ def missing(folder: Path) -> list[str]:
     return sorted(name for name in names if not (folder / f"{name}.rst").exists())
 
 
-def run(*command: str) -> None:
-    """Run a tool; end with its status where it is not content."""
-    print("+", *command, flush=True)
+def run(*command: str, attempts: int = 1) -> None:
+    """Run a tool, *attempts* times at most; end with its status where it is not content."""
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collections())}
-    status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-    if status:
-        sys.exit(status)
+    status = 0
+    for dummy in range(attempts):
+        print("+", *command, flush=True)
+        status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        if not status:
+            return
+    sys.exit(status)
 
 
 def main() -> None:
@@ -105,7 +108,8 @@ def main() -> None:
     source = SITE / "source"
     (source / "collection").mkdir(parents=True)
     strict = ("--validate-collection-refs", "all", "--disallow-unknown-collection-refs")
-    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", *strict, ".")
+    # It names a temporary folder by chance, and takes the name for a reference where it ends in "_".
+    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", *strict, ".", attempts=3)
     options = ("--use-current", "--fail-on-error", "--squash-hierarchy", "--dest-dir")
     run("antsibull-docs", "collection", *options, str(source / "collection"), COLLECTION)
     if missing(source / "collection"):
