@@ -238,6 +238,7 @@ class Traced:
         return self._at is not None and any(call[:2] == self._at[:2] for call in self.calls())
 
 
+@functools.cache
 def _import_all(module: str) -> None:
     """Import what *module* may need, also what it would import only when it needs it."""
     importlib.import_module(_MODULES + module)
