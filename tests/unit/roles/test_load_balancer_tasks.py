@@ -90,6 +90,15 @@ def test_the_package_manager_is_asked_where_a_package_is_missing(said):
     assert install in run(__load_balancer_installed=said)
 
 
+def test_nothing_is_installed_where_no_packages_are_asked_for():
+    modules = run(
+        __load_balancer_install_packages=[],
+        __load_balancer_installed={"skipped": True, "changed": False},
+    )
+    assert not {name for name in modules if name.startswith("Install | Ask")}
+    assert "Install | Install the packages" not in modules
+
+
 @pytest.mark.parametrize("name", ["__load_balancer_install", "__load_balancer_never_started"])
 def test_what_a_first_start_makes_is_made_before_it(name):
     assert FIRST_START not in run()
