@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
 from . import session_file
-from .cookies import Jar, Origin, default_path
+from .cookies import Origin, default_path
 from .diagnosis import Balancing, Case, Finding, Other, balancing, diagnose
 from .driver import Client, Driver, StickyError, Target
 from .visits import MOVED, STAYED, Evidence, Session, Violation
@@ -255,10 +255,9 @@ def _is_set_anew(plan: Plan, clients: Sequence[Client], evidence: Evidence) -> b
         return False
     before = "" if plan.separator.lower() == "off" else plan.separator
     value = before + _NO_ROUTE
-    rows = [[row[0], value if row[0] == name else row[1], *row[2:]] for row in holder.jar.dump()]
     session = Session(1)
     with contextlib.suppress(StickyError):
-        Driver(plan.target, [Client(session, Jar.load(rows))], 1, 1).run()
+        Driver(plan.target, [Client(session, holder.jar.with_value(name, value))], 1, 1).run()
     # A node may answer that no session met.
     return any(
         issue.cookie.name == name

@@ -206,6 +206,16 @@ class Jar:
         ]
         return sorted(found, key=lambda cookie: (-len(cookie.path), cookie.number))
 
+    def with_value(self, name: str, value: str) -> Jar:
+        """Return a jar that holds the same, but *value* in each cookie *name*."""
+        jar = Jar()
+        jar._number = self._number
+        jar._cookies = {
+            key: cookie._replace(value=value) if cookie.name == name else cookie
+            for key, cookie in self._cookies.items()
+        }
+        return jar
+
     def next_end(self, now: float) -> float:
         """Return when the next cookie ends; infinity where none does."""
         return min((c.expires for c in self._cookies.values() if c.expires > now), default=_NEVER)

@@ -237,6 +237,14 @@ def test_a_value_without_a_name_is_sent_alone():
     assert sent(jar) == "text"
 
 
+def test_another_value_is_given_to_a_cookie_in_a_jar_of_its_own():
+    jar = Jar()
+    stored(jar, "r=.n1; Path=/")
+    stored(jar, "other=x; Path=/")
+    assert sent(jar.with_value("r", ".n2")) == "r=.n2; other=x"
+    assert sent(jar) == "r=.n1; other=x"
+
+
 def test_a_jar_survives_json():
     jar = Jar()
     for text in ("a=1; Max-Age=10", "b=2; Path=/; Secure; Domain=example.com", "c=3"):
