@@ -94,7 +94,7 @@ class _Planner:
         self.vhost, self.loaded = vhost, loaded
         self.changes: list[Change] = []
         self.left: list[Left] = []
-        self.free = max(0, (live.slots or 0) - (live.used or 0))
+        self.used = live.used or 0
 
     def plan(self) -> LivePlan:
         members = self.declared.members or {}
@@ -169,13 +169,13 @@ class _Planner:
             reason = unchecked
         elif fixed:
             reason = f"it has {', '.join(fixed)}, which only a reload sets"
-        elif not self.free:
+        elif self.used >= (self.live.slots or 0):
             reason = (
-                f"the running balancer has no free slot ({self.live.used} of {self.live.slots} used); set growth for"
-                " the next time"
+                f"the running balancer has no free slot ({self.used} of {self.live.slots} used); set growth for the"
+                " next time"
             )
         else:
-            self.free -= 1
+            self.used += 1
             posted = {name: value for name, value in values.items() if MEMBER[name].live}
             self.changes.append(Change(RUNTIME, url, None, None, posted))
             return

@@ -193,6 +193,7 @@ class TestAPlan:
         result = plan_live(running((A, {}), slots=2), declared((A, {}), (B, {}), (C, {})))
         assert [change.member for change in result.changes] == [B]
         assert [left.member for left in result.left] == [C]
+        assert "no free slot (2 of 2 used)" in result.left[0].reason
 
     @pytest.mark.parametrize(("slots", "added"), [(None, []), (0, []), (1, [A]), (2, [A, B])])
     def test_fills_a_balancer_without_members_as_far_as_it_goes(self, slots, added):
