@@ -291,6 +291,8 @@ class Walk:
         for state in crossing.states:
             self._timeline.change(begin, self.load.now() + LINGER, state)
         self._check(crossing.ends, begin, reloads=True)
+        # Who reloads before the module writes loads the file as it was.
+        self.model.touched = True
 
     def _succeed(self, plan: Plan) -> None:
         result = self._run(plan)
