@@ -96,9 +96,13 @@ class _Dumper(yaml.SafeDumper):
     """Writes variables with what is unsafe in them."""
 
 
-_Dumper.add_representer(
-    Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", str(value), style='"')
-)
+def _represent(dumper: yaml.SafeDumper, value: Unsafe) -> yaml.Node:
+    """Mark only what may be a template: Ansible takes ``!unsafe ""`` for null."""
+    tag = "!unsafe" if "{" in value else "tag:yaml.org,2002:str"
+    return dumper.represent_scalar(tag, str(value), style='"')
+
+
+_Dumper.add_representer(Unsafe, _represent)
 
 
 class Case(NamedTuple):
