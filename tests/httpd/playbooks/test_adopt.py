@@ -106,3 +106,13 @@ def test_a_file_that_is_named_after_the_host_is_that_one(adopt, tmp_path):
 def test_check_mode_writes_the_file_too_as_the_host_is_only_read(adopt, tmp_path):
     adopt(["lb1"], "--check", "--diff", adopt_file=str(tmp_path / "adopted.yml"))
     assert (tmp_path / "adopted.yml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_relative_file_is_written_where_ansible_was_called(adopt, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    played = adopt(["lb1"], adopt_file="adopted.yml")
+    assert (tmp_path / "adopted.yml").is_file()
+    assert played.of("Say where they are")["lb1"]["msg"] == f"{tmp_path}/adopted.yml"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    adopt(["lb1"], adopt_file="~/at-home.yml")
+    assert (tmp_path / "at-home.yml").is_file()

@@ -46,6 +46,27 @@ def test_check_mode_proves_the_sessions_and_leaves_the_page_as_it_is(
     assert kept["report"] == f"lb1:{page}" and kept["proven"] is True
 
 
+def test_relative_paths_on_this_host_begin_where_ansible_was_called(
+    load_balancer: Any,
+    play: Any,
+    asked: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load_balancer.httpd.start()
+    monkeypatch.chdir(tmp_path)
+    files = {"verify_report": "shop.html", "verify_session_file": "shop.sessions"}
+    there = {"verify_host": "localhost"}
+    hosts = {"lb1": load_balancer.host(), "localhost": {}}
+    played = play("verify", hosts, **{**asked, **there, "verify_ca_path": "no-ca.pem"})
+    (made,) = played.of("Make sessions, and see which node answers them").values()
+    assert made["invocation"]["module_args"]["ca_path"] == f"{tmp_path}/no-ca.pem"
+    played = play("verify", hosts, **{**asked, **there, **files})
+    assert played.status == 0, played
+    assert {"shop.html", "shop.sessions"} <= {path.name for path in tmp_path.iterdir()}
+    assert played.custom_stats["verify"]["report"] == f"localhost:{tmp_path}/shop.html"
+
+
 def test_a_site_whose_nodes_nobody_tells_is_not_proven_and_does_not_fail(
     load_balancer: Any, play: Any, asked: dict[str, Any], page: Path
 ) -> None:
