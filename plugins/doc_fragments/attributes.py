@@ -17,7 +17,7 @@ options: {}
 attributes:
   check_mode:
     support: full
-    description: Runs everything except the writing, the proof of the configuration included.
+    description: Does everything except write; the new configuration is proven as well.
   diff_mode:
     support: full
     description: Returns the files before and after as text, and each change of the running httpd.

@@ -246,13 +246,15 @@ def test_a_block_of_xml_is_whole(block):
 
 
 def test_what_is_required_is_this_collection_in_a_version_that_there_is():
-    (required,) = [
+    changes = ROOT / "changelogs" / "changelog.yaml"
+    released = yaml.safe_load(changes.read_text())["releases"] if changes.exists() else ()
+    ((required,),) = [
         block.data()["collections"] for block in YAML if [*block.data()] == ["collections"]
     ]
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
-    assert required == [
-        {"name": f"{galaxy['namespace']}.{galaxy['name']}", "version": f">={galaxy['version']}"}
-    ]
+    assert required["name"] == f"{galaxy['namespace']}.{galaxy['name']}"
+    # Until there is a release, the one that is being made.
+    assert required["version"].removeprefix(">=") in (released or [galaxy["version"]])
 
 
 @pytest.mark.parametrize("block", documents.blocks("ini"), ids=str)
