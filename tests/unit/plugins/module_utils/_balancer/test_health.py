@@ -77,6 +77,8 @@ def test_without_a_uri_a_member_is_asked_for_its_path_and_else_for_the_root(opti
             " || (%{REQUEST_STATUS} -ge 300 && %{REQUEST_STATUS} -le 399)"
             " || %{REQUEST_STATUS} -eq 401",
         ),
+        (["100-599"], "(%{REQUEST_STATUS} -ge 100 && %{REQUEST_STATUS} -le 599)"),
+        (["200-200"], "%{REQUEST_STATUS} -eq 200"),
     ],
 )
 def test_statuses_become_an_expression(statuses, expression):
@@ -91,6 +93,7 @@ def test_a_text_becomes_a_regular_expression_of_nothing_but_plain_and_hexadecima
     pattern = expression[len(f"({WELL}) && hc('body') =~ /") : -1]
     assert re.fullmatch(r"([A-Za-z0-9 _]|\\x[0-9a-f]{2})+", pattern)
     assert re.fullmatch(pattern.encode(), text.encode())
+    assert checked("app", {"expect_body": "x" * 500}).expression.endswith("x" * 500 + "/")
 
 
 def test_names_of_expressions_fit_and_differ():
@@ -98,6 +101,12 @@ def test_names_of_expressions_fit_and_differ():
     made = [expression_name(name) for name in names]
     assert len(set(made)) == len(made) and all(len(name) <= 15 for name in made)
     assert made == [expression_name(name) for name in names]
+
+
+def test_names_of_expressions_stay_as_they_stand_in_files():
+    assert expression_name("twelve-chars") == "hc_twelve-chars"
+    assert expression_name("thirteen-char") == "hc_thirt~od0as8"
+    assert expression_name("orders-of-the-north") == "hc_order~7plhy2"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +135,7 @@ def test_names_of_expressions_fit_and_differ():
                 "2000",
                 "6xx",
                 "099",
+                "500-600",
                 "299-200",
                 "200-",
                 "2xx-3xx",
