@@ -86,7 +86,7 @@ def line(row: Row, measured: Measured) -> str:
         row.what,
         row.against,
         str(row.goal),
-        f"{ratio:.3g}" + ("" if row.goal.reached(measured.ratio) else ", missed"),
+        f"{ratio:.3g}" + ("" if row.goal.reached(measured) else ", missed"),
         " / ".join(_shown(side.median, measured.unit) for side in (measured.ours, measured.theirs)),
         "; ".join(measured.notes),
     ]

@@ -34,13 +34,14 @@ class Spread(NamedTuple):
 
 class Measured(NamedTuple):
     """What came of a comparison. *ours*, *theirs*: seconds, or what *unit* says; *ratio*: ours / theirs, pair by pair.
-    *notes*: what else there is to say, such as memory."""
+    *notes*: what else there is to say, such as memory. *failed*: how many requests did while ours was at work."""
 
     ours: Spread
     theirs: Spread
     ratio: Spread
     notes: tuple[str, ...] = ()
     unit: str = "s"
+    failed: int = 0
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float], notes: Sequence[str] = ()) -> Measured:
@@ -55,12 +56,16 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
 
 class Goal(NamedTuple):
     """What the median of the ratio is to reach: at most *ratio* where *ours* / *theirs* is compared, or with *faster*
-    at least *ratio* times as fast. Without a ratio, it is only reported."""
+    at least *ratio* times as fast. Without a ratio, it is only reported. *none_fails*, instead of a ratio: no request
+    may fail."""
 
     ratio: float | None = None
     faster: bool = False
+    none_fails: bool = False
 
     def __str__(self) -> str:
+        if self.none_fails:
+            return "0 failed requests"
         if self.ratio is None:
             return "reported"
         return f">= {self.ratio:g} x as fast" if self.faster else f"<= {self.ratio:g} x"
@@ -69,11 +74,19 @@ class Goal(NamedTuple):
         """Return *ratio* as this goal counts it."""
         return Spread(tuple(1 / each for each in ratio.figures)) if self.faster else ratio
 
-    def reached(self, ratio: Spread) -> bool:
+    def reached(self, measured: Measured) -> bool:
+        """Whether *measured* is what it is to be."""
+        if self.none_fails:
+            return not measured.failed
         if self.ratio is None:
             return True
-        median = self.shown(ratio).median
+        median = self.shown(measured.ratio).median
         return median >= self.ratio if self.faster else median <= self.ratio
+
+
+def at_most(figure: float, limit: float) -> str:
+    """Return what a note says behind a *figure* that has a *limit* of its own: nothing, if it is kept."""
+    return "" if figure <= limit else ", missed"
 
 
 class Row(NamedTuple):
