@@ -39,8 +39,8 @@ class Payload:
         self.size = self.file.stat().st_size
 
     def run(self) -> None:
-        """Run it, whatever comes of it."""
-        subprocess.run([sys.executable, str(self.file)], capture_output=True, check=False)
+        """Run it. Raises CalledProcessError where its exit status is not 0."""
+        subprocess.run([sys.executable, str(self.file)], capture_output=True, check=True)
 
     def peak(self, changed: bool = False) -> int:
         """Run it, which may not fail and has to say that it *changed* something or nothing, and return the most memory

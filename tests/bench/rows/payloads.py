@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import ansible.modules.uri
 
@@ -20,22 +19,32 @@ from ansible_collections.webtier.apache_balancer.tests.bench.measure import (
     paired,
     timed,
 )
-from ansible_collections.webtier.apache_balancer.tests.bench.payload import Payload
+from ansible_collections.webtier.apache_balancer.tests.bench.payload import Payload, memory
+from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
+    BALANCER,
+    PrivateHttpd,
+)
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import BODY, Proxy, vhost
 
-_OURS: dict[str, Any] = {
-    "webtier.apache_balancer.balancer": {"name": "app", "path": "/nowhere", "check_mode": True}
-}
-_THEIRS: dict[str, Any] = {"ansible.builtin.uri": {"url": "http://127.0.0.1:1/"}}
+_OURS = "webtier.apache_balancer.balancer"
+_OTHER = "ansible.builtin.uri"
 _MAIN = "def main():\n"
 
 
 def _size(_pairs: int) -> Measured:
     """Compare what Ansible sends for a task of ``balancer`` with what it sends for one of ``uri``: the modules with all
-    that they may import, packed, and their arguments."""
+    that they may import, packed, and their arguments. Both work: one has nothing to do, one fetches a page."""
     with tempfile.TemporaryDirectory() as name:
-        ours = Payload(Path(name) / "ours", _OURS)
-        theirs = Payload(Path(name) / "theirs", _THEIRS)
-        return paired([ours.size / 1024], [theirs.size / 1024])._replace(unit="kB")
+        folder = Path(name)
+        folder.chmod(0o755)
+        with PrivateHttpd(folder / "httpd", *BALANCER, "authz_host") as httpd:
+            proxy = Proxy(httpd).start(vhost("127.0.0.1", BODY))
+            ours = Payload(folder / "ours", {_OURS: proxy.options("balancer", name="app")})
+            theirs = Payload(folder / "theirs", {_OTHER: {"url": proxy.manager_url}})
+            note = (
+                f"memory of the process {memory(ours.peak())}, of the other {memory(theirs.peak())}"
+            )
+    return paired([ours.size / 1024], [theirs.size / 1024], [note])._replace(unit="kB")
 
 
 def _start(pairs: int) -> Measured:
@@ -60,6 +69,6 @@ def _ended_at_main(folder: Path, name: str, module: str) -> Payload:
 
 
 ROWS = (
-    Row("payload", "what is sent for a `balancer` task", "`ansible.builtin.uri`", Goal(1.0), _size),
+    Row("payload", "what is sent for a `balancer` task", f"`{_OTHER}`", Goal(1.0), _size),
     Row("start", "time before its first line runs", "the same", Goal(0.8), _start),
 )
