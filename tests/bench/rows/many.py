@@ -15,6 +15,7 @@ from ansible_collections.webtier.apache_balancer.tests.bench.measure import (
     Row,
     paired,
 )
+from ansible_collections.webtier.apache_balancer.tests.bench.payload import Payload, memory
 from ansible_collections.webtier.apache_balancer.tests.support import playbook
 from ansible_collections.webtier.apache_balancer.tests.support.many import CONFIGURE, hosts_of, many
 
@@ -41,8 +42,12 @@ def _configuration(pairs: int) -> Measured:
             for turn in turns["ours"]:
                 said = [task["validated"] for task in turn.tasks[0].results.values()]
                 assert said == ["unchanged"] * _PROXIES, turn
-            note = f"the first one, with a rehearsed start of each httpd, {first.tasks[0].seconds:.1f} s"
-            return paired(*(plays.seconds(turns[side]) for side in sides), notes=[note])
+            one = {**CONFIGURE, "vars": next(iter(hosts.values()))}
+            notes = [
+                f"the first one, with a rehearsed start of each httpd, {first.tasks[0].seconds:.1f} s",
+                f"memory of the process on each {memory(Payload(folder / 'payload', one).peak())}",
+            ]
+            return paired(*(plays.seconds(turns[side]) for side in sides), notes=notes)
 
 
 ROWS = (
