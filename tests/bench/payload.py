@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,13 +35,21 @@ class Payload:
         folder.mkdir()
         host = {"here": {"ansible_remote_tmp": str(folder / "sent")}}
         plays = [{"hosts": "all", "gather_facts": False, "tasks": [task]}]
-        playbook.play(folder, plays, host, *arguments, ANSIBLE_KEEP_REMOTE_FILES="1")
+        # It is unpacked there as well: what ends in the middle of a module does not clear up.
+        self._unpacked = {"TMPDIR": str(folder)}
+        kept = {"ANSIBLE_KEEP_REMOTE_FILES": "1"}
+        playbook.play(folder, plays, host, *arguments, **kept, **self._unpacked)
         (self.file,) = (folder / "sent").glob("*/AnsiballZ_*.py")
         self.size = self.file.stat().st_size
 
     def run(self) -> None:
         """Run it. Raises CalledProcessError where its exit status is not 0."""
-        subprocess.run([sys.executable, str(self.file)], capture_output=True, check=True)
+        subprocess.run(
+            [sys.executable, str(self.file)],
+            env={**os.environ, **self._unpacked},
+            capture_output=True,
+            check=True,
+        )
 
     def peak(self, changed: bool = False) -> int:
         """Run it, which may not fail and has to say that it *changed* something or nothing, and return the most memory

@@ -34,3 +34,15 @@ def test_what_is_sent_is_run_again_for_its_time_and_for_its_memory(tmp_path: Pat
 def test_a_module_that_cannot_be_imported_has_no_time(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         sent(tmp_path, WORKS.replace("import Ansible", "import No")).run()
+
+
+def test_a_module_that_ends_without_clearing_up_leaves_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    sent(
+        tmp_path, WORKS.replace("AnsibleModule(", "import os\n\nos._exit(0)\nAnsibleModule(")
+    ).run()
+    assert not list(elsewhere.iterdir())
