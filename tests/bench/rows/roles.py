@@ -82,13 +82,13 @@ def _again(pairs: int) -> Measured:
             sides = {"ours": _ROLE, "forgetful": _FORGETFUL, "ping": pings}
             turns = plays.by_turns(folder, sides, pairs, {}, *_ARGUMENTS, **_WHERE)
     ours, forgetful = (
-        _against(turns[side], plays.seconds(turns["ping"])) for side in ("ours", "forgetful")
+        against_pings(turns[side], plays.seconds(turns["ping"])) for side in ("ours", "forgetful")
     )
     note = f"where its facts are not known yet: {forgetful.notes[0]}, {forgetful.ratio:.3g} x"
     return ours._replace(notes=(*ours.notes, note))
 
 
-def _against(turns: Sequence[plays.Turn], pings: Sequence[float]) -> Measured:
+def against_pings(turns: Sequence[plays.Turn], pings: Sequence[float]) -> Measured:
     """Compare *turns* of the role with *pings* of _PINGS each."""
     (modules,) = {tuple(_modules(turn.tasks)) for turn in turns}
     tasks, distinct = len(modules), len(set(modules))

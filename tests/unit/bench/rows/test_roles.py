@@ -43,7 +43,7 @@ def test_what_runs_on_the_host_is_counted_and_compared_with_as_many_pings(
     results: list[dict[str, Any]], counted: str, ratio: float
 ) -> None:
     # Four pings are measured.
-    measured = roles._against([turn(*results)], [0.8])
+    measured = roles.against_pings([turn(*results)], [0.8])
     assert measured.notes == (counted,)
     assert measured.ratio.figures == pytest.approx((ratio,))
 
@@ -58,4 +58,4 @@ def test_what_runs_on_the_host_is_counted_and_compared_with_as_many_pings(
 )
 def test_a_run_that_found_something_to_do_is_not_the_one_to_measure(result: dict[str, Any]) -> None:
     with pytest.raises(AssertionError):
-        roles._against([turn(*ROLE, result)], [0.8])
+        roles.against_pings([turn(*ROLE, result)], [0.8])
