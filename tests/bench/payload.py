@@ -36,9 +36,15 @@ class Payload:
         host = {"here": {"ansible_remote_tmp": str(folder / "sent")}}
         plays = [{"hosts": "all", "gather_facts": False, "tasks": [task]}]
         # It is unpacked there as well: what ends in the middle of a module does not clear up.
-        self._unpacked = {"TMPDIR": str(folder)}
-        kept = {"ANSIBLE_KEEP_REMOTE_FILES": "1"}
-        playbook.play(folder, plays, host, *arguments, **kept, **self._unpacked)
+        self._folder = str(folder)
+        playbook.play(
+            folder,
+            plays,
+            host,
+            *arguments,
+            ANSIBLE_KEEP_REMOTE_FILES="1",
+            TMPDIR=self._folder,
+        )
         (self.file,) = (folder / "sent").glob("*/AnsiballZ_*.py")
         self.size = self.file.stat().st_size
 
@@ -46,7 +52,7 @@ class Payload:
         """Run it. Raises CalledProcessError where its exit status is not 0."""
         subprocess.run(
             [sys.executable, str(self.file)],
-            env={**os.environ, **self._unpacked},
+            env={**os.environ, "TMPDIR": self._folder},
             capture_output=True,
             check=True,
         )

@@ -40,7 +40,7 @@ def _site(name: str) -> dict[str, Any]:
     }
 
 
-_ROLE = {
+_ROLE: dict[str, Any] = {
     "roles": ["webtier.apache_balancer.load_balancer"],
     "vars": {"load_balancer_sites": [_site(name) for name in ("shop", "wiki", "mail")]},
 }
