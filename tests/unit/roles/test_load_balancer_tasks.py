@@ -141,6 +141,52 @@ def test_a_text_with_commas_is_taken_for_a_list(name, meant, given):
     assert evaluated(VARIABLES[meant], **{name: []}) == []
 
 
+def task(file, name):
+    """The task called *name* in *file* of the role."""
+    (found,) = [
+        each for each in yaml.safe_load((ROLE / "tasks" / file).read_text()) if each["name"] == name
+    ]
+    return found
+
+
+@pytest.mark.parametrize("family", ["Debian", "RedHat"])
+def test_no_package_is_an_option_of_the_query(family):
+    ask = task("install.yml", "Install | Ask whether the packages are installed")
+    packages = ["httpd", "--eval=%(reboot)"]
+    argv = evaluated(
+        ask["ansible.builtin.command"]["argv"],
+        __load_balancer_query=yaml.safe_load((ROLE / "vars" / f"{family}.yml").read_text())[
+            "__load_balancer_query"
+        ],
+        __load_balancer_install_packages=packages,
+    )
+    assert argv[argv.index("--") + 1 :] == packages
+
+
+@pytest.mark.parametrize("given", [["httpd", "--eval=x", " -y"], "httpd, --eval=x, -y"], ids=repr)
+def test_a_package_that_is_an_option_is_refused(given):
+    check = task("preflight.yml", "Preflight | Check that packages are no options")
+    check_of = check["ansible.builtin.assert"]
+    found = {}
+    for packages in (given, ["httpd", "mod_ssl"]):
+        named = evaluated(
+            VARIABLES["__load_balancer_install_packages"], load_balancer_package=packages
+        )
+        variables = {
+            "load_balancer_package": packages,
+            "__load_balancer_no_packages": evaluated(
+                check["vars"]["__load_balancer_no_packages"],
+                __load_balancer_install_packages=named,
+            ),
+        }
+        assert holds(check["when"], variables)
+        found[str(packages)] = holds(check_of["that"], variables)
+        said = evaluated(check_of["fail_msg"], **variables)
+        assert said.startswith("load_balancer_package: --eval=x, ") or packages is not given
+    assert list(found.values()) == [False, True]
+    assert not holds(check["when"], {})
+
+
 @pytest.mark.parametrize(("empty", "names"), [(True, ["proxy"]), (False, ["proxy", "ssl"])])
 def test_a_module_whose_package_is_still_to_be_installed_is_not_asked_for_in_check_mode(
     empty, names
