@@ -112,11 +112,11 @@ many: setup ## many proxies in one play
 	pytest tests/many $(ARGS)
 
 reliability-sample: setup ## a sample of what may go wrong: kills, full disks, races, hostile input
-	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
+	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps rpm strace
 	pytest tests/httpd/reliability --numprocesses=2 --dist=loadfile $(ARGS)
 
 reliability: setup ## all of it, with a table of what was done (three hours or more)
-	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps strace
+	@tools/debian-packages apache2-bin apache2-utils iproute2 openssl procps rpm strace
 	pytest tests/httpd/reliability --numprocesses=3 --dist=load --maxschedchunk=1 --full $(ARGS)
 
 bench: setup ## speed, side by side with what one would use instead: a table (make bench ARGS='--help')

@@ -36,6 +36,8 @@ ATTACKS = {
     "comment": "#{value}",
     "hyphen": "-{value}",
     "options": "--help",
+    "option with a command": "--eval=%(touch {canary})",
+    "option with a pipe": "--pipe=touch {canary}",
     "zone": "{value}%x'\nProxyRequests On",
     "pipe": "|touch {canary}",
     "substitution": "{value}$(touch {canary})",
@@ -52,6 +54,11 @@ ATTACKS = {
     "empty": "",
     "blanks": "   ",
 }
+
+
+class Lost(str):
+    """What is wrong, in words, where something was lost: a command was run, a secret shown, or a file made or changed
+    that should not be."""
 
 
 class Seen(NamedTuple):

@@ -36,6 +36,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.certificates impo
 from ansible_collections.webtier.apache_balancer.tests.support.hostile import (
     ATTACKS,
     CANARY,
+    Lost,
     Seen,
     attack,
     difference,
@@ -273,14 +274,14 @@ def judged(
 ) -> str:
     now = ground.content()
     if ground.canary.exists():
-        return "a command was run"
+        return Lost("a command was run")
     shown = json.dumps(result, ensure_ascii=False)
     configuration = str(option) in CONFIGURATION
     if option.secret and not configuration and "s3cr3tw0rd" in shown:
-        return f"the secret is shown: {shown}"
+        return Lost(f"the secret is shown: {shown}")
     if "msg" in result:
         if now != ground.files:
-            return f"refused, and yet files changed: {result['msg']}"
+            return Lost(f"refused, and yet files changed: {result['msg']}")
         known = [option.name, head(value), os.path.normpath(head(value)), os.path.normpath(value)]
         # What a proxy in between says of a request is no secret, but all that there is to say.
         known += arguments.get("manager_url", []) if option.name.startswith("manager_") else []
@@ -289,10 +290,10 @@ def judged(
         return ""
     new = {path for path in now if path not in ground.files}
     if new - ground.places(arguments):
-        return f"made files: {new}"
+        return Lost(f"made files: {new}")
     if not result["changed"]:
         left = {path: content for path, content in now.items() if path not in new}
-        return "" if left == ground.files else "files changed, and nobody says so"
+        return "" if left == ground.files else Lost("files changed, and nobody says so")
     if now == ground.files:
         # A reload.
         return ""
@@ -306,6 +307,26 @@ def judged(
     ground.restore()
     harmless = ground.harmless(module, option)
     return difference(seen, ground.seen_harmless(module, option), harmless, value)
+
+
+def test_a_refusal_without_a_name_is_wrong_and_nothing_is_lost_by_it(ground, monkeypatch):
+    (option,) = [each for each in options_of("balancer_info") if str(each) == "name"]
+
+    def refuse(module, arguments):
+        return {"msg": "no"}
+
+    def refuse_and_write(module, arguments):
+        (ground.scratch / "file").write_text("")
+        return refuse(module, arguments)
+
+    def run_a_command(module, arguments):
+        ground.canary.write_text("")
+        return refuse(module, arguments)
+
+    for play, lost in ((refuse, False), (refuse_and_write, True), (run_a_command, True)):
+        monkeypatch.setattr(ground, "play", play)
+        problem = wrong(ground, "balancer_info", option, "app>")
+        assert problem and isinstance(problem, Lost) is lost
 
 
 def options_of(module: str) -> list[Option]:
@@ -322,8 +343,8 @@ def test_no_value_of_an_option_becomes_more_than_a_value(ground, module, tally, 
             value = attack(name, harmless, ground.canary)
             problem = wrong(ground, module, option, value)
             tally("hostile values given to options of modules")
+            tally.lost(isinstance(problem, Lost))
             if problem:
-                tally.lost()
                 found.append(f"{option}, {name}: {problem[:1000]}")
     assert not found, "\n".join(found)
 
@@ -344,7 +365,7 @@ FILTERED = {
 }
 # What it calls httpd.
 OF_HTTPD = ("mpm", "tls_profile")
-# For the package manager, which is no matter of httpd.
+# For the package manager, which is no matter of httpd: test_injection_by_plays.py.
 ELSEWHERE = ("load_balancer_package",)
 OTHERS = (
     *("load_balancer_sites", "load_balancer_modules", "load_balancer_replaces"),
@@ -481,7 +502,7 @@ def test_no_value_of_a_variable_of_the_role_becomes_more_than_a_value(
             value = attack(name, harmless, role_ground.canary)
             problem = wrong(role_ground, "load_balancer", option, value)
             tally("hostile values given to variables of the role")
+            tally.lost(isinstance(problem, Lost))
             if problem:
-                tally.lost()
                 found.append(f"{option}, {name}: {problem[:1000]}")
     assert not found, "\n".join(found)

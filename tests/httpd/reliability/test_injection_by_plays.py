@@ -1,8 +1,8 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nobody gets in through a variable of a playbook, or of the role rolling_update: it is refused, naming variable or
-value, or what modules are given is the value and nothing else.
+"""Nobody gets in through a variable of a playbook, or of the role rolling_update, or through the packages of the role
+load_balancer: it is refused, naming variable or value, or what modules are given is the value and nothing else.
 
 The variables are those that the playbooks have. Values are unsafe to Ansible (``!unsafe``), as AWX hands on what a
 survey was answered: nothing of ours may make a template of them all the same. All is in check mode, on a host for each
@@ -14,9 +14,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Collection, Iterator, Mapping, NamedTuple, Sequence
 
 import pytest
 import yaml
@@ -33,6 +34,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.certificates impo
 from ansible_collections.webtier.apache_balancer.tests.support.hostile import (
     ATTACKS,
     CANARY,
+    Lost,
     Seen,
     attack,
     difference,
@@ -53,14 +55,18 @@ from ansible_collections.webtier.apache_balancer.tests.support.private_httpd imp
 from ansible_collections.webtier.apache_balancer.tests.support.traffic import Backend
 
 ROLE = "webtier.apache_balancer.rolling_update"
+LOAD_BALANCER = "webtier.apache_balancer.load_balancer"
 MODULES = {
+    "adopt": ("balancer_info",),
     "node": ("balancer_member",),
     "status": ("balancer_info",),
     "verify": ("balancer_info", "sticky_check"),
 }
-BOOKS = (*MODULES, "rolling_update")
+# What asks for packages, by the families that have it.
+QUERIES = {"Debian": "dpkg-query", "RedHat": "rpm"}
+BOOKS = (*MODULES, "rolling_update", *QUERIES)
 # Hosts, which are Ansible's to find; and what is told below.
-LEFT_OUT = ("load_balancer_hosts", "verify_host", "verify_report_host", "node_reason")
+LEFT_OUT = ("load_balancer_hosts", "verify_host", "node_reason")
 # How many variables of each playbook a sample has.
 SAMPLE = 3
 HOST = "host{}"
@@ -81,10 +87,13 @@ HARMLESS = {
     "route": "node1",
     "separator": ".",
     "verify_balancer": "shop",
+    "verify_report_host": "localhost",
     "verify_separator": ".",
     "rolling_update_balancers": "balancers",
     "vhost": "_main",
 }
+# Modules of Ansible's own that are told what to ask.
+ASKING = ("ansible.builtin.uri", "ansible.builtin.command")
 PATHS = ("ca_path", "client_cert", "client_key")
 
 
@@ -139,8 +148,8 @@ class Ground:
             if path.is_file() and not {"logs", "run", ".apache_balancer"} & set(path.parts)
         }
 
-    def changed(self) -> list[str]:
-        """Return which files are not what they were, and make them so."""
+    def changed(self, places: Collection[str] = ()) -> list[str]:
+        """Return which files are not what they were, but for those that may be made at *places*, and make them so."""
         now = self.content()
         found = sorted(
             path for path in {*now, *self.files} if now.get(path) != self.files.get(path)
@@ -150,12 +159,15 @@ class Ground:
                 Path(path).write_bytes(self.files[path])
             else:
                 Path(path).unlink()
-        return [f"changed: {path}" for path in found]
+        return [Lost(f"changed: {path}") for path in found if path not in places]
 
     def spec(self, book: str) -> Mapping[str, Any]:
         """Return the argument spec of the variables of *book*."""
         if book == "rolling_update":
             return role_spec(book)
+        if book in QUERIES:
+            name = "load_balancer_package"
+            return {name: role_spec("load_balancer")[name]}
         return {
             name: option
             for name, option in playbook_spec(book, *MODULES[book]).items()
@@ -166,6 +178,11 @@ class Ground:
         """Return variables with which *book* does something harmless."""
         manager = {"manager_url": [self.front.manager_url], "manager_timeout": 5}
         of_book: dict[str, dict[str, Any]] = {
+            "adopt": {
+                "adopt_file": str(self.scratch / "adopted.yml"),
+                "adopt_httpd": self.front.instance,
+            },
+            **dict.fromkeys(QUERIES, {}),
             "node": {"node_host": "127.0.0.1", "node_min_usable": 0, "node_wait": False},
             "status": {},
             "verify": {
@@ -214,24 +231,43 @@ class Ground:
             present = self.front.manager_url
         return str(present or HARMLESS.get(option.name, WORD))
 
-    def play(self, book: str, hosts: Sequence[Mapping[str, Any]]) -> playbook.Played:
-        """Run *book* in check mode on hosts with these variables."""
+    def places(self, hosts: Sequence[Mapping[str, Any]]) -> set[str]:
+        """Return where hosts with these variables may make files: adopt does, in check mode as well."""
+        made = set()
+        for number, variables in enumerate(hosts):
+            path, suffix = os.path.splitext(variables.get("adopt_file", ""))
+            path = os.path.expandvars(f"{path}-{HOST.format(number)}{suffix}")
+            made.add(os.path.normpath(self.scratch / path))
+        return made
+
+    def play(self, book: str, hosts: Sequence[Mapping[str, Any]], **extra: Any) -> playbook.Played:
+        """Run *book* in check mode on hosts with these variables, and with *extra* ones."""
         with tempfile.TemporaryDirectory() as name, contextlib.chdir(self.scratch):
             folder = Path(name)
             (folder / "host_vars").mkdir()
             names = [HOST.format(number) for number in range(len(hosts))]
-            for host, variables in zip(names, hosts):
-                text = yaml.dump(dict(variables), Dumper=_Dumper)
-                (folder / "host_vars" / f"{host}.yml").write_text(text)
+            more = {"load_balancer_hosts": "all", "verify_host": "all", **extra}
+            files = {f"host_vars/{host}.yml": each for host, each in zip(names, hosts)}
+            for file, variables in {**files, "extra.yml": more}.items():
+                (folder / file).write_text(yaml.dump(dict(variables), Dumper=_Dumper))
             everybody: dict[str, Any] = {host: {} for host in names}
             which: Path | list[dict[str, Any]] = PLAYBOOKS / f"{book}.yml"
             if book == "rolling_update":
                 everybody["lb1"] = self.front.host()
                 which = self.rolling()
-            more = {"load_balancer_hosts": "all", "verify_host": "all"}
-            arguments = ("--check", "--forks=4", f"--extra-vars={json.dumps(more)}")
+            if book in QUERIES:
+                which = self.asking(book)
+            arguments = ("--check", "--forks=4", f"--extra-vars=@{folder / 'extra.yml'}")
             shown = {"ANSIBLE_SHOW_CUSTOM_STATS": "true"}
             return playbook.play(folder, which, everybody, *arguments, **shown)
+
+    def asking(self, family: str) -> list[dict[str, Any]]:
+        """Return a play that asks whether packages are installed, as on a host of *family*, whatever they are."""
+        assert shutil.which(QUERIES[family]), f"{QUERIES[family]} is missing"
+        variables = PLAYBOOKS.parent / "roles" / "load_balancer" / "vars" / f"{family}.yml"
+        task = {"include_role": {"name": LOAD_BALANCER, "tasks_from": "install"}}
+        common = {"gather_facts": False, "vars_files": [str(variables)]}
+        return [{"hosts": "all", **common, "tasks": [task]}]
 
     def rolling(self) -> list[dict[str, Any]]:
         """Return plays that use the role rolling_update on one host after the other, whatever becomes of each."""
@@ -292,12 +328,13 @@ def words(value: Any) -> Iterator[str]:
 
 
 def told(results: Sequence[tuple[str, dict[str, Any]]]) -> list[Seen]:
-    """Return what modules were told by the tasks that have these *results*: ours, and who asks how a node is."""
+    """Return what modules were told by the tasks that have these *results*: ours, who asks how a node is, and what is
+    run."""
     return [
         Seen((name,), list(words(result["invocation"]["module_args"])))
         for name, result in results
         if "module_args" in result.get("invocation", {})
-        and result["action"].startswith(("webtier.", "ansible.builtin.uri"))
+        and result["action"].startswith(("webtier.", *ASKING))
     ]
 
 
@@ -324,7 +361,7 @@ def wrong(
     harmless value."""
     value = case.value
     if case.canary.exists():
-        return "a command was run"
+        return Lost("a command was run")
     shown = json.dumps(results, ensure_ascii=False)
     if "Traceback" in shown:
         return shown[shown.index("Traceback") :]
@@ -361,8 +398,9 @@ def tried(ground: Ground, book: str, pairs: Sequence[tuple[Option, str]]) -> lis
     for number, case in found:
         problem = wrong(case, results[number], results[first[str(case.option)]])
         if problem:
-            problems.append(f"{case.option}, {case.called}: {problem[:1000]}")
-    return [*problems, *ground.changed()]
+            said = f"{case.option}, {case.called}: {problem[:1000]}"
+            problems.append(type(problem)(said))
+    return [*problems, *ground.changed(ground.places(hosts))]
 
 
 @pytest.mark.parametrize("book", BOOKS)
@@ -377,7 +415,7 @@ def test_no_value_of_a_variable_becomes_more_than_a_value(ground, book, tally, f
     for pairs in runs:
         problems += tried(ground, book, pairs)
         tally("hostile values given to variables of playbooks", len(pairs))
-    tally.lost(len(problems))
+    tally.lost(sum(isinstance(problem, Lost) for problem in problems))
     assert not problems, "\n".join(problems)
 
 
@@ -400,4 +438,17 @@ def test_a_reason_is_told_as_it_was_given(ground, tally, full, dice):
         assert played.custom_stats["node"]["reason"] == reason, name
         said = "\n".join(played.of("Say how it went")[HOST.format(0)]["msg"])
         assert "".join(reason.split()) in "".join(said.split()), (name, said)
+        assert not canary.exists() and ground.changed() == [], name
+
+
+def test_a_batch_is_a_number_of_hosts_and_nothing_else(ground, tally, full, dice):
+    """It is about the play itself, so only an extra variable has a say."""
+    for name in ATTACKS if full else dice.sample(sorted(ATTACKS), 1):
+        canary = ground.root / CANARY
+        serial = attack(name, "1", canary)
+        played = ground.play("load_balancer", [{}], load_balancer_serial=Unsafe(serial))
+        tally("hostile values given to variables of playbooks")
+        assert played.status == 2, (name, played)
+        (said,) = refusals(results_of(played, HOST.format(0)))
+        assert said.startswith("load_balancer_serial: ") and head(serial) in said, name
         assert not canary.exists() and ground.changed() == [], name
