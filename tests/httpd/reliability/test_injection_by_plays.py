@@ -419,7 +419,7 @@ def test_no_value_of_a_variable_becomes_more_than_a_value(ground, book, tally, f
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("book", MODULES)
+@pytest.mark.parametrize("book", ["node", "status", "verify"])
 def test_a_comma_does_not_make_two_addresses_of_one(ground, book):
     """As it does where Ansible takes a text for a list."""
     (option,) = [o for o in texts(ground.spec(book)) if str(o) == "load_balancer_manager_address"]
