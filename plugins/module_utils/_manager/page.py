@@ -332,7 +332,7 @@ def _parse_xml(text: str) -> Page:
             if name in fields:
                 balancer.values[name] = _setting(name, fields[name])
         for worker in workers:
-            member = _worker(_fields(worker.partition("</httpd:worker>")[0]))
+            member = _worker(worker)
             balancer.members[identity(member.url)] = member
         page.balancers[balancer.name] = balancer
     return page
@@ -349,14 +349,24 @@ def _fields(text: str) -> dict[str, str]:
     return found
 
 
-def _worker(fields: dict[str, str]) -> LiveMember:
+def _worker(worker: str) -> LiveMember:
+    text, end, _rest = worker.partition("</httpd:worker>")
+    if not end or text.count("<httpd:") != text.count("</httpd:"):
+        raise PageError("the XML of balancer-manager has a row that breaks off")
+    fields = _fields(text)
     flags, status = _state(fields.get("status", ""))
     values: dict[str, Value] = {"status": status}
     for name in ("loadfactor", "route", "redirect", "lbset"):
         if name in fields:
             values[name] = _value(name, fields[name])
-    counters = {name: _number(fields[name]) for name in _COUNTERS if name in fields}
+    counters = {name: _counter(fields[name]) for name in _COUNTERS if name in fields}
     return LiveMember(fields.get("name", ""), values, flags, counters)
+
+
+def _counter(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise PageError("the XML of balancer-manager shows a counter that is no number")
+    return int(text)
 
 
 def with_counters(page: Page, xml: Page) -> Page:

@@ -283,11 +283,53 @@ def test_a_bad_manager_is_named_in_time_and_nothing_is_written(site: Site, name,
         assert site.files() == before and site.serves(), module
 
 
+def only_xml(fault: Fault) -> Fault:
+    return lambda talk: fault(talk) if b"?xml=1" in talk.request else honest(talk)
+
+
+# The page is good, and the XML, which has the exact counters, is not.
+XML_FAULTS: dict[str, tuple[Fault, str]] = {
+    **{name: FAULTS[name] for name in FAULTS if not re.search("row|table|password|forbids", name)},
+    "has rows without an end": (spoiled(rb"</httpd:worker>", b""), "a row that breaks off"),
+    "has a field without an end": (spoiled(rb"</httpd:elected>", b"", 1), "a row that breaks off"),
+    "has a counter that is none": (
+        spoiled(rb"<httpd:elected>\d+", b"<httpd:elected>x", 1),
+        "a counter that is no number",
+    ),
+    "has rows without number": (
+        spoiled(rb"<httpd:worker>", b"<httpd:worker>" * 10_001, 1),
+        "more than 10000 rows",
+    ),
+    "has no end of its own": (spoiled(rb"</httpd:manager>", b""), "ends before its end"),
+}
+
+
+@pytest.mark.parametrize("name", XML_FAULTS)
+def test_bad_xml_is_named_in_time_and_no_counter_is_made_up(site: Site, name, tally):
+    fault, reason = XML_FAULTS[name]
+    asked = {"name": "app", "vhost": "one.example.com", "manager_timeout": 1}
+    with site.between.doing(only_xml(fault)):
+        done = site.measured("balancer_info", **asked)
+    tally("faults injected")
+    (missed,) = done.result["not_reached"]
+    assert missed["balancer"] == "app" and re.search(reason, missed["reason"]), done.result
+    assert "hush-hush" not in str(done.result)
+    (balancer,) = done.result["balancers"]
+    assert [member["runtime"] for member in balancer["members"]] == [None, None]
+    assert done.seconds < 1 + PATIENCE and done.peak < MEMORY, done[1:]
+    assert site.serves()
+
+
 @pytest.mark.parametrize(
     ("kind", "mark", "before", "row"),
     [
         ("HTML", b"<table", b"<table><tr><th>Worker URL</th></tr>%b</table>", b"<tr><td>%b"),
-        ("XML", b"<httpd:worker>", b"%b", b"<httpd:worker><httpd:name>%b</httpd:name>"),
+        (
+            "XML",
+            b"<httpd:worker>",
+            b"%b",
+            b"<httpd:worker><httpd:name>%b</httpd:name></httpd:worker>",
+        ),
     ],
     ids=["HTML", "XML"],
 )

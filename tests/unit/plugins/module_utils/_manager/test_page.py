@@ -315,6 +315,29 @@ def test_a_member_that_only_one_page_shows_keeps_its_counters():
     assert "read" not in both.balancers["one"].members["http://127.0.0.1:1"].counters
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ("</httpd:worker>", "", "a row that breaks off"),
+        ("</httpd:elected>", "", "a row that breaks off"),
+        ("<httpd:elected>1<", "<httpd:elected>x<", "a counter that is no number"),
+        ("<httpd:elected>1<", "<httpd:elected>1x<", "a counter that is no number"),
+        ("<httpd:busy>0<", "<httpd:busy><", "a counter that is no number"),
+        ("<httpd:read>0<", f"<httpd:read>{'9' * 21}<", "a counter that is no number"),
+    ],
+)
+def test_a_row_of_xml_that_cannot_be_read_is_no_row_without_counters(before, after, why):
+    with pytest.raises(PageError, match=why):
+        parse(text("2.4.71.xml").replace(before, after, 1))
+
+
+def test_a_counter_may_be_below_zero_or_not_be_there():
+    whole = text("2.4.71.xml").replace("<httpd:lbstatus>0<", "<httpd:lbstatus>-50<", 1)
+    member = parse(whole.replace("<httpd:busy>0</httpd:busy>", "", 1)).balancers["app"].members
+    counters = member["http://127.0.0.1:1"].counters
+    assert counters["lbstatus"] == -50 and "busy" not in counters
+
+
 def test_xml_says_that_a_balancer_has_no_nonce_to_show():
     older = "".join(
         line for line in text("2.4.71.xml").splitlines(True) if "<httpd:nonce>" not in line
