@@ -90,6 +90,15 @@ def test_what_looks_like_a_template_is_read_back_as_it_was(adopt, tmp_path):
     assert site["server_name"] == "lb1.example.com"
 
 
+def test_an_empty_name_is_no_file(adopt, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    played = adopt(["lb1"], adopt_file="")
+    assert played.of("Show the variables")["lb1"]["msg"]
+    assert list(here.iterdir()) == []
+
+
 def test_each_host_has_a_file_of_its_own(adopt, tmp_path):
     adopt(["lb1", "lb12"], adopt_file=str(tmp_path / "adopted.yml"))
     for name in ("lb1", "lb12"):

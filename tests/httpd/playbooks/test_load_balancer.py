@@ -95,6 +95,15 @@ def test_one_that_fails_is_in_the_summary_beside_the_others(
     assert (kept["lb1"], kept["lb2"]["changed"]) == ({"failed": True, "msg": REFUSED}, True)
 
 
+@pytest.mark.parametrize("serial", ["", "half", [1, "-1"]], ids=repr)
+def test_a_batch_that_is_no_number_of_hosts_is_refused_by_its_name(play: Any, serial: Any) -> None:
+    host = {"ansible_become": False}
+    played = play("load_balancer", {"lb1": host}, "--check", load_balancer_serial=serial)
+    said = played.of("See that batches are numbers of hosts")["lb1"]["msg"]
+    assert said.startswith(f"load_balancer_serial: {serial}: say how many hosts at a time")
+    assert played.status == 2 and set(played.stats) == {"lb1"}, played
+
+
 def test_a_batch_that_fails_as_a_whole_is_the_last_and_is_summed_up_all_the_same(
     play: Any, refused: dict[str, Any]
 ) -> None:

@@ -122,3 +122,16 @@ def test_a_limit_that_leaves_out_the_host_that_asks_is_a_failure(
         f"verify_host: no host that --limit lb1 leaves matches {asking}, so nothing was done. Name others, as in"
         " -e verify_host=NAME, or these in --limit as well"
     )
+
+
+def test_a_host_for_the_page_that_the_inventory_does_not_have_is_refused_before_anything_is_asked(
+    load_balancer: Any, play: Any, asked: dict[str, Any], tmp_path: Path
+) -> None:
+    load_balancer.httpd.start()
+    # To ssh, an option.
+    asked["verify_report_host"] = f"-E{tmp_path}/canary"
+    played = play("verify", {"lb1": load_balancer.host()}, **asked)
+    assert played.status == 2 and not (tmp_path / "canary").exists(), played
+    said = played.of("Check that the page has a host")["lb1"]["msg"]
+    assert said == f"verify_report_host: the inventory has no host -E{tmp_path}/canary"
+    assert not played.of("Make sessions, and see which node answers them")
