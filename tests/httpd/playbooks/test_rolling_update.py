@@ -84,11 +84,13 @@ def test_a_task_file_is_found_from_where_ansible_runs_whatever_the_shell_calls_i
     hosts = {"lb1": load_balancer.host()}
     played = play("rolling_update", hosts, **{**roll, "rolling_update_tasks": "update.yml"})
     assert "failed" not in played.of(FOUND)["lb1"] and played.of(ASK)
-    missing = play("rolling_update", hosts, **{**roll, "rolling_update_tasks": "updates.yml"})
-    assert missing.of(FOUND)["lb1"]["msg"] == (
-        f"rolling_update_tasks: there is no file updates.yml in {PLAYBOOKS.resolve()} or {tmp_path}."
-        " Give its full path, or one from there"
-    )
+    # Nor is a folder one.
+    for name in ("updates.yml", "", str(tmp_path)):
+        missing = play("rolling_update", hosts, **{**roll, "rolling_update_tasks": name})
+        assert missing.of(FOUND)["lb1"]["msg"] == (
+            f"rolling_update_tasks: there is no file {name} in {PLAYBOOKS.resolve()} or {tmp_path}."
+            " Give its full path, or one from there"
+        )
 
 
 def test_a_text_that_is_no_regular_expression_is_refused_before_the_node_is_taken_out(

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._argspec import (
     manager_connection_options,
@@ -64,3 +67,35 @@ def test_a_node_is_found_with_the_options_of_the_module():
     assert {name: option["type"] for name, option in spec.items()} == {
         name: options[name]["type"] for name in ("host", "route", "url", "balancer", "vhost")
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("update.yml", "play/update.yml"),
+        ("here.yml", "here/here.yml"),
+        ("{root}/here/here.yml", "here/here.yml"),
+        ("folder/b,c.yml", "play/folder/b,c.yml"),
+        # In the first place a folder.
+        ("both", "here/both"),
+        ("gone.yml", ""),
+        ("folder", ""),
+        ("{root}", ""),
+        ("", ""),
+    ],
+)
+def test_the_task_file_is_a_file_beside_the_playbook_or_where_ansible_was_called(
+    tmp_path, monkeypatch, given, found
+):
+    for name in ("play/update.yml", "here/here.yml", "play/folder/b,c.yml", "here/both"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "play" / "both").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    variables = {
+        "playbook_dir": str(tmp_path / "play"),
+        "rolling_update_tasks": given.format(root=tmp_path),
+    }
+    expression = trust_as_template(load("vars/main.yml")["__rolling_update_file"])
+    file = Templar(DataLoader(), variables=variables).template(expression)
+    assert file == (str(tmp_path / found) if found else "")
