@@ -293,8 +293,10 @@ def _ends(files: Iterable[str]) -> list[str]:
     paths: dict[str, None] = {}
     for path in files:
         paths[path] = None
-        if os.path.islink(path):
-            paths[os.path.realpath(path)] = None
+        # A link that cannot be read has no digest either.
+        with contextlib.suppress(OSError):
+            if os.path.islink(path):
+                paths[os.path.realpath(path)] = None
     return list(paths)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -239,6 +240,22 @@ class TestWhatWeDidNotWrite:
         assert state(httpd, link) == CURRENT
         Path(app).write_text("# second\n")
         assert state(httpd, link).reasons == [f"{app}: {_generation.CHANGED_OUTSIDE}"]
+
+    def test_is_reported_where_a_link_cannot_be_read(
+        self, httpd: PrivateHttpd, app: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        link = str(httpd.root / "link.conf")
+        os.symlink(app, link)
+        memory(httpd).note_loaded([link])
+        ours, read = memory(httpd), os.readlink
+
+        def readlink(path: str) -> str:
+            if path == link:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            return read(path)
+
+        monkeypatch.setattr(os, "readlink", readlink)
+        assert ours.state([link]).reasons == [f"{link}: {_generation.CHANGED_OUTSIDE}"]
 
     def test_is_not_reported_of_a_stopped_httpd(self, httpd: PrivateHttpd, app: str) -> None:
         Path(app).write_text("# second\n")
