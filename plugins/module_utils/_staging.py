@@ -223,16 +223,17 @@ def mount_of(directory: str) -> str:
 
     The device alone does not tell: a bind mount has that of its origin.
     """
-    fd = os.open(directory, os.O_PATH | os.O_CLOEXEC)
-    try:
-        device = str(os.fstat(fd).st_dev)
-        with contextlib.suppress(OSError), open(f"/proc/self/fdinfo/{fd}") as stream:
-            for line in stream:
-                if line.startswith("mnt_id:"):
-                    return device + " " + line.split()[1]
-        return device
-    finally:
-        os.close(fd)
+    with about(directory):
+        fd = os.open(directory, os.O_PATH | os.O_CLOEXEC)
+        try:
+            device = str(os.fstat(fd).st_dev)
+            with contextlib.suppress(OSError), open(f"/proc/self/fdinfo/{fd}") as stream:
+                for line in stream:
+                    if line.startswith("mnt_id:"):
+                        return device + " " + line.split()[1]
+            return device
+        finally:
+            os.close(fd)
 
 
 def place(directory: str, read: set[str], targets: set[str]) -> str:

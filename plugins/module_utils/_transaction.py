@@ -31,7 +31,7 @@ import shutil
 import time
 from typing import Any, Iterable, NamedTuple
 
-from ._fileset import ABSENT, Entry, FileProblem, FileSet, State, look
+from ._fileset import ABSENT, Entry, FileProblem, FileSet, NotAFile, State, Unreadable, look
 from ._staging import (
     about,
     appear,
@@ -96,7 +96,7 @@ class Transaction:
     """One httpd instance's lock, and the commits made under it; a context manager.
 
     ``state_dir``: this instance's private folder, created if missing; ``timeout``: seconds to
-    wait for the lock. Entering raises Locked, Untrusted, WriteFailed, RollBackFailed.
+    wait for the lock. Entering raises Locked, Untrusted, Unreadable, WriteFailed, RollBackFailed.
     ``recovered`` says in sentences what was found of an interrupted transaction and done about it.
     """
 
@@ -137,7 +137,7 @@ class Transaction:
         paths); no staging folder is put where httpd would read it. ``backup``: keep a copy of
         every file replaced or removed. Owner, group, mode, ACL and SELinux context of an
         existing file stay; missing directories are made. Returns the backup by path. Raises
-        ChangedMeanwhile, WriteFailed, RollBackFailed.
+        ChangedMeanwhile, Unreadable, WriteFailed, RollBackFailed.
         """
         entries = sorted(fileset.changed(), key=_order)
         if not entries:
@@ -166,7 +166,7 @@ class Transaction:
         """Put everything back as it stood before this transaction's last commit, backups too.
 
         Raises ChangedMeanwhile if a file was changed since by somebody else: it is left alone,
-        all others are put back. Raises RollBackFailed.
+        all others are put back. Raises RollBackFailed, Unreadable.
         """
         journal = self._load("undo")
         foreign = [] if journal is None else self._undo(journal)
@@ -283,7 +283,7 @@ class Transaction:
                 os.rmdir(directory)
         _sync_all(os.path.dirname(path) for path in _touched(journal))
         if journal.backup:
-            shutil.rmtree(journal.backup, ignore_errors=True)
+            self._remove(journal.backup)
         self._sweep("journal")
         return foreign
 
@@ -300,8 +300,10 @@ class Transaction:
 
     @staticmethod
     def _remove(folder: str) -> None:
-        if is_ours(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        # An error of close(2) is not among those that rmtree ignores.
+        with contextlib.suppress(OSError):
+            if is_ours(folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _folders(self, entries: list[Entry], reads: Iterable[str]) -> dict[str, str]:
         """Return for each entry's path the private folder, on the same mount, to stage it in."""
@@ -330,39 +332,33 @@ class Transaction:
         lock = os.path.join(self.state_dir, "lock")
         with about(lock):
             self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        end = time.monotonic() + self._timeout
-        while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() < end:
-                    time.sleep(0.05)
-                    continue
-            holder = os.pread(self._lock, 20, 0).decode("ascii", "replace") or "unknown"
-            os.close(self._lock)
-            raise Locked(
-                lock,
-                f"another run (pid {holder}) is changing this httpd's files",
-                f"it did not end within {self._timeout:g} s: wait for it, or see what it waits for",
-            )
+            end = time.monotonic() + self._timeout
+            while not _locks(self._lock, fcntl.LOCK_EX):
+                if time.monotonic() >= end:
+                    holder = os.pread(self._lock, 20, 0).decode("ascii", "replace") or "unknown"
+                    os.close(self._lock)
+                    raise Locked(
+                        lock,
+                        f"another run (pid {holder}) is changing this httpd's files",
+                        f"it did not end within {self._timeout:g} s: wait for it, or see what it waits for",
+                    )
+                time.sleep(0.05)
         with contextlib.suppress(OSError):  # the pid is for the message only
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, str(os.getpid()).encode("ascii"), 0)
 
     def _is_held(self) -> bool:
         """Return whether another transaction has the lock."""
-        try:
-            lock = os.open(os.path.join(self.state_dir, "lock"), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(lock)
-        return False
+        path = os.path.join(self.state_dir, "lock")
+        with about(path):
+            try:
+                lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return False
+            try:
+                return not _locks(lock, fcntl.LOCK_SH)
+            finally:
+                os.close(lock)
 
     def _is_there(self) -> bool:
         if not os.path.lexists(self.state_dir):
@@ -379,9 +375,11 @@ class Transaction:
             )
 
     def _close(self) -> None:
+        # What was done is done, and the lock is free whatever close(2) returns.
         with contextlib.suppress(OSError):
             os.ftruncate(self._lock, 0)
-        os.close(self._lock)
+        with contextlib.suppress(OSError):
+            os.close(self._lock)
 
     def _read(self, name: str) -> Any:
         path = os.path.join(self.state_dir, name)
@@ -416,12 +414,25 @@ class Transaction:
             sync(self.state_dir)
 
 
+def _locks(descriptor: int, kind: int) -> bool:
+    """Take a lock of this kind; return False where another has one."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _left_by(journal: Journal) -> tuple[list[Step], list[str]]:
     """Return the steps whose files are as the commit left them, and the paths of files that are
-    neither that nor as before: somebody else changed them since."""
+    neither that nor as before: somebody else changed them since. Raises RollBackFailed for one
+    that cannot be read: it may still have to be put back."""
     steps, foreign = [], []
     for step in journal.steps:
-        now = _print_at(step.path)
+        try:
+            now = _print_at(step.path)
+        except Unreadable as error:
+            raise _not_put_back(step, error.problem) from error
         if now == step.new_print != step.old_print:
             steps.append(step)
         elif now != step.old_print:
@@ -456,10 +467,10 @@ def _not_ours(path: str) -> Untrusted:
 
 
 def _expect(path: str, state: State) -> None:
-    """Raise ChangedMeanwhile unless exactly ``state`` stands at ``path``."""
+    """Raise ChangedMeanwhile unless exactly ``state`` stands at ``path``, or Unreadable."""
     try:
         changed = look(path) != state
-    except FileProblem:
+    except NotAFile:
         changed = True
     if changed:
         raise _changed(path)
@@ -479,50 +490,71 @@ def _fingerprint(state: State) -> str:
 
 
 def _print_at(path: str) -> str:
+    """Return the fingerprint of what stands there. Raises Unreadable."""
     try:
         return _fingerprint(look(path))
-    except FileProblem:
+    except NotAFile:
         return "something else"
+
+
+def _check_displaced(place: str, now: str, path: str) -> None:
+    """Raise ChangedMeanwhile unless what stood at ``path``, and is at ``place`` now, was ``now``
+    (a fingerprint), or Unreadable."""
+    try:
+        same = _print_at(place) == now
+    except Unreadable as error:
+        raise Unreadable(path, error.problem, error.advice) from error
+    if not same:
+        raise _changed(path)
 
 
 def _put(now: str, aside: str | None, staged: str | None, path: str) -> None:
     """One atomic step: ``staged`` takes the place of ``path``; None: ``path`` goes ``aside``.
 
     What is displaced is looked at afterwards, so that no change of somebody else gets lost in
-    between: unless it is ``now`` (a fingerprint), it is put back. Raises ChangedMeanwhile then.
+    between: unless it is ``now`` (a fingerprint), it is put back. Raises ChangedMeanwhile then,
+    or Unreadable.
     """
     if staged is None and aside is not None:
         os.rename(path, aside)
-        if _print_at(aside) == now:
-            return
-        with contextlib.suppress(FileExistsError):
-            appear(aside, path)
+        try:
+            _check_displaced(aside, now, path)
+        except BaseException:
+            with contextlib.suppress(FileExistsError):
+                appear(aside, path)
+            raise
     elif staged is not None and now == _ABSENT:
-        with contextlib.suppress(FileExistsError):
+        try:
             appear(staged, path)
-            return
+        except FileExistsError as error:
+            raise _changed(path) from error
     elif staged is not None:
         if not exchange(staged, path):
             os.replace(staged, path)
             return
-        if _print_at(staged) == now:
-            return
-        exchange(staged, path)
-    raise _changed(path)
+        try:
+            _check_displaced(staged, now, path)
+        except BaseException:
+            exchange(staged, path)
+            raise
 
 
 def _put_back(step: Step) -> None:
     """Undo one step. Raises RollBackFailed; what was done before it then stays, as httpd may need
     the one for the other."""
-    if step.old_file is not None and _print_at(step.old_file) != step.old_print:
-        why = f"its copy {step.old_file} is gone"
-    else:
-        try:
-            _put(step.new_print, step.new_file, step.old_file, step.path)
-            return
-        except OSError as error:
-            why = f"{error.strerror}; its copy is {step.old_file}"
-    raise RollBackFailed(
+    try:
+        if step.old_file is not None and _print_at(step.old_file) != step.old_print:
+            raise _not_put_back(step, f"its copy {step.old_file} is gone")
+        _put(step.new_print, step.new_file, step.old_file, step.path)
+    except OSError as error:
+        raise _not_put_back(step, f"{error.strerror}; its copy is {step.old_file}") from error
+    except Unreadable as error:
+        why = f"{error.path} {error.problem}"
+        raise _not_put_back(step, f"{why}; its copy is {step.old_file}") from error
+
+
+def _not_put_back(step: Step, why: str) -> RollBackFailed:
+    return RollBackFailed(
         step.path,
         f"could not be put back ({why}), nor what was changed before it",
         "remove the cause and run again: the next run puts everything back",

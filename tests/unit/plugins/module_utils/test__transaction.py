@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import json
 import os
@@ -24,10 +25,16 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils import (
+    _fileset,
     _staging,
     _transaction,
 )
-from ansible_collections.webtier.apache_balancer.plugins.module_utils._fileset import FileSet, State
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._fileset import (
+    FileProblem,
+    FileSet,
+    State,
+    Unreadable,
+)
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._staging import WriteFailed
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._transaction import (
     ChangedMeanwhile,
@@ -583,6 +590,83 @@ def test_an_error_of_the_system_is_told_with_path_and_advice_and_all_is_as_befor
     assert os.listdir(host.state / "backup") == []
 
 
+@contextlib.contextmanager
+def unreadable(number: int) -> Iterator[None]:
+    """Let the look with that *number* find that the file cannot be read."""
+    looks = itertools.count()
+
+    def look(path: str) -> State:
+        if next(looks) == number:
+            raise Unreadable(path, "cannot be read (Input/output error)", "look at its filesystem")
+        return _fileset.look(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_transaction, "look", look)
+        yield
+
+
+def test_a_file_that_cannot_be_read_is_told_as_that_and_all_is_as_before(host: Host) -> None:
+    old = host.picture()
+    for number in itertools.count():
+        try:
+            with unreadable(number), host.transaction() as t:
+                t.commit(host.change())
+            break
+        except FileProblem as error:
+            assert str(host.base) in error.path
+            assert "Input/output error" in str(error)
+            assert host.picture() == old
+    # At least each is looked at before all, before its change, and after it.
+    assert number > 3 * len(host.change().changed())
+    assert host.picture() != old
+
+
+def test_a_file_that_cannot_be_read_to_be_put_back_is_told_and_put_back_by_the_next_transaction(
+    tmp_path: Path,
+) -> None:
+    for number in itertools.count():
+        host = Host(Path(os.path.realpath(tmp_path)) / str(number))
+        old = host.picture()
+        with host.transaction() as t:
+            t.commit(host.change())
+            new = host.picture()
+            try:
+                with unreadable(number):
+                    t.roll_back()
+                break
+            except FileProblem as error:
+                assert str(host.base) in error.path
+                assert "Input/output error" in str(error)
+        with host.transaction():
+            pass
+        # The first look is for what there is to put back.
+        assert host.picture() == (old if number else new), number
+        assert [name for name in host.state_files() if name not in ("lock", "proven")] == []
+    assert number > len(host.change().changed())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Unreadable("", "cannot be read", "")])
+@pytest.mark.parametrize("name", LATE[:2], ids=["changed", "removed"])
+def test_what_cannot_be_looked_at_after_the_change_may_be_of_somebody_else_and_is_put_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException
+) -> None:
+    print_at, before = _transaction._print_at, (host.etc / name).read_bytes()
+
+    def edited(path: str) -> str:
+        # Where it was put aside, and before its copy is looked at.
+        aside = Path(path)
+        if host.etc not in aside.parents and aside.is_file() and aside.read_bytes() == before:
+            aside.write_bytes(b"by hand\n")
+            monkeypatch.undo()
+            raise error
+        return print_at(path)
+
+    monkeypatch.setattr(_transaction, "_print_at", edited)
+    with host.transaction() as t, pytest.raises(type(error)):
+        t.commit(host.change())
+    assert (host.etc / name).read_bytes() == b"by hand\n"
+
+
 def test_an_interrupt_by_the_user_rolls_back_too(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -996,6 +1080,22 @@ def test_a_second_transaction_is_told_the_pid_of_the_first(host: Host) -> None:
     second = host.transaction(timeout=0.1)
     with host.transaction(), pytest.raises(Locked, match=f"pid {os.getpid()}"), second:
         pass
+
+
+@pytest.mark.parametrize("call", [Transaction.__enter__, Transaction.foresee])
+def test_a_lock_that_cannot_be_had_at_all_is_told_with_its_path(
+    host: Host, monkeypatch: pytest.MonkeyPatch, call: Callable[[Transaction], Any]
+) -> None:
+    with host.transaction():
+        pass
+
+    def flock(_descriptor: int, _kind: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(WriteFailed, match="No locks available") as caught:
+        call(host.transaction())
+    assert caught.value.path == f"{host.state}/lock"
 
 
 def test_a_second_transaction_waits_for_the_first(host: Host) -> None:
