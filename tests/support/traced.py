@@ -77,14 +77,19 @@ class Point(NamedTuple):
     number: int
 
 
+def about(call: Call) -> str:
+    """Return the path, or what else strace calls it, of what a call is given first."""
+    found = _ABOUT.match(call.text)
+    return found[1] or found[2] if found else ""
+
+
 def points(calls: Iterable[Call]) -> dict[Point, Call]:
     """Return the calls of one run by their points, in order."""
     made: collections.Counter[tuple[str, str]] = collections.Counter()
     found = {}
     for call in calls:
-        about = _ABOUT.match(call.text)
         # What differs from run to run: processes, descriptors, names made at random.
-        name = _RANDOM.sub("*", about[1] or about[2]) if about and call.name not in _TELL else ""
+        name = _RANDOM.sub("*", about(call)) if call.name not in _TELL else ""
         made[call.name, name] += 1
         found[Point(call.name, name, made[call.name, name])] = call
     return found
@@ -113,9 +118,10 @@ def until_freed(calls: Sequence[Call]) -> list[Call]:
 
 class Traced:
     """*module* with *options*; *do* (``--inject`` of strace) happens *at* one call. *lasting*: and at all later ones of
-    the same name. *family*: its children are traced as well, and that happens to each that makes as many calls of this
-    name. *since*: it is traced from when it has called this function, such as ``HAS_LOCK``; what it does before, as to
-    look at all processes of the machine, is another number of calls each time."""
+    the same name. *file*: only calls about this file are traced, and counted. *family*: its children are traced as
+    well, and that happens to each that makes as many calls of this name. *since*: it is traced from when it has called
+    this function, such as ``HAS_LOCK``; what it does before, as to look at all processes of the machine, is another
+    number of calls each time."""
 
     def __init__(
         self,
@@ -126,6 +132,7 @@ class Traced:
         *,
         family: bool = False,
         lasting: bool = False,
+        file: str | None = None,
         since: Since | None = None,
     ) -> None:
         _import_all(module)
@@ -149,14 +156,16 @@ class Traced:
         if at is not None:
             when = f"{at.number}{'+' if lasting else ''}"
             what = [f"--inject={at.name}:{do}:when={when}", f"--trace={at.name}"]
+        if file is not None:
+            what += ["-P", file]
         self._strace = subprocess.Popen(
             ["strace", *(["-f"] if family else []), "-y", "-s", "300", *what, *where],
             stderr=subprocess.PIPE,
             text=True,
         )
         assert self._strace.stderr is not None
-        # From then on it makes no call unseen.
-        assert "attached" in self._strace.stderr.readline()
+        # From then on it makes no call unseen. Where *file* is a link, it tells that first.
+        assert any("attached" in line for line in self._strace.stderr)
         os.close(go)
         # What a failed test leaves stopped.
         self._kill = weakref.finalize(self, os.kill, self.pid, signal.SIGKILL)

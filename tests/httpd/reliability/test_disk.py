@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import importlib
 import json
@@ -20,7 +21,10 @@ from typing import Iterator, NamedTuple
 
 import pytest
 
-from ansible_collections.webtier.apache_balancer.plugins.module_utils import _namespaces
+from ansible_collections.webtier.apache_balancer.plugins.module_utils import (
+    _namespaces,
+    _transaction,
+)
 from ansible_collections.webtier.apache_balancer.tests.support.apart import apart, mount
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
@@ -33,9 +37,11 @@ from ansible_collections.webtier.apache_balancer.tests.support.several_files imp
 from ansible_collections.webtier.apache_balancer.tests.support.traced import (
     STOP,
     Call,
+    Since,
     Traced,
-    by_lock,
+    about,
     output,
+    until_freed,
     untraced,
 )
 
@@ -55,9 +61,24 @@ ERRORS = {
     "EBUSY": "is a mount of its own|busy",
     "EFBIG": "file too large",
     "EMFILE": "too many open files",
+    "ENOLCK": "no locks available",
 }
 ALWAYS = ("rename", "renameat2", "write")
 OTHERS = ("mkdir", "rmdir", "unlink", "symlink", "fsync", "chmod", "utimensat")
+# Those that there are many of, each with errors that it may return.
+MANY = {
+    "openat": ("EIO", "EACCES", "EMFILE", "ENOSPC"),
+    "read": ("EIO",),
+    "readlink": ("EIO", "EACCES"),
+    "getdents64": ("EIO",),
+    "close": ("EIO", "ENOSPC", "EDQUOT"),
+    "flock": ("EIO", "ENOLCK"),
+    "ftruncate": ("EIO",),
+    "pwrite64": ("EIO", "ENOSPC"),
+    "unlinkat": ("EIO", "EBUSY", "EPERM"),
+}
+# When it is about to make its folder, and take the lock in there.
+BEGINS = Since(_transaction, "about")
 
 
 @pytest.fixture()
@@ -70,33 +91,45 @@ def site(tmp_path: Path) -> Iterator[SeveralFiles]:
         yield files
 
 
-class Commit(NamedTuple):
-    """The calls of the change from when it has the lock: those that prepare it, and those from the first on that
-    changes something."""
+class Place(NamedTuple):
+    """A call of the change about one of its files; *number*: which it is of those of this name about this very file;
+    *begun*: whether something of the configuration may have been changed by then."""
 
-    before: list[Call]
-    rest: list[Call]
+    call: Call
+    number: int
+    begun: bool
 
 
-def commit(site: SeveralFiles) -> Commit:
-    """Return the calls of the change, from when it has the lock until it gives it back."""
-    inside, dummy = by_lock(Traced("configuration", site.change).calls())
+def places(site: SeveralFiles) -> list[Place]:
+    """Return the calls of the change, from when it makes its folder until it gives the lock back."""
+    calls = until_freed(Traced("configuration", site.change, since=BEGINS).calls())
     site.reset()
-    calls = [call for call in inside if " = -1 " not in call.text]
     targets = [f'"{site.root / path}"' for path in {*site.old, *site.new}]
-    first = next(
-        place
-        for place, call in enumerate(calls)
-        if call.name in (*ALWAYS, *OTHERS) and any(target in call.text for target in targets)
-    )
-    return Commit(calls[:first], calls[first:])
+    made: collections.Counter[tuple[str, str]] = collections.Counter()
+    begun, found = False, []
+    for call in calls:
+        made[call.name, about(call)] += 1
+        if call.name in (*ALWAYS, *OTHERS) and any(target in call.text for target in targets):
+            begun = True
+        # What a process says may name these files as well.
+        where = about(call) if call.name in MANY else call.text
+        if str(site.root) in where and " = -1 " not in call.text:
+            found.append(Place(call, made[call.name, about(call)], begun))
+    return found
 
 
-def fails(site: SeveralFiles, error: str, call: Call, lasting: bool, begun: bool) -> None:
+def fails(site: SeveralFiles, error: str, place: Place, lasting: bool) -> None:
     """Hold that the change with that error (*lasting*: in all such calls from then on) is refused in words of it, and
-    comes to nothing, as far as what was *begun* can be taken back, and that it is made when the error is gone."""
+    comes to nothing, as far as what was begun can be taken back, and that it is made when the error is gone."""
     site.reset()
-    traced = Traced("configuration", site.change, call, f"error={error}", lasting=lasting)
+    call, file = place.call, None
+    if lasting and call.name in MANY:
+        # In all that are about this file: without those about others not even Python can work.
+        call, file = call._replace(number=place.number), about(call)
+    do = f"error={error}"
+    traced = Traced(
+        "configuration", site.change, call, do, lasting=lasting, file=file, since=BEGINS
+    )
     assert traced.came_to
     result, now = traced.result, site.picture()
     if "msg" not in result:
@@ -104,7 +137,7 @@ def fails(site: SeveralFiles, error: str, call: Call, lasting: bool, begun: bool
     else:
         assert re.search(ERRORS[error], result["msg"], re.IGNORECASE), result["msg"]
         assert str(site.root) in result["msg"]
-        if lasting and begun:
+        if lasting and place.begun:
             site.check_each()
         else:
             assert now == site.old, result["msg"]
@@ -120,22 +153,34 @@ def fails(site: SeveralFiles, error: str, call: Call, lasting: bool, begun: bool
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
 def test_an_error_in_any_call_of_a_commit_is_told_and_changes_nothing(
-    site: SeveralFiles, tally: Tally, full: bool, dice: random.Random, lasting: bool
+    site: SeveralFiles,
+    tally: Tally,
+    full: bool,
+    dice: random.Random,
+    monkeypatch: pytest.MonkeyPatch,
+    lasting: bool,
 ) -> None:
-    before, rest = commit(site)
-    calls = [*before, *rest]
-    some = [call for call in calls if call.name in OTHERS]
-    chosen = [call for call in calls if call.name in ALWAYS]
+    # So that a folder has the same name in each run.
+    monkeypatch.setattr(os, "urandom", bytes)
+    by_name: dict[str, list[Place]] = collections.defaultdict(list)
+    for place in places(site):
+        by_name[place.call.name].append(place)
+    assert by_name.keys() >= {*ALWAYS, *OTHERS, *MANY}
+    chosen = [place for name in ALWAYS for place in by_name[name]]
     assert len(chosen) > 15
-    chosen += some if full else dice.sample(some, 6)
-    for call in chosen:
-        for error in ERRORS if full else [dice.choice([*ERRORS])]:
+    others = [place for name in OTHERS for place in by_name[name]]
+    chosen += others if full else dice.sample(others, 6)
+    for name in MANY:
+        chosen += by_name[name] if full else [dice.choice(by_name[name])]
+    for place in chosen:
+        errors = [*MANY.get(place.call.name, ERRORS)]
+        for error in errors if full else [dice.choice(errors)]:
             tally("faults injected")
             try:
-                fails(site, error, call, lasting, begun=call in rest)
+                fails(site, error, place, lasting)
             except Exception:
                 tally.lost()
-                print(f"{error} at {call.text}")
+                print(f"{error} at {place}")
                 raise
 
 
