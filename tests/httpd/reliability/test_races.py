@@ -35,6 +35,8 @@ EDIT = "# by hand\n"
 TRIES = 5
 # Calls after which a run is stopped while a person edits.
 STOPS = ("clone", "vfork", "pipe2", "wait4", "flock", "mkdir", "chmod", "fsync", "rename")
+# And those about the file that it edits.
+LOOKS = ("openat", "read", "close")
 
 
 @pytest.fixture()
@@ -157,20 +159,33 @@ def test_what_a_person_writes_meanwhile_is_never_overwritten(
     locked = next(place for place, point in enumerate(chosen) if point.name == "flock")
     few = [*dice.sample(chosen[:locked], 4), *dice.sample(chosen[locked:], 8)]
     told = kept = 0
-    for call in chosen if full else few:
-        writer = stopped(call)
+
+    def edited(writer: Traced) -> None:
+        nonlocal told, kept
         edit(app.site)
         result = writer.go_on().result
         tally("races run")
         now = app.site.read_text()
         if "msg" in result:
             told += 1
-            assert now == before + EDIT, call
+            assert now == before + EDIT
             assert f"{app.site}: was changed by somebody else" in result["msg"]
         else:
             kept += 1
-            assert now == after + EDIT, call
+            assert now == after + EDIT
+
+    for point in chosen if full else few:
+        edited(stopped(point))
     assert told and kept
+    # Whenever it looks at the file, the last time between that and the exchange of the two.
+    app.site.write_text(before)
+    file = str(app.site)
+    calls = Traced("balancer", declared, file=file).calls()
+    last = next(place for place, call in enumerate(calls) if call.name == "renameat2")
+    looks = [call for call in calls[:last] if call.name in LOOKS]
+    for call in looks if full else [*dice.sample(looks[:-1], 4), looks[-1]]:
+        app.site.write_text(before)
+        edited(Traced("balancer", declared, call, STOP, file=file).stopped())
 
 
 def test_many_live_changes_at_once_leave_file_and_running_httpd_the_same(
