@@ -131,7 +131,7 @@ def _walk(vhost: Vhost, nodes: Sequence[Node]) -> None:
             balancer = _reference(vhost, node, name)
             references += [(balancer, node)] if balancer else []
         elif name == "servername":
-            vhost.server_name = "".join(node.words[:1])
+            vhost.server_name = "".join(node.words)
         elif name == "serveralias":
             vhost.aliases += node.words
         elif name == "balancerpersist":
@@ -203,9 +203,9 @@ def _path(reference: Node) -> str:
 
 def _location(section: Node) -> str:
     """Return the path of *section*, with a slash at its end; "" if it is none that holds for a path and all below."""
-    words = section.words
-    plain = section.name.lower() == "location" and len(words) == 1 and words[0].startswith("/")
-    return words[0].rstrip("/") + "/" if plain and not re.search(r"[*?[]", words[0]) else ""
+    path = "".join(section.words) if section.name.lower() == "location" else ""
+    plain = path.startswith("/") and not re.search(r"[*?[]", path)
+    return path.rstrip("/") + "/" if plain else ""
 
 
 def _expression(vhost: Vhost, node: Node) -> None:
@@ -242,16 +242,12 @@ def _section(balancer: Balancer, node: Node, words: list[str]) -> None:
     for child in node.children:
         name = child.name.lower()
         if name == "balancermember":
+            # Inside of a section httpd refuses a line that names both.
             names, settings = _named(child)
-            if names and balancer_name(names[0]) is not None:
-                names = names[1:]
-            if names:
+            if names and balancer_name(names[0]) is None:
                 _member(balancer, names[0], settings, _place(child))
         elif name == "proxyset":
-            given = child.words
-            if given and balancer_name(given[0]) is not None:
-                given = given[1:]
-            _settings(balancer, given, _place(child))
+            _settings(balancer, child.words, _place(child))
         elif name == "proxyhcexpr":
             _expression(balancer.vhost, child)
     _settings(balancer, words[1:], _place(node))

@@ -45,6 +45,26 @@ def test_words_of_proxypass_that_are_no_parameters_are_none():
     assert balancer.values == {}
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "ProxySet balancer://app/a=b {}",
+        "ProxyPass /a=b balancer://app/c?d=e {}",
+        "<Location /a=b>\nProxyPass balancer://app/c?d=e {}\n</Location>",
+        "<Proxy balancer://app/a=b {}>\nBalancerMember http://h\n</Proxy>",
+    ],
+)
+def test_what_stands_before_the_parameters_sets_none(lines):
+    assert one(APP + lines.format("timeout=3") + "\n").values == {"timeout": 3}
+
+
+def test_other_directives_of_a_section_say_nothing_of_its_balancer():
+    lines = "AuthType Basic\nHeader set X a=b\nRequestHeader set X a=b\nRequire ip 10.0.0.1\n"
+    balancer = one(APP.replace("</Proxy>", lines + "</Proxy>"))
+    assert list(balancer.members) == ["http://a"]
+    assert balancer.values == balancer.vhost.expressions == {}
+
+
 def test_a_name_is_read_without_case_path_and_quotes():
     for word in ("balancer://APP", '"balancer://App/"', "BALANCER://app/any/path"):
         assert one(f"<Proxy {word}>\nBalancerMember http://h\n</Proxy>\n").name == "app"
@@ -78,6 +98,15 @@ def test_a_virtual_host_is_called_by_its_name_port_address_or_position():
     assert len(configuration.named("A")) == 2
     assert configuration.named("a:443") == configuration.named("/x.conf:4")
     assert configuration.named("nowhere") == []
+
+
+def test_a_virtual_host_has_the_names_that_its_own_lines_give_it():
+    text = (
+        "VirtualScriptAlias /srv\n<VirtualHost *:80>\nServerName a\nServerAlias b\n"
+        "ServerSignature off\nSSLEngine on\n</VirtualHost>\n"
+    )
+    dummy, vhost = read(text).vhosts
+    assert (vhost.host, vhost.aliases) == ("a", ["b"])
 
 
 def test_references_are_found_wherever_requests_are_sent_from():
@@ -130,6 +159,11 @@ def test_members_are_merged_as_httpd_merges_them(lines, members, merged):
     assert len(balancer.merged) == merged
 
 
+def test_a_member_whose_url_is_in_a_variable_is_called_as_it_is_written():
+    (member,) = one("<Proxy balancer://a>\nBalancerMember ${BACKEND}\n</Proxy>\n").members.values()
+    assert member.url == "${BACKEND}"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -176,6 +210,9 @@ APP = "<Proxy balancer://app>\nBalancerMember http://a\n</Proxy>\n"
         # Where all that is sent to the balancer is in the section.
         APP + f"<Location /x>\nProxyPass balancer://app/\n{LINE}</Location>\n",
         APP + f"ProxyPass /x/y balancer://app/\n<Location /x/>\n{LINE}</Location>\n",
+        APP
+        + "<Location /x>\nProxyPass balancer://app/\n</Location>\n"
+        + f"<Location /x>\n{LINE}</Location>\n",
         APP + f'<FilesMatch jsp$>\nSetHandler "proxy:balancer://app/"\n{LINE}</FilesMatch>\n',
     ],
 )
@@ -195,6 +232,9 @@ def test_the_cookie_that_httpd_issues_belongs_to_its_balancer(text):
         f"<Files index.php>\n{LINE}</Files>\n",
         f"<Proxy http://elsewhere/>\n{LINE}</Proxy>\n",
         f"<ProxyMatch ^balancer://other/>\n{LINE}</ProxyMatch>\n",
+        f"<ProxyMatch balancer://app/[0-9]>\n{LINE}</ProxyMatch>\n",
+        f"<Location balancer://app/>\n{LINE}</Location>\n",
+        f"<Location>\n{LINE}</Location>\n",
         f"<Proxy balancer://app>\n<If true>\n{LINE}</If>\n</Proxy>\n",
         f"<Location /x>\nProxyPass balancer://app/\n{LINE}</Location>\n",
     ],
@@ -203,6 +243,45 @@ def test_a_cookie_of_a_part_of_the_requests_is_not_that_of_the_balancer(section)
     balancer = one(APP + section + "ProxyPass / balancer://app/\n")
     assert balancer.cookies == balancer.vhost.cookies == []
     assert balancer.sticky_cookie is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "section"),
+    [
+        # Patterns, which match /other/x as well.
+        ("ProxyPassMatch /x/ balancer://app/", "Location /x"),
+        ("RewriteRule /x/ balancer://app/ [P]", "Location /x"),
+        ("ProxyPass /x balancer://app/", "LocationMatch /x"),
+        ("ProxyPass /x balancer://app/", "Location ~ /x"),
+        # A folder, where nothing is sent on from.
+        ("ProxyPass /x balancer://app/", "Directory /x"),
+    ],
+)
+def test_a_section_that_may_not_hold_for_exactly_the_requests_of_a_balancer_issues_it_no_cookie(
+    reference, section
+):
+    other = APP.replace("app", "other") + "ProxyPass /other balancer://other/\n"
+    text = APP + other + f"{reference}\n<{section}>\n{LINE}</{section.split()[0]}>\n"
+    assert [balancer.cookies for balancer in read(text).balancers] == [[], []]
+
+
+def test_a_section_that_other_requests_may_meet_as_well_issues_no_cookie_of_one_balancer():
+    text = f"<If true>\nSetHandler proxy:balancer://app/\n{LINE}</If>\nProxyPass /x balancer://other/\n"
+    configuration = read(APP + APP.replace("app", "other") + text)
+    assert [balancer.cookies for balancer in configuration.balancers] == [[], []]
+
+
+def test_a_section_for_all_requests_of_two_balancers_issues_the_cookie_of_both():
+    passes = "ProxyPass /x/a balancer://app/\nProxyPass /x/b balancer://other/\n"
+    text = APP + APP.replace("app", "other") + passes + f"<Location /x>\n{LINE}</Location>\n"
+    configuration = read(text)
+    assert [balancer.cookies for balancer in configuration.balancers] == [[], []]
+    assert len(configuration.main.cookies) == 1
+
+
+def test_a_line_about_the_request_issues_no_cookie():
+    line = "Request" + LINE
+    assert one(APP.replace("</Proxy>", line + "</Proxy>")).cookies == []
 
 
 def test_a_section_for_all_requests_of_one_balancer_issues_the_cookie_of_that_one():
@@ -217,16 +296,44 @@ def test_a_section_for_all_requests_of_one_balancer_issues_the_cookie_of_that_on
 
 def test_a_section_for_a_part_of_the_url_of_the_balancer_is_too_narrow():
     for section, holds in (("/", True), ("/*", True), ("", True), ("/admin/", False)):
-        balancer = one(APP + f"<Proxy balancer://app{section}>\n{LINE}</Proxy>\n")
-        assert balancer.holds(balancer.cookies[0]) is holds
+        for parameter in ("", " timeout=3"):
+            balancer = one(APP + f"<Proxy balancer://app{section}{parameter}>\n{LINE}</Proxy>\n")
+            assert balancer.holds(balancer.cookies[0]) is holds
 
 
 def test_a_cookie_outside_of_sections_belongs_to_all_balancers_of_the_server():
     configuration = read(LINE + APP + APP.replace("app", "other") + "ProxyPass / balancer://app/\n")
     assert [len(balancer.cookies) for balancer in configuration.balancers] == [0, 0]
     assert [line.place.line for line in configuration.main.cookies] == [1]
-    host = f"<VirtualHost *:80>\n{APP}</VirtualHost>\n<VirtualHost *:81>\n{APP.replace('app', 'b')}</VirtualHost>\n"
-    assert [len(v.cookies) for v in read(LINE + host).vhosts] == [1, 1, 1]
+    for name in ("app", "other"):
+        second = APP.replace("app", name)
+        host = (
+            f"<VirtualHost *:80>\n{APP}</VirtualHost>\n<VirtualHost *:81>\n{second}</VirtualHost>\n"
+        )
+        assert [len(v.cookies) for v in read(LINE + host).vhosts] == [1, 1, 1]
+
+
+def test_the_cookie_of_a_server_belongs_to_the_one_balancer_that_gets_its_requests():
+    host = "<VirtualHost *:{}>\n{}" + APP + "</VirtualHost>\n"
+    for text in (LINE + host.format(80, ""), host.format(80, LINE) + host.format(81, LINE)):
+        configuration = read(text)
+        assert [len(balancer.cookies) for balancer in configuration.balancers] == [1] * (
+            len(configuration.vhosts) - 1
+        )
+        assert [vhost.cookies for vhost in configuration.vhosts if vhost.cookies] == []
+
+
+def test_the_cookies_of_the_main_server_come_before_those_of_a_virtual_host():
+    host = APP + APP.replace("app", "other") + LINE + LINE.replace("R=", "S=")
+    configuration = read(LINE + f"<VirtualHost *:80>\n{host}</VirtualHost>\n")
+    names = [line.header.cookie.name for line in configuration.vhosts[1].cookies]
+    assert names == ["R", "R", "S"]
+
+
+def test_a_section_that_sets_a_parameter_is_one_of_its_balancer_whatever_else_it_says():
+    for parameter, found in ((" timeout=3", 2), ("", 1)):
+        text = APP + f"<Proxy balancer://app{parameter}>\nRequire ip 10.0.0.1\n</Proxy>\n"
+        assert len(one(text).sections) == found
 
 
 def test_the_section_of_a_cookie_is_spelled_as_the_requests_are():
@@ -252,20 +359,20 @@ def test_sections_may_be_nested_as_deep_as_anybody_likes():
     "line",
     [
         "BalancerMember balancer://app http://a route=n1",
-        "<Proxy balancer://app>\nBalancerMember balancer://app http://a route=n1\n</Proxy>",
         "<Proxy balancer://app>\nBalancerMember http://a route=n1\n</Proxy>",
     ],
 )
-def test_a_member_may_name_its_balancer_inside_of_its_section_and_outside(line):
+def test_a_member_may_stand_in_the_section_of_its_balancer_and_outside(line):
     (member,) = one(line + "\n").members.values()
     assert (member.url, member.values) == ("http://a", {"route": "n1"})
 
 
-def test_parameters_may_name_their_balancer_inside_of_its_section_and_outside():
-    section = "<Proxy balancer://app>\nBalancerMember http://a\n{}</Proxy>\n{}"
-    line = "ProxySet balancer://app timeout=3\n"
-    assert one(section.format(line, "")).values == {"timeout": 3}
-    assert one(section.format("", line)).values == {"timeout": 3}
+def test_parameters_may_stand_in_the_section_of_their_balancer_and_outside():
+    for line in (
+        "ProxySet balancer://app timeout=3\n",
+        "<Proxy balancer://app>\nProxySet timeout=3\n</Proxy>\n",
+    ):
+        assert one(APP + line).values == {"timeout": 3}
 
 
 @pytest.mark.parametrize(
@@ -276,6 +383,7 @@ def test_parameters_may_name_their_balancer_inside_of_its_section_and_outside():
         "BalancerMember balancer://app",
         "ProxySet timeout=3",
         "ProxySet http://a timeout=3",
+        "ProxyHCExpr",
         "ProxyHCExpr ok",
         "<Proxy>\n</Proxy>",
         "<Proxy http://a>\nProxySet timeout=3\n</Proxy>",
