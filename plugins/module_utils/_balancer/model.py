@@ -285,9 +285,8 @@ class Vhost:
         if self.server_name:
             host = self.server_name.partition("://")[2] or self.server_name
             bare = re.sub(r":\d+$", "", host)
-            ports = [host[len(bare) + 1 :]] if host != bare else []
-            ports += [address.rpartition(":")[2] for address in self.addresses]
-            names = [bare, *dict.fromkeys(f"{bare}:{port}" for port in ports)]
+            ports = [address.rpartition(":")[2] for address in self.addresses]
+            names = list(dict.fromkeys([bare, host, *(f"{bare}:{port}" for port in ports)]))
         return [*names, *self.addresses, str(self.place)]
 
     @property
@@ -321,7 +320,7 @@ def _is_address(written: str, address: str) -> bool:
     try:
         return ipaddress.ip_address(written.strip("[]")) == ipaddress.ip_address(address)
     except ValueError:
-        return written.lower() == address.lower()
+        return False
 
 
 class Configuration:
@@ -379,7 +378,7 @@ class Configuration:
         that has the name, or else the first one (server/vhost.c ``ap_update_vhost_given_ip``,
         ``update_server_from_aliases``)."""
         exact, wildcard = [], []
-        for vhost in self.vhosts[1:]:
+        for vhost in self.vhosts:
             for written in vhost.addresses:
                 where, colon, its_port = written.rpartition(":")
                 if not colon or (":" in written and written.endswith("]")):

@@ -150,6 +150,7 @@ def test_a_virtual_host_that_defines_none_refers_to_the_balancer_of_the_main_ser
         (["http://h:1", "http://h:12"], ["http://h:1", "http://h:12"], 0),
         (["http://H/a", "http://h/A"], ["http://h/a", "http://h/A"], 0),
         (["unix:/a|http://l/", "unix:/b|http://l/"], ["http://l/"], 1),
+        (["unix:/a|http://l/", "unix:/b|http://l/x"], ["http://l/"], 1),
     ],
 )
 def test_members_are_merged_as_httpd_merges_them(lines, members, merged):
