@@ -41,6 +41,8 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tre
         ("http://[2001:DB8::1]:80/a", "http://[2001:db8::1]/a"),
         ("unix:/run/app.sock|http://App/", "unix:/run/app.sock|http://app/"),
         ("fcgi://127.0.0.1:9000//srv//www", "fcgi://127.0.0.1:9000//srv//www"),
+        ("http://a:65535", "http://a:65535"),
+        ("http://a/" + "x" * 374, "http://a/" + "x" * 374),
     ],
 )
 def test_a_member_url_is_named_as_httpd_names_it(url, name):
@@ -61,11 +63,13 @@ def test_a_member_url_is_named_as_httpd_names_it(url, name):
         ("http://a/?x=y", "parameter"),
         ("http://a/${X}", "variable"),
         ("http://a>", "section"),
-        ("http://a:0", "1 to 65535"),
-        ("http://a:65536", "1 to 65535"),
+        ("http://a:0", "port 0 is not 1 to 65535"),
+        ("http://a:65536", "port 65536 is not 1 to 65535"),
+        ("http://a:70000", "port 70000 is not 1 to 65535"),
         ("http://a:80x", "no member URL"),
         ("balancer://other", "not another balancer"),
-        ("http://a/" + "x" * 380, "httpd keeps 383"),
+        ("http://a/" + "x" * 375, "384 bytes long; httpd keeps 383"),
+        ("http://a/" + "é" * 190, "389 bytes long; httpd keeps 383"),
     ],
 )
 def test_a_member_url_that_httpd_would_misread_is_refused(url, reason):
@@ -177,13 +181,17 @@ class TestTheCookieAndStickysession:
         planned = self.planned(self.text(), sticky_cookie={})
         assert planned["stickysession"] == planned["sticky_cookie"].name == "ROUTEID_APP"
 
-    @pytest.mark.parametrize("declared", ["R", "R|sid"])
+    @pytest.mark.parametrize("declared", ["ROUTE", "ROUTE|sid"])
     def test_may_be_declared_both(self, declared):
-        options = {"sticky_cookie": {"name": "R"}, "proxy_set": {"stickysession": declared}}
+        options = {"sticky_cookie": {"name": "ROUTE"}, "proxy_set": {"stickysession": declared}}
         assert self.planned(self.text(), **options)["stickysession"] == declared
 
-    def test_that_agree_already_leave_the_url_parameter_alone(self):
-        planned = self.planned(self.text("stickysession=R|sid"), sticky_cookie={"name": "R"})
+    @pytest.mark.parametrize(
+        "options", [{}, {"proxy_set": {"timeout": 3}}, {"purge": ["parameters"]}]
+    )
+    def test_that_agree_already_leave_the_url_parameter_alone(self, options):
+        text = self.text("stickysession=ROUTE|sid")
+        planned = self.planned(text, sticky_cookie={"name": "ROUTE"}, **options)
         assert "stickysession" not in planned
 
     @pytest.mark.parametrize("separator", ["!", ".", "_", "Off"])
@@ -204,6 +212,21 @@ class TestTheCookieAndStickysession:
             assert planned == "sticky_cookie"
             renamed = self.planned(text.replace("R=.", f"{name}=."), **declared)
             assert renamed["sticky_cookie"].name == "R"
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        # Always: with what httpd answers itself, too.
+        [("Header add", "Header always add"), ("app/", "app/admin/")],
+    )
+    def test_are_changed_where_the_line_is_not_for_just_the_answers_of_the_balancer(
+        self, before, after
+    ):
+        text = self.text("stickysession=R", cookie="R").replace(
+            "ROUTE}e", "ROUTE}e; Path=/; HttpOnly; SameSite=Lax"
+        )
+        assert self.planned(text, sticky_cookie={"name": "R"}) == {}
+        planned = self.planned(text.replace(before, after), sticky_cookie={"name": "R"})
+        assert list(planned) == ["sticky_cookie"]
 
     def test_that_are_declared_to_differ_are_refused(self):
         with pytest.raises(
@@ -236,21 +259,65 @@ class TestTheCookieAndStickysession:
         planned = self.planned(self.text("stickysession=S", cookie="R"), reset=["sticky_cookie"])
         assert planned == {"sticky_cookie": None}
 
+    def test_go_together_when_the_cookie_is_reset(self):
+        for current, others in (("R", {"stickysession": None}), ("R|sid", {})):
+            text = self.text(f"stickysession={current}", cookie="R")
+            planned = self.planned(text, reset=["sticky_cookie"])
+            assert planned == {**others, "sticky_cookie": None}
+
+    def test_go_once_where_both_are_reset(self):
+        balancer = the_balancer(self.text("stickysession=R", cookie="R"))
+        changes = plan(balancer, Declaration("app", reset=["sticky_cookie", "stickysession"]))
+        assert [change.parameter for change in changes] == ["stickysession", "sticky_cookie"]
+
+    @pytest.mark.parametrize("options", [{"reset": ["sticky_cookie"]}, {"sticky_cookie": {}}])
+    def test_are_shown_as_the_last_line_has_them(self, options):
+        cookie = 'Header add Set-Cookie "Q=.%{BALANCER_WORKER_ROUTE}e" env=BALANCER_ROUTE_CHANGED\n'
+        text = self.text(cookie="R").replace("Header", cookie + "Header")
+        *dummy, change = plan(the_balancer(text), Declaration("app", **options))
+        assert change.before.name == "R"
+        # Where it does not just issue the cookie, the line is shown.
+        text = text.replace("ROUTE_CHANGED\n</", "NEVER\n</")
+        *dummy, change = plan(the_balancer(text), Declaration("app", **options))
+        assert (
+            change.before
+            == 'Header add Set-Cookie "R=.%{BALANCER_WORKER_ROUTE}e" env=BALANCER_NEVER'
+        )
+
     def test_are_not_looked_at_unless_declared(self):
-        planned = self.planned(self.text("stickysession=S", cookie="R"), proxy_set={"timeout": 3})
-        assert planned == {"timeout": 3}
+        for current in "SR":
+            text = self.text(f"stickysession={current}", cookie="R")
+            assert self.planned(text, proxy_set={"timeout": 3}) == {"timeout": 3}
+
+    LINE = (
+        'Header add Set-Cookie "ROUTE=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax"'
+        " env=BALANCER_ROUTE_CHANGED\n"
+    )
+
+    def planned_beside_another(self, lines, **cookie):
+        text = lines + self.text() + self.text().replace("app", "other")
+        balancer = codec.read(from_document(Document.parse(text, "/f"))).main.balancers["app"]
+        changes = plan(balancer, Declaration("app", sticky_cookie=cookie))
+        return [change.parameter for change in changes]
 
     def test_a_cookie_that_is_issued_for_several_is_left_alone_or_refused(self):
-        value = "R=.%{BALANCER_WORKER_ROUTE}e; Path=/; HttpOnly; SameSite=Lax"
-        line = f'Header add Set-Cookie "{value}" env=BALANCER_ROUTE_CHANGED\n'
-        text = line + self.text() + self.text().replace("app", "other")
-        balancer = codec.read(from_document(Document.parse(text, "/f"))).main.balancers["app"]
-        changes = plan(balancer, Declaration("app", sticky_cookie={"name": "R"}))
-        assert [change.parameter for change in changes] == ["stickysession"]
-        with pytest.raises(DeclarationError, match="issued for other balancers too, by /f:1"):
-            plan(balancer, Declaration("app", sticky_cookie={"name": "R", "secure": True}))
-        changes = plan(balancer, Declaration("app", sticky_cookie={}))
-        assert [change.parameter for change in changes] == ["stickysession", "sticky_cookie"]
+        assert self.planned_beside_another(self.LINE, name="ROUTE") == ["stickysession"]
+        secure = self.LINE.replace("; Http", "; Secure; Http")
+        for line, declared in ((self.LINE, True), (secure, False)):
+            with pytest.raises(DeclarationError, match="issued for other balancers too, by /f:1"):
+                self.planned_beside_another(line, name="ROUTE", secure=declared)
+        for name in ("A", "Z"):
+            planned = self.planned_beside_another(self.LINE, name=name)
+            assert planned == ["stickysession", "sticky_cookie"]
+
+    def test_of_several_lines_for_several_balancers_the_last_one_counts(self):
+        other = self.LINE.replace("; Path=/", "")
+        for first in (other, self.LINE.replace("add", "set")):
+            planned = self.planned_beside_another(first + self.LINE, name="ROUTE")
+            assert planned == ["stickysession"]
+            with pytest.raises(DeclarationError) as refusal:
+                self.planned_beside_another(self.LINE + first, name="ROUTE")
+            assert f"by /f:2: {first.strip()}" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -279,6 +346,19 @@ def test_a_parameter_that_is_reset_goes_from_every_member_that_sets_it():
     assert [(c.member, c.parameter, c.before, c.after) for c in changes] == [
         ("http://a", "lbset", 1, None)
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"members": [{"url": "http://a"}, {"url": "http://b"}]}, ["http://a", "http://b"]),
+        ({"absent": ["http://a"]}, ["http://b"]),
+    ],
+)
+def test_a_parameter_that_is_reset_goes_from_each_member_that_stays(options, expected):
+    text = MEMBERS.replace("//b", "//b lbset=2")
+    changes = plan(the_balancer(text), Declaration("app", reset=["lbset"], **options))
+    assert [change.member for change in changes if change.parameter == "lbset"] == expected
 
 
 def test_a_parameter_that_is_reset_goes_with_a_member_that_goes_altogether():
@@ -356,9 +436,21 @@ def planned(text, **options):
     return [(each.member, each.parameter, each.before, each.after) for each in changes]
 
 
+def test_a_member_that_is_there_is_changed_whatever_is_added_before_it():
+    members = [{"url": "http://c"}, {"url": "http://b", "lbset": 2}]
+    assert planned(MEMBERS, members=members, purge=[]) == [
+        ("http://c", None, None, {}),
+        ("http://b", "lbset", None, 2),
+    ]
+
+
 def test_a_status_without_flags_is_none_and_any_other_value_is_one():
-    members = [{"url": "http://a", "status": [], "disablereuse": False}, {"url": "http://b"}]
-    assert planned(MEMBERS, members=members) == [("http://a", "disablereuse", None, False)]
+    others = {"disablereuse": False, "upgrade": ""}
+    members = [{"url": "http://a", "status": [], **others}, {"url": "http://b"}]
+    assert planned(MEMBERS, members=members) == [
+        ("http://a", "disablereuse", None, False),
+        ("http://a", "upgrade", None, ""),
+    ]
 
 
 def test_parameters_of_a_member_are_purged_except_its_status():
@@ -406,6 +498,18 @@ class TestAHealthCheck:
             ("http://a", "hcexpr", "hc_app", None),
         ]
 
+    def test_is_for_each_member_that_has_no_template_of_its_own(self):
+        members = [{"url": "http://a", "hctemplate": "own"}, {"url": "http://b"}]
+        declared = Declaration("app", members=members, health_check={})
+        methods = {url: values["hcmethod"] for url, values in declared.members.items()}
+        assert methods == {"http://a": None, "http://b": "GET"}
+
+    def test_is_also_for_members_that_are_not_declared(self):
+        options = {"members": [{"url": "http://a"}], "purge": [], "health_check": {}}
+        changes = planned(MEMBERS, **options)
+        asked = [member for member, parameter, *dummy in changes if parameter == "hcmethod"]
+        assert asked == ["http://a", "http://b"]
+
     def test_changes_what_each_member_is_asked(self):
         for method in ("CPING", "TCP"):
             changes = planned(self.TEXT, health_check={"method": method})
@@ -413,7 +517,8 @@ class TestAHealthCheck:
 
     @pytest.mark.parametrize("options", [{"health_check": {}}, {"reset": ["health_check"]}])
     def test_whose_expression_another_member_needs_is_left(self, options):
-        other = "<Proxy balancer://other>\nBalancerMember http://c hcexpr=hc_app\n</Proxy>\n"
+        members = "".join(f"BalancerMember http://{name} hcexpr=hc_app\n" for name in "cd")
+        other = f"<Proxy balancer://other>\n{members}</Proxy>\n"
         root = from_document(Document.parse(self.TEXT + other, "/f"))
         balancer = codec.read(root).main.balancers["app"]
         assert plan(balancer, Declaration("app", health_check={"expect_status": ["204"]})) == []
