@@ -18,7 +18,7 @@ Private to this collection.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 from .text import decode, encode
 from .tree import Node, read_dump
@@ -119,24 +119,25 @@ def parse(stdout: str, stderr: str) -> View:
 
 def messages(stderr: str) -> list[Message]:
     """Read what httpd wrote to stderr, each error or warning as one message, in order."""
-    blocks: list[str] = []
+    # The lines of each; joined at the end, so that many take no longer than they must.
+    blocks: list[list[str]] = []
     for line in stderr.split("\n"):
         line = line.rstrip("\r")
         if not line.strip() or line == "Syntax OK":
             continue
         # A place alone is followed by what happened there; an indented line goes on.
         if blocks and line.startswith("\t"):
-            blocks[-1] += " " + line.strip()
+            blocks[-1].append(line.strip())
         elif blocks and _ends_in_place(blocks[-1]):
-            blocks[-1] += " " + line
+            blocks[-1].append(line)
         else:
-            blocks.append(_LOG_PREFIX.sub("", line))
-    return [_message(block) for block in blocks]
+            blocks.append([_LOG_PREFIX.sub("", line)])
+    return [_message(" ".join(block)) for block in blocks]
 
 
-def _ends_in_place(block: str) -> bool:
-    """Whether a message is only the place of what the next line says."""
-    return block.endswith(":") and "Syntax error on line " in block
+def _ends_in_place(block: Sequence[str]) -> bool:
+    """Whether the lines of a message are only the place of what the next line says."""
+    return block[-1].endswith(":") and "Syntax error on line " in block[0]
 
 
 def _message(block: str) -> Message:

@@ -11,6 +11,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.dum
     messages,
     parse,
 )
+from ansible_collections.webtier.apache_balancer.tests.support.fuzzing import no_endless_work
 
 # As printed by 2.4.71, shortened.
 STDOUT = """Included configuration files:
@@ -201,3 +202,10 @@ def test_the_innermost_of_many_places_is_the_one_where_it_happened() -> None:
     places = "".join(f"Syntax error on line {n} of /etc/{n}.conf: " for n in range(1, 300))
     (message,) = messages(places + "Bad")
     assert (message.file, message.line, message.text) == ("/etc/299.conf", 299, "Bad")
+
+
+@pytest.mark.parametrize("more", ["\ttwo\n", "\ttwo:\nthree:\n"])
+def test_a_message_of_very_many_lines_is_read_in_no_time(more: str) -> None:
+    with no_endless_work():
+        (message,) = messages("Syntax error on line 2 of /t.conf:\n" + more * 600_000)
+    assert message.text.startswith("two")
