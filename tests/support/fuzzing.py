@@ -1,7 +1,8 @@
 # Copyright (c) 2026, webtier.apache_balancer contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inputs without end, for a given time, and none may take long; whether a reader's time grows as its input does."""
+"""Inputs without end, for a given time, made anew or by mutation of others, and none may take long; whether a reader's
+time grows as its input does."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from typing import Any, Callable, Iterable, Iterator
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.strategies import SearchStrategy
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 # Twice the input may take twice the time, four times is the beginning of never. As one measurement tells little, the
 # input is made eight times as long: linear is 8, quadratic 64.
@@ -41,24 +43,45 @@ def no_endless_work() -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
+@st.composite
+def mutated(draw: DrawFn, originals: SearchStrategy[str], pieces: SearchStrategy[str]) -> str:
+    """One of *originals*, as it is or with up to three parts of it, of some length or none, replaced: by one of
+    *pieces*, or by a part of another original."""
+
+    def part(text: str) -> tuple[int, int]:
+        start = draw(st.integers(0, len(text)))
+        return start, start + draw(st.sampled_from([0, 1, 9, 99]))
+
+    text = draw(originals)
+    for dummy in range(draw(st.integers(0, 3))):
+        start, stop = part(text)
+        if draw(st.booleans()):
+            new = draw(pieces)
+        else:
+            other = draw(originals)
+            new = other[slice(*part(other))]
+        text = text[:start] + new + text[stop:]
+    return text
+
+
 def fuzz(
-    check: Callable[[Any], None],
+    check: Callable[[Any], bool],
     inputs: SearchStrategy[Any],
     dice: random.Random,
     seconds: float,
     known: Iterable[Any] = (),
     batch: int = 25,
-) -> int:
-    """Give *check* first what is *known* to be hard, then *inputs*, a *batch* at a time, until *seconds* are over, and
-    return how many it was. The input that a failure is about is made as small as possible and shown; to take many
-    seconds of the processor is one."""
-    count = 0
+) -> tuple[int, int]:
+    """Give *check* first what is *known* to be hard, then *inputs*, a *batch* at a time, until *seconds* are over.
+    Return how many it was, and how many of them came to what is tested, as *check* says. The input that a failure is
+    about is made as small as possible and shown; to take many seconds of the processor is one."""
+    count = came = 0
 
     def counted(given_input: Any) -> None:
-        nonlocal count
+        nonlocal count, came
         count += 1
         with no_endless_work():
-            check(given_input)
+            came += check(given_input)
 
     for each in known:
         counted(each)
@@ -72,7 +95,7 @@ def fuzz(
             suppress_health_check=list(HealthCheck),
         )(given(inputs)(counted))
         hypothesis.seed(dice.getrandbits(64))(run)()
-    return count
+    return count, came
 
 
 def growth(read: Callable[[Any], object], make: Callable[[int], Any], size: int = 2000) -> float:
