@@ -37,7 +37,7 @@ from .model import (
     Setting,
     identity,
 )
-from .parameters import BALANCER, MEMBER, Value
+from .parameters import BALANCER, CONTROL, MEMBER, Value
 from .plan import HEALTH_CHECK, STICKY_COOKIE, URL, Change, removal
 
 _INDENT = "    "
@@ -522,6 +522,10 @@ class Author:
         else:
             words = [word.text for word in statement(like).words]
             prefix = [word for word in words if balancer_name(word) is not None][:1]
+            if any(CONTROL.search(word) for word in prefix):
+                raise NotEditable(
+                    home, "the balancer is spelled with a control character here; remove that first"
+                )
             name = statement(like).name
             lines = [
                 new_line(like, name, prefix + _member_words(change), document.newline)

@@ -596,6 +596,12 @@ def test_a_balancer_without_members_gets_them_after_the_line_that_opens_it():
     )
 
 
+def test_no_member_is_written_like_one_whose_balancer_is_spelled_with_a_control_character():
+    text = "BalancerMember balancer://app/\x08 http://a:1\n"
+    with pytest.raises(NotEditable, match=r"site\.conf:1: .* control character"):
+        written(text, members=[{"url": "http://a:1"}, {"url": "http://b:1"}])
+
+
 @pytest.mark.parametrize(
     "declared", [{"proxy_set": {"timeout": 3}}, {"members": [{"url": "http://b:1"}]}]
 )
