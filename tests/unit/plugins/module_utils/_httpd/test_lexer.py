@@ -80,6 +80,10 @@ def test_anything_between_backslash_and_line_end_prevents_a_continuation(text: s
     assert len(logical_lines(text)) == 2
 
 
+def test_so_it_does_in_a_line_that_is_continued_already() -> None:
+    assert raws("one \\\ntwo \\\t\nthree\n") == ["one \\\ntwo \\\t\n", "three\n"]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_second_backslash_continues_through_an_empty_line(end: str) -> None:
     assert raws(f"one \\\\{end}{end}two{end}three{end}") == [
@@ -96,6 +100,10 @@ def test_each_further_backslash_continues_through_one_more_empty_line() -> None:
 def test_a_carriage_return_left_by_the_line_before_does_not_hide_its_backslash() -> None:
     # Joined so far: "one \" CR, then a line with nothing but a continuation.
     assert raws("one \\\\\r\\\n\ntwo\nthree\n") == ["one \\\\\r\\\n\ntwo\n", "three\n"]
+
+
+def test_a_text_may_end_within_its_last_line() -> None:
+    assert logical_lines("one \\\ntwo") == [Line("one \\\ntwo", 1, 2)]
 
 
 def test_a_continuation_before_the_end_of_the_text_counts_the_line_that_is_not_there() -> None:
@@ -159,9 +167,13 @@ def test_a_finished_text_is_left_alone() -> None:
 # Statements
 
 
-@pytest.mark.parametrize("raw", ["", "\n", " \t\r\n", "\v\f", "\\\n", " \\\n \\\r\n\n"])
+@pytest.mark.parametrize(
+    "raw", ["", "\n", " \t\r\n", "\v\f", "\\\n", " \\\n \\\r\n\n", " " * 300 + "\n"]
+)
 def test_white_space_and_continuations_alone_are_a_blank_line(raw: str) -> None:
-    assert statement(raw) == Statement("blank", "", [])
+    found = statement(raw)
+    assert found == Statement("blank", "", [])
+    assert (found.start, found.end) == (0, 0)
 
 
 @pytest.mark.parametrize("raw", ['"" one\n', "''\n"])
@@ -180,12 +192,16 @@ def test_a_hash_elsewhere_is_part_of_a_word() -> None:
 
 
 def test_a_directive_has_a_name_and_words() -> None:
-    raw = '  BalancerMember\t"http://h:1" route=a  \r\n'
+    raw = '  BalancerMember\t"http://h:1" route=a ttl=3  \r\n'
     found = statement(raw)
     assert (found.kind, found.name, found.problem) == ("directive", "BalancerMember", "")
-    assert found.words == [Word("http://h:1", 17, 29, '"'), Word("route=a", 30, 37, "")]
-    assert found.args == '"http://h:1" route=a'
-    assert (found.start, found.name_end, found.end) == (2, 16, 37)
+    assert found.words == [
+        Word("http://h:1", 17, 29, '"'),
+        Word("route=a", 30, 37, ""),
+        Word("ttl=3", 38, 43, ""),
+    ]
+    assert found.args == '"http://h:1" route=a ttl=3'
+    assert (found.start, found.name_end, found.end) == (2, 16, 43)
 
 
 def test_a_directive_may_have_no_words() -> None:
@@ -197,6 +213,20 @@ def test_a_directive_may_have_no_words() -> None:
 @pytest.mark.parametrize("raw", ["Name>", "Name> one", '"Name" one', "'Name'one", 'Na\\\nme "one"'])
 def test_a_name_is_read_like_a_word_and_loses_a_bracket(raw: str) -> None:
     assert statement(raw).name == "Name"
+
+
+@pytest.mark.parametrize(
+    "raw, name",
+    [
+        ("<RequireAll>", "<RequireAll"),
+        ("Name>", "Name"),
+        ('"<RequireAll>"', '"<RequireAll>"'),
+        ("<Location> /x>", "<Location>"),
+        ("</Location>", "</Location>"),
+    ],
+)
+def test_another_word_may_stand_where_a_name_ends(raw: str, name: str) -> None:
+    assert raw[: statement(raw).name_end] == name
 
 
 @pytest.mark.parametrize(
@@ -213,6 +243,7 @@ def test_a_name_is_read_like_a_word_and_loses_a_bracket(raw: str) -> None:
         ("<RequireAll>\n", "RequireAll", []),
         ("<RequireAll >\n", "RequireAll", []),
         ("<RequireAll\n", "RequireAll", []),
+        ("<-x>\n", "-x", []),
         ('"<RequireAll>"\n', "RequireAll", []),
         ("<Location> /x>\n", "Location", ["/x"]),
         ("<Loca\\\ntion \\\n  /x\\\n>\n", "Location", ["/x"]),
@@ -273,6 +304,8 @@ def test_a_statement_is_found_in_any_line_and_its_parts_lie_in_order(text: str) 
 def test_a_line_is_joined_and_trimmed_as_httpd_sees_it() -> None:
     assert joined("\v\f Name  o\\\nne \\\r\n\ttwo \x1c \v\f\r\n") == "Name  one \ttwo \x1c"
     assert statement("Name one \v\f\r\n").args == "one"
+    # No line follows that would take the other backslash.
+    assert joined("Name one \\\\\n") == "Name one \\"
 
 
 # Words
