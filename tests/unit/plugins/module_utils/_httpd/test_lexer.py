@@ -219,6 +219,7 @@ def test_a_name_is_read_like_a_word_and_loses_a_bracket(raw: str) -> None:
     "raw, name",
     [
         ("<RequireAll>", "<RequireAll"),
+        (f"<{'N' * 300}>", f"<{'N' * 300}"),
         ("Name>", "Name"),
         ('"<RequireAll>"', '"<RequireAll>"'),
         ("<Location> /x>", "<Location>"),
@@ -244,6 +245,7 @@ def test_another_word_may_stand_where_a_name_ends(raw: str, name: str) -> None:
         ("<RequireAll >\n", "RequireAll", []),
         ("<RequireAll\n", "RequireAll", []),
         ("<-x>\n", "-x", []),
+        (f"<{'N' * 300}>\n", "N" * 300, []),
         ('"<RequireAll>"\n', "RequireAll", []),
         ("<Location> /x>\n", "Location", ["/x"]),
         ("<Loca\\\ntion \\\n  /x\\\n>\n", "Location", ["/x"]),
@@ -280,6 +282,11 @@ def test_a_malformed_section_line_says_what_is_wrong(raw: str, kind: str, proble
     assert (found.kind, found.problem) == (kind, problem)
 
 
+def test_a_section_line_that_lacks_its_bracket_has_its_name_all_the_same() -> None:
+    for raw in ("<Location /x\n", "</Location\n"):
+        assert statement(raw).name == "Location"
+
+
 def test_places_are_those_of_the_raw_line_where_it_is_continued() -> None:
     raw = ' \\\n  Na\\\nme \\\r\n\t"a\\\nb" cd \\\n\n'
     found = statement(raw)
@@ -305,7 +312,7 @@ def test_a_line_is_joined_and_trimmed_as_httpd_sees_it() -> None:
     assert joined("\v\f Name  o\\\nne \\\r\n\ttwo \x1c \v\f\r\n") == "Name  one \ttwo \x1c"
     assert statement("Name one \v\f\r\n").args == "one"
     # No line follows that would take the other backslash.
-    assert joined("Name one \\\\\n") == "Name one \\"
+    assert joined("o" * 300 + "\\\\\n") == "o" * 300 + "\\"
 
 
 # Words
