@@ -127,9 +127,10 @@ def remarks(result: dict[str, Any]) -> list[str]:
 
 def is_well(result: dict[str, Any], *remarked: str) -> bool:
     assert "msg" not in result, result["msg"]
-    # After sticky load, all new sessions may begin on one node, and are remarked not to be seen to move.
-    one = ["AB421"] if len(result["distribution"]) == 1 else []
-    assert remarks(result) in ([*remarked], [*remarked, *one])
+    # After sticky load, all new sessions may begin on one node, and are remarked not to be seen to move; or all but
+    # one, whose route might be a part of its identifier then.
+    unmoved = [["AB421"], ["AB420", "AB421"]] if len(result["distribution"]) == 1 else []
+    assert remarks(result) in [[*remarked, *more] for more in ([], *unmoved)]
     assert result["diagnosis"] == [] and result["violations"] == [] and result["failures"] == []
     assert result["sessions"] == 20 and result["requests"] == 200 and result["failed_requests"] == 0
     assert sum(node["requests"] for node in result["distribution"].values()) == 200
