@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Iterator
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 # Twice the input may take twice the time, four times is the beginning of never. As one measurement tells little, the
 # input is made eight times as long: linear is 8, quadratic 64, and what lies in the middle (n ** 1.5) 22.6.
@@ -44,7 +44,7 @@ def no_endless_work() -> Iterator[None]:
 
 
 @st.composite
-def mutated(draw: DrawFn, originals: SearchStrategy[str], pieces: SearchStrategy[str]) -> str:
+def mutated(draw: st.DrawFn, originals: SearchStrategy[str], pieces: SearchStrategy[str]) -> str:
     """One of *originals*, as it is or with up to three parts of it, of some length or none, replaced: by one of
     *pieces*, or by a part of another original."""
 
