@@ -60,7 +60,7 @@ def expression_name(balancer: str) -> str:
     (mod_proxy_hcheck.c ``set_hc_condition``)."""
     if len(balancer) <= 12:
         return "hc_" + balancer
-    number = functools.reduce(lambda sum_, c: (sum_ * 31 + ord(c)) % 36**6, balancer, 0)
+    number = functools.reduce(lambda sum_, c: sum_ * 31 + ord(c), balancer, 0)
     digits = ""
     for dummy in range(6):
         number, digit = divmod(number, 36)
