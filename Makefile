@@ -95,7 +95,7 @@ matrix: setup ## every ansible-core and Python that is said to work (make matrix
 	@tools/debian-packages apache2-bin procps util-linux
 	python tools/matrix.py $(ARGS)
 
-mutation: setup ## small changes of the pure packages that no test notices (make mutation ARGS='--help')
+mutation: setup ## small changes of _balancer and _httpd that no test notices (make mutation ARGS='--help')
 	@tools/venv mutation
 	.build/venv-mutation/bin/python tools/mutation.py $(ARGS)
 
