@@ -27,7 +27,7 @@ FOLDER = CHECKOUT / ".build" / "newcomer" / CONTAINER
 #: What a newcomer has, and what this scenario has instead.
 DIFFERENT = {
     # What is published, built from this checkout.
-    "git+https://github.com/webtier/apache_balancer.git": str(ARTIFACT),
+    "collection install webtier.apache_balancer": f"collection install {ARTIFACT}",
     # The servers with the application.
     "10.0.0.11": "node1",
     "10.0.0.12": "node2",
