@@ -186,8 +186,9 @@ class TestAPlan:
         assert result.changes == [] and reason in result.left[0].reason
         assert not result.left[0].until_reload
 
-    def test_adds_a_member_whose_fixed_parameters_are_at_their_default(self):
-        assert len(plan_live(running((A, {})), declared((A, {}), (B, {"retry": 60}))).changes) == 1
+    @pytest.mark.parametrize("values", [{"retry": 60}, {"iobuffersize": int("8192")}])
+    def test_adds_a_member_whose_fixed_parameters_are_at_their_default(self, values):
+        assert len(plan_live(running((A, {})), declared((A, {}), (B, values))).changes) == 1
 
     def test_fills_the_free_slots_and_no_more(self):
         result = plan_live(running((A, {}), slots=2), declared((A, {}), (B, {}), (C, {})))
@@ -210,6 +211,24 @@ class TestAPlan:
         assert plan_live(live, wish, config(f"BalancerMember {A}")).left == [left]
         in_file = config(f"BalancerMember {A}\nBalancerMember {B}")
         assert plan_live(live, wish, in_file).left == []
+
+    @pytest.mark.parametrize(("size", "left"), [(4096, 1), (int("8192"), 0), (16384, 1)])
+    def test_leaves_nothing_to_the_reload_that_is_the_default(self, size, left):
+        wish = declared((A, {"iobuffersize": size}), (B, {}))
+        assert len(plan_live(running((A, {}), (B, {})), wish).left) == left
+
+    def test_leaves_parameters_of_the_balancer_to_the_reload_where_no_file_tells(self):
+        wish = declared((A, {}), proxy_set={"growth": 3, "forcerecovery": True})
+        (left,) = plan_live(running((A, {})), wish).left
+        assert left[:2] == (None, "growth")
+        assert left.reason == "balancer://app: growth is set by a reload"
+
+    def test_is_empty_where_text_is_the_same_in_another_place_of_memory(self):
+        live = running((A, {}), stickysession="".join(["SESSION", "ID"]))
+        assert plan_live(live, declared((A, {}), proxy_set={"stickysession": "SESSIONID"})) == (
+            [],
+            [],
+        )
 
     @pytest.mark.parametrize(("vhost", "status"), [("one", {"stopped"}), ("two", None)])
     def test_puts_back_the_status_of_its_own_virtual_host(self, vhost, status):
@@ -250,7 +269,25 @@ class TestAPlan:
 
     def test_leaves_what_is_out_of_range_while_httpd_runs_to_the_reload(self):
         result = plan_live(running((A, {})), declared((A, {}), proxy_set={"timeout": 9000}))
-        assert result.changes == [] and "httpd takes 0 to 7200" in result.left[0].reason
+        assert result.changes == []
+        assert result.left[0].reason == (
+            "balancer://app: timeout=9000 needs a reload: while it runs, httpd takes 0 to 7200"
+        )
+
+    def test_names_the_member_whose_value_a_running_httpd_does_not_take(self, monkeypatch):
+        # No parameter of a member has another range there than in a file, as yet.
+        narrow = MEMBER["lbset"]._replace(live=MEMBER["lbset"].live._replace(high=50))
+        monkeypatch.setitem(MEMBER, "lbset", narrow)
+        result = plan_live(running((A, {}), (B, {})), declared((A, {"lbset": 51}), (B, {})))
+        assert result.changes == []
+        assert result.left[0].reason.startswith(f"member {A}: lbset=51 needs a reload")
+
+    def test_makes_what_is_just_in_range(self):
+        wish = declared((A, {"lbset": 99}), (B, {}), proxy_set={"timeout": 7200})
+        assert brief(plan_live(running((A, {}), (B, {})), wish).changes) == [
+            (A, "lbset", 0, 99),
+            (None, "timeout", 0, 7200),
+        ]
 
     def test_leaves_health_checks_to_the_reload_where_their_module_is_not_loaded(self):
         result = plan_live(running((A, {}), (B, {})), declared((A, {"hcmethod": "GET"}), (B, {})))
@@ -270,6 +307,14 @@ class TestAPlan:
         result = plan_live(live, declared((A, {**after, "hcinterval": "5"}), (B, {})))
         assert result.changes == [] and len(result.left) == 1
         assert "its health check changes by a reload" in result.left[0].reason
+        assert result.left[0].parameter == next(iter(after))
+
+    def test_changes_how_often_a_check_asks_that_asks_the_same(self):
+        live = running((A, {"hcmethod": "GET", "hcuri": "/up", "hcinterval": 30000}), (B, {}))
+        same = {"hcmethod": "GET", "hcuri": "".join(["/", "up"]), "hcinterval": "5"}
+        result = plan_live(live, declared((A, same), (B, {})))
+        assert [change.parameter for change in result.changes] == ["hcinterval"]
+        assert result.left == []
 
     def test_leaves_alone_what_comes_from_a_template(self):
         live = running((A, {"hcmethod": "GET", "hcuri": "/up", "hcfails": 3}))
@@ -295,6 +340,17 @@ class TestAPlan:
             .reason.endswith("does not know the expression hc_app of its health check")
         )
 
+    @pytest.mark.parametrize("method", ["TCP", "OPTIONS", "GET"])
+    def test_adds_no_member_with_a_check_where_httpd_makes_none(self, method):
+        wish = declared((A, {}), (B, {"hcmethod": method}))
+        in_file = config(f"BalancerMember {A} hcmethod={method}")
+        for made in ({}, {"hcmethod": "NONE"}):
+            result = plan_live(running((A, made)), wish, in_file)
+            assert [left.member for left in result.left] == [B]
+            assert result.left[0].reason.endswith("makes no health checks here yet")
+        result = plan_live(running((A, {"hcmethod": method})), wish, in_file)
+        assert [change.member for change in result.changes] == [B]
+
     def test_changes_single_flags_of_what_runs(self):
         live = running((A, {"status": frozenset({"disabled"})}), (B, {}))
         flags = Flags(frozenset({"drained"}), frozenset({"stopped"}))
@@ -314,6 +370,8 @@ class TestAPlan:
     def test_leaves_out_members_that_the_balancer_does_not_have(self):
         wish = declared((C, {"lbset": 1}), purge=[], existing_only=True)
         assert plan_live(running((A, {})), wish) == ([], [])
+        wish = declared((C, {"lbset": 1}), (A, {"lbset": 2}), purge=[], existing_only=True)
+        assert brief(plan_live(running((A, {})), wish).changes) == [(A, "lbset", 0, 2)]
 
     def test_takes_a_percentage_of_the_number_in_the_file(self):
         in_file = config(f"BalancerMember {A} loadfactor=40\nBalancerMember {B}")
@@ -439,6 +497,21 @@ class TestTheDrift:
     def test_names_members_that_only_one_has(self):
         found = self.rows(f"BalancerMember {A} route=a", running((B, {})))
         assert [row[:2] for row in found] == [(A, None), (B, None)]
+
+    @pytest.mark.parametrize(("options", "named"), [({}, [(B, None)]), ({"purge": []}, [])])
+    def test_names_members_that_are_not_declared_where_they_are_to_go(self, options, named):
+        found = self.rows(
+            f"BalancerMember {A}\nBalancerMember {B}",
+            running((A, {}), (B, {})),
+            declared((A, {}), **options),
+        )
+        assert [row[:2] for row in found] == named
+
+    def test_names_the_load_factor_of_one_among_several(self):
+        found = self.rows(
+            f"BalancerMember {A} loadfactor=5\nBalancerMember {B}", running((A, {}), (B, {}))
+        )
+        assert found == [(A, "loadfactor", None, 5.0, 1.0)]
 
     def test_shows_what_is_declared_beside_the_others(self):
         text = f"BalancerMember {A} lbset=2 retry=5\nBalancerMember {B}"
@@ -572,7 +645,7 @@ class TestACookieThatHttpdIssues:
 
 
 class TestTheParametersOfAVirtualHost:
-    MAIN = "<Proxy balancer://app>\nBalancerMember http://a\nProxySet timeout=1 lbmethod=bytraffic\n</Proxy>\n"
+    MAIN = "<Proxy balancer://app>\nBalancerMember http://a\nProxySet timeout=1 lbmethod=bytraffic growth=7\n</Proxy>\n"
 
     def values(self, inside, main=MAIN):
         """What the only virtual host has, whose lines are *inside*."""
@@ -585,8 +658,8 @@ class TestTheParametersOfAVirtualHost:
         assert self.values(own) == {"timeout": 2}
 
     def test_are_those_of_the_main_server_except_for_the_method(self):
-        assert self.values("ProxyPass / balancer://app/") == {"timeout": 1}
-        assert self.values("") == {"timeout": 1}
+        assert self.values("ProxyPass / balancer://app/") == {"timeout": 1, "growth": 7}
+        assert self.values("") == {"timeout": 1, "growth": 7}
 
     def test_win_over_those_of_the_main_server(self):
         assert self.values("ProxyPass / balancer://app/ timeout=3 growth=2") == {
