@@ -53,18 +53,25 @@ def read(root: Node) -> Configuration:
     main = Vhost(None)
     vhosts = [main]
     outside = []
+    headers = {}
     for node in root.children:
         if node.name.lower() == "virtualhost":
             vhost = Vhost(_place(node), tuple(node.words))
             vhosts.append(vhost)
             _walk(vhost, node.children)
+            headers[vhost] = _headers(node.children)
         else:
             outside.append(node)
     _walk(main, outside)
+    headers[main] = _headers(outside)
     configuration = Configuration(vhosts)
     for vhost in vhosts:
+        around = headers[main] if vhost is not main else []
+        own = around + headers[vhost]
         for balancer in vhost.balancers.values():
             _spelled(configuration, balancer)
+            users = configuration.followers(balancer)
+            balancer.headers = sum((headers[user] for user in users), own) if users else own
     _share_out(configuration)
     return configuration
 
@@ -74,6 +81,16 @@ def _spelled(configuration: Configuration, balancer: Balancer) -> None:
     matched before there is a handler (seen on 2.4.71)."""
     spelled = [r.target for r in configuration.references(balancer) if _maps(r)]
     balancer.spellings = list(dict.fromkeys(spelled))
+
+
+def _headers(nodes: Iterable[Node]) -> list[list[str]]:
+    """Return the arguments of the ``Header`` directives in *nodes*, also in sections, that have to do with routes."""
+    return [
+        node.words
+        for top in nodes
+        for node in (top, *top.walk())
+        if node.name.lower() == "header" and "balancer_worker_route" in node.args.lower()
+    ]
 
 
 def _maps(reference: Reference) -> bool:

@@ -33,6 +33,8 @@ OF_APPLICATIONS = {
     "ASP.NET_SessionId": "ASP.NET",
     ".AspNetCore.Session": "ASP.NET Core",
 }
+# Those into which the application puts the route, where it is told one.
+_WITH_ROUTE = ("JSESSIONID", "SESSION")
 _ACTIONS = ("add", "append", "merge", "set", "setifempty")
 _SAMESITE = ("strict", "lax", "none")
 # What RFC 6265 lets a name be, without what httpd or stickysession would take for something else.
@@ -111,16 +113,30 @@ class Header(NamedTuple):
 def header(words: Sequence[str]) -> Header | None:
     """Return what a ``Header`` directive with the arguments *words* does about a route cookie; ``None`` for nothing
     (mod_headers.c ``header_cmd``)."""
-    first = words[0].lower() if words else ""
-    said = words[1:] if first in ("always", "onsuccess") else words
-    if len(said) < 3 or said[0].lower() not in _ACTIONS:
-        return None
-    if said[1].rstrip(":").lower() != "set-cookie":
+    said = _of_cookies(words)
+    if not said or said[0].lower() not in _ACTIONS:
         return None
     cookie = read(said[2])
     if cookie is None:
         return None
-    return Header(cookie, said[0].lower(), first == "always", " ".join(said[3:]))
+    always = words[0].lower() == "always"
+    return Header(cookie, said[0].lower(), always, " ".join(said[3:]))
+
+
+def puts_route(words: Sequence[str], name: str) -> bool:
+    """Return whether a ``Header`` directive with the arguments *words* may put the route into the cookie *name*, also
+    one that an application sets: an ``edit`` may be of any."""
+    said = _of_cookies(words)
+    if "balancer_worker_route" not in " ".join(said).lower():
+        return False
+    return said[0].lower().startswith("edit") or name in " ".join(said[2:])
+
+
+def _of_cookies(words: Sequence[str]) -> Sequence[str]:
+    """Return *words*, the arguments of a ``Header`` directive, from its action on; nothing if it sets no cookies."""
+    first = words[0].lower() if words else ""
+    said = words[1:] if first in ("always", "onsuccess") else words
+    return said if len(said) > 2 and said[1].rstrip(":").lower() == "set-cookie" else ()
 
 
 def read(value: str) -> Cookie | None:
@@ -145,6 +161,14 @@ def read(value: str) -> Cookie | None:
         elif key:
             other.append(attribute.strip())
     return Cookie(name, other=tuple(other), **values)
+
+
+def carries_no_route(sticky: str) -> bool:
+    """Return whether no application puts a route into what *sticky*, a value of ``stickysession``, names: a cookie, and
+    perhaps a parameter of the URL, of PHP and the like."""
+    name, dummy, parameter = sticky.partition("|")
+    names = {name} if parameter.lower() in ("", name.lower()) else {name, parameter}
+    return names <= set(OF_APPLICATIONS) - set(_WITH_ROUTE)
 
 
 def default_name(balancer: str) -> str:

@@ -108,6 +108,7 @@ _ADVICE = (
     "AB331",
     "AB332",
     "AB333",
+    "AB334",
 )
 # Members that answer no request.
 _INEFFECTIVE = ("AB201", "AB202", "AB204", "AB205")
@@ -125,6 +126,7 @@ def lint(configuration: Configuration, view: View) -> list[Problem]:
         found += _names(vhost)
         found += _server(vhost, configuration)
         found += _shared_cookies(vhost)
+        found += _stuck_nowhere(vhost)
     for balancer in configuration.balancers:
         found += _modules(balancer, view.modules)
         found += _pools(balancer, view.modules)
@@ -750,6 +752,22 @@ def _shared_cookies(vhost: Vhost) -> Iterator[Problem]:
                 " their members have other routes: each takes the sessions of the other.",
                 line.place,
                 "Give each its own cookie, or their members the same routes.",
+                balancer,
+            )
+
+
+def _stuck_nowhere(vhost: Vhost) -> Iterator[Problem]:
+    """Balancers that look for the route where there is none, be it that one of the main server does so here alone."""
+    for balancer in vhost.balancers.values():
+        if balancer.sticks_nowhere:
+            sticky = str(balancer.values["stickysession"])
+            application = OF_APPLICATIONS[sticky.partition("|")[0]]
+            yield Problem(
+                "AB334",
+                f"balancer://{balancer.name} has stickysession={sticky}, and {application} puts no route into its"
+                " session id: each request of a session may go to another member.",
+                balancer.settings["stickysession"].place,
+                "Use sticky_cookie instead of stickysession, unless the members themselves append the route.",
                 balancer,
             )
 

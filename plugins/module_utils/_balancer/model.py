@@ -14,7 +14,7 @@ import re
 from typing import Iterable, Iterator, NamedTuple
 
 from .._httpd.secrets import masked_url
-from .cookie import Header
+from .cookie import Header, carries_no_route, puts_route
 from .parameters import Value
 
 MAIN = "_main"
@@ -179,6 +179,8 @@ class Balancer:
         self.cookies: list[CookieLine] = []
         #: how those that send requests to it spell ``balancer://Name``, the first one first.
         self.spellings: list[str] = []
+        #: the arguments of the ``Header`` directives that may put the route into cookies of its answers.
+        self.headers: list[list[str]] = []
 
     @property
     def defined(self) -> bool:
@@ -254,6 +256,14 @@ class Balancer:
         named = [line for line in lines if line.header.cookie.name == name]
         found = named or self.cookies
         return found[-1] if found else None
+
+    @property
+    def sticks_nowhere(self) -> bool:
+        """Whether it looks for the route where neither an application nor httpd puts one."""
+        sticky = str(self.values.get("stickysession", ""))
+        return carries_no_route(sticky) and not any(
+            puts_route(words, name) for words in self.headers for name in sticky.split("|")
+        )
 
     def set(self, name: str, setting: Setting) -> None:
         """Record that *name* is set; a later call wins."""

@@ -274,7 +274,7 @@ class Declaration:
         if declared is not None and str(declared).partition("|")[0] != self.cookie.name:
             raise DeclarationError(
                 f"balancer {self.name}: stickysession is {declared}, but the sticky_cookie is called"
-                f" {self.cookie.name}; omit stickysession, or give the cookie that name"
+                f" {self.cookie.name}; omit stickysession" + _or_that_name(str(declared))
             )
 
     def parameters(self, balancer: Balancer | None) -> dict[str, Value | None]:
@@ -296,14 +296,25 @@ class Declaration:
             return values
         if PARAMETERS in self.purge and self.proxy_set is not None:
             current = mark = parameter = ""
+        if balancer and balancer.sticks_nowhere:
+            # No session moves when it goes.
+            current = mark = parameter = ""
         if current and not ours and name != self.cookie.name and balancer:
             place = balancer.settings["stickysession"].place
             raise DeclarationError(
                 f"balancer {self.name}: stickysession is {current} ({place}), but the sticky_cookie is called"
-                f" {self.cookie.name}; declare stickysession: {self.cookie.name}, or give the cookie that name"
+                f" {self.cookie.name}; declare stickysession: {self.cookie.name}"
+                + _or_that_name(name)
             )
         values["stickysession"] = self.cookie.name + mark + parameter
         return values
+
+
+def _or_that_name(stickysession: str) -> str:
+    """Return the other way to let *stickysession* be that of the cookie: none, where the cookie would overwrite that of
+    an application."""
+    taken = stickysession.partition("|")[0] in cookie.OF_APPLICATIONS
+    return "" if taken else ", or give the cookie that name"
 
 
 def settled(

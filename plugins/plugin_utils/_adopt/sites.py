@@ -30,6 +30,8 @@ _DEFAULT_SITE = "/etc/apache2/sites-enabled/000-default.conf"
 _MENDED = ("AB201", "AB202", "AB205", "AB301", "AB312", "AB314")
 #: What is wrong with the variables as well, and told of there: routes.
 _DECLARED = ("AB305", "AB306", "AB325")
+#: What the role takes as it is, and nobody means.
+_MISTAKEN = ("AB334",)
 
 
 class Adopted(NamedTuple):
@@ -170,19 +172,18 @@ class _Adoption:
                     self._note(vhost, f"the role refuses this as it is: {text}")
 
     def _tell_of_findings(self) -> None:
-        """Tell of what has not the effect it says, which the role does not write."""
+        """Tell of what has not the effect it says, most of which the role does not write."""
         taken = [vhost for vhosts in self._taken for vhost in vhosts]
         said = [each for vhost in taken for each in walk(vhost["directives"])]
         balancers = self._used().values()
         said += [each for balancer in balancers for each in [balancer, *balancer["members"]]]
         places = {(each["file"], each["line"]) for each in said}
         for each in self._info["problems"]:
-            stays = is_ineffective(each["code"]) and each["code"] not in _MENDED + _DECLARED
-            if stays and (each["file"], each["line"]) in places:
-                self._note(
-                    each,
-                    f"the role refuses this as it is: {each['code']} {each['message']} {each['fix']}",
-                )
+            refused = is_ineffective(each["code"]) and each["code"] not in _MENDED + _DECLARED
+            told = refused or each["code"] in _MISTAKEN
+            if told and (each["file"], each["line"]) in places:
+                why = "the role refuses this as it is: " if refused else ""
+                self._note(each, f"{why}{each['code']} {each['message']} {each['fix']}")
 
     def _tell_of_neighbours(self, sites: list[Data]) -> None:
         """Tell of virtual hosts for all addresses that are not asked any more where a site has some of its own."""

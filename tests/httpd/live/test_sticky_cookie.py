@@ -276,6 +276,29 @@ def test_a_cookie_that_browsers_do_not_send_is_told_of(two: Proxy, options, code
 
 
 class TestBesideTheRunningHttpd:
+    @pytest.mark.parametrize("sticky", ["PHPSESSID", "PHPSESSID|phpsessid"])
+    def test_sessions_that_stuck_nowhere_by_the_cookie_of_their_application_stick_by_it(
+        self, proxy: Proxy, nodes, sticky
+    ):
+        text = site(nodes).replace("</Proxy>", f"ProxySet stickysession={sticky}\n</Proxy>", 1)
+        proxy.start(text)
+        assert not stays(Browser(proxy.httpd.port), "/app/api")
+        (problem,) = proxy.run("balancer_info")["problems"]
+        line = text.partition("stickysession")[0].count("\n") + 1
+        assert (problem["code"], problem["line"]) == ("AB334", line)
+        result = proxy.run("balancer", name="app", sticky_cookie={})
+        assert [(c["layer"], c["parameter"], c["before"]) for c in result["changes"]] == [
+            ("config", "stickysession", sticky),
+            ("config", "sticky_cookie", None),
+        ]
+        assert result["problems"] == []
+        assert proxy.info(name="app")["runtime"]["stickysession"] == sticky
+        proxy.run("graceful_reload")
+        info = proxy.info(name="app")
+        assert (info["runtime"]["stickysession"], info["drift"]) == ("ROUTEID_APP", [])
+        assert stays(Browser(proxy.httpd.port), "/app/api")
+        assert proxy.run("balancer", name="app", sticky_cookie={})["changed"] is False
+
     def test_nothing_is_given_before_the_reload_and_sessions_go_on(self, two: Proxy):
         generation = two.generation
         result = two.run("balancer", name="app", sticky_cookie={})

@@ -704,6 +704,17 @@ def test_a_cookie_by_which_sessions_get_lost_is_told_of_and_stays_as_it_is(host,
     assert f": the role refuses this as it is: {code} " in note and "site.conf:" in note
 
 
+def test_sessions_that_stick_nowhere_are_told_of_and_stay_as_they_are(host):
+    text = a_cookie(parameters="stickysession=ROUTEID").replace("ROUTEID", "PHPSESSID", 1)
+    text = text.replace("{port}", str(free_port())).replace("{node}", "http://10.0.0.11")
+    host.httpd.write("conf/site.conf", text)
+    found = adopted(host.info(directives=True))
+    (note,) = found["notes"]
+    assert "site.conf:6: AB334 balancer://shop has stickysession=PHPSESSID, and PHP puts" in note
+    shop, dummy = found["variables"]["load_balancer_sites"][0]["balancers"]
+    assert shop["proxy_set"]["stickysession"] == "PHPSESSID" and "sticky_cookie" not in shop
+
+
 class Redirecting(http.server.BaseHTTPRequestHandler):
     """A backend that sends clients on, by its own address, with a cookie of its own path."""
 

@@ -793,6 +793,31 @@ def test_the_cookie_of_the_application_never_becomes_that_of_httpd(setup, backen
         setup.declare(site(f"127.0.0.1:{free_port()}", balancers=[{**app, "members": members}]))
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"proxy_set": {"stickysession": "PHPSESSID"}}, ["AB334"]),
+        ({"application": "php"}, []),
+        ({"application": "generic"}, []),
+        ({"application": "tomcat"}, []),
+        ({"sticky_cookie": {}}, []),
+        ({"application": "tomcat", "proxy_set": {"stickysession": "PHPSESSID"}}, ["AB334"]),
+    ],
+)
+def test_a_cookie_of_the_application_that_carries_no_route_is_told_of(
+    setup, backend, options, told
+):
+    members = [{"url": backend(name), "route": name} for name in ("n1", "n2")]
+    app = {"name": "app", "members": members, **options}
+    address = f"127.0.0.1:{free_port()}"
+    result = setup.declare(site(address, balancers=[app]))
+    assert [problem["code"] for problem in result["problems"]] == told
+    cured = {"name": "app", "members": members, "application": "php"}
+    assert setup.declare(site(address, balancers=[cured]))["problems"] == []
+    text = (setup.httpd.root / "sites" / "shop+app.conf").read_text()
+    assert "stickysession=ROUTEID_APP" in text
+
+
 @pytest.fixture()
 def drained(setup, backend):
     """A site whose second member is drained in the running httpd alone."""

@@ -21,6 +21,7 @@ from ansible_collections.webtier.apache_balancer.tests.support.faulty import Fau
 from ansible_collections.webtier.apache_balancer.tests.support.modules import run
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     BALANCER,
+    BINARY,
     MODULES,
     PrivateHttpd,
     free_port,
@@ -330,6 +331,26 @@ def test_a_cookie_without_a_route_is_found(site):
         assert codes(result) == ["AB402"] and "PHPSESSID" in message(result, "AB402")
         assert result["failed"] is True
         assert "id00" not in json.dumps({**result, "invocation": None})
+
+
+@pytest.mark.parametrize("section", ["{}", "<Location />\n{}\n</Location>"])
+def test_a_cookie_into_which_httpd_puts_the_route_is_fine(site, section):
+    a, b = site.nodes("PHPSESSID={id}; Path=/", "n1", "n2")
+    edit = 'Header edit Set-Cookie "^(PHPSESSID=[^;]+)" "$1.%{BALANCER_WORKER_ROUTE}e"'
+    balancer = a.member("n1"), b.member("n2"), "ProxySet stickysession=PHPSESSID"
+    site.start(*balancer, more=section.format(edit))
+    assert is_well(site.check())
+    instance = {
+        "server_root": str(site.httpd.root),
+        "config_file": str(site.httpd.config_file),
+        "binary": BINARY,
+    }
+    assert run("balancer_info", httpd=instance)["problems"] == []
+    site.httpd.stop()
+    site.start(*balancer)
+    assert codes(site.check()) == ["AB402"]
+    (problem,) = run("balancer_info", httpd=instance)["problems"]
+    assert problem["code"] == "AB334" and "PHP puts no route" in problem["message"]
 
 
 def test_a_cookie_without_a_route_beside_stickysession_is_found(site):

@@ -188,6 +188,7 @@ def test_a_good_configuration_has_no_findings():
             GOOD.replace("http://a route=a", "http://a/x/ route=a hcmethod=GET hcuri=up"),
         ),
         ("AB332", 7, cookie(LINE.replace("Path=/", "Path=/other"))),
+        ("AB334", 3, GOOD.replace("stickysession=S", "stickysession=PHPSESSID")),
     ],
 )
 def test_each_finding_names_its_line_and_what_to_do(code, line, text):
@@ -302,6 +303,85 @@ def test_a_good_cookie_has_no_findings():
     assert found(cookie()) == []
     assert found(cookie(section="balancer://app")) == []
     assert found(LINE + GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("sticky", "told"),
+    [
+        ("PHPSESSID", True),
+        ("PHPSESSID|phpsessid", True),
+        ("PHPSESSID|sessionid", True),
+        ("connect.sid", True),
+        ("sessionid", True),
+        ("laravel_session", True),
+        ("ASP.NET_SessionId", True),
+        (".AspNetCore.Session", True),
+        # The application puts the route into these, or can be told to.
+        ("JSESSIONID", False),
+        ("JSESSIONID|PHPSESSID", False),
+        ("SESSION", False),
+        ("PHPSESSID|sid", False),
+        ("phpsessid", False),
+        ("SHOPSESSION", False),
+    ],
+)
+def test_a_cookie_of_an_application_that_puts_no_route_into_it_is_told_of(sticky, told):
+    problems = found(GOOD.replace("stickysession=S", f"stickysession={sticky}"))
+    assert [(each.code, each.ineffective) for each in problems] == [("AB334", False)] * told
+    assert all(f"stickysession={sticky}" in each.message for each in problems)
+
+
+PHP = GOOD.replace("stickysession=S", "stickysession=PHPSESSID|sessionid")
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        (f'edit Set-Cookie "^(PHPSESSID=[^;]+)" "$1.{ROUTE}"', False),
+        (f"always edit* Set-Cookie: ^([^=]+=[^;]+) $1.{ROUTE.lower()}", False),
+        (f'set Set-Cookie "PHPSESSID=x.{ROUTE}"', False),
+        (f'onsuccess add Set-Cookie "sessionid=.{ROUTE}; Path=/"', False),
+        ('add Set-Cookie "expr=PHPSESSID=.%{reqenv:BALANCER_WORKER_ROUTE}"', False),
+        # None of these puts a route into it.
+        (f'add Set-Cookie "OTHER=.{ROUTE}"', True),
+        ('edit Set-Cookie "^(PHPSESSID=.*)" "$1; Secure"', True),
+        (f'set X-Member "PHPSESSID.{ROUTE}"', True),
+        ("unset Set-Cookie", True),
+    ],
+)
+@pytest.mark.parametrize("section", ["{}", "<Location /app>\n{}</Location>\n", None])
+def test_a_cookie_of_an_application_into_which_httpd_puts_the_route_is_fine(header, told, section):
+    line = f"Header {header}\n"
+    inside = PHP.replace("Member", f"Member http://b route=b\n{line}BalancerMember", 1)
+    text = PHP + section.format(line) if section else inside
+    for server in (text, f"<VirtualHost *:80>\n{text}</VirtualHost>\n"):
+        assert ("AB334" in [each.code for each in found(server)]) is told
+
+
+def test_the_route_may_be_put_in_around_the_virtual_host_and_not_in_another_one():
+    edit = f"Header edit Set-Cookie ^(PHPSESSID=[^;]+) $1.{ROUTE}\n"
+
+    def told(outside, inside=""):
+        uses = f'ProxyPass "/" "balancer://app/"\n{inside}'
+        text = f"{outside}<VirtualHost *:80>\n{uses}</VirtualHost>\n"
+        return ("AB334", 3) in [(each.code, each.place.line) for each in found(text)]
+
+    main = PHP.replace('ProxyPass "/" "balancer://app/"\n', "")
+    other = f"<VirtualHost *:81>\n{edit}</VirtualHost>\n"
+    assert told(main) and told(main + other)
+    assert not told(main + edit) and not told(main, edit)
+    assert [each.code for each in found(f"{other}<VirtualHost *:80>\n{PHP}</VirtualHost>\n")] == [
+        "AB334"
+    ]
+    assert found(f"{edit}<VirtualHost *:80>\n{PHP}</VirtualHost>\n") == []
+
+
+def test_stickiness_of_one_virtual_host_alone_is_looked_at_too():
+    text = (
+        "<Proxy balancer://a>\nBalancerMember http://a route=a\n</Proxy>\n<VirtualHost *:80>\n"
+        "ProxyPass / balancer://a/ stickysession=PHPSESSID\n</VirtualHost>\n"
+    )
+    assert [(each.code, each.place.line) for each in found(text)] == [("AB316", 5), ("AB334", 5)]
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,36 @@ class TestTheCookieAndStickysession:
         with pytest.raises(DeclarationError, match="stickysession is Q"):
             self.planned(self.text("stickysession=Q"), sticky_cookie={"name": "R"})
 
+    @pytest.mark.parametrize(
+        "current",
+        ["PHPSESSID", "PHPSESSID|phpsessid", "connect.sid", "sessionid", "ASP.NET_SessionId"],
+    )
+    def test_take_the_place_of_an_applications_cookie_by_which_no_session_stuck(self, current):
+        planned = self.planned(self.text(f"stickysession={current}"), sticky_cookie={})
+        assert planned["stickysession"] == planned["sticky_cookie"].name == "ROUTEID_APP"
+
+    @pytest.mark.parametrize("current", ["JSESSIONID|jsessionid", "SESSION", "PHPSESSID|sid"])
+    def test_are_refused_where_an_applications_session_may_carry_a_route(self, current):
+        with pytest.raises(DeclarationError) as refusal:
+            self.planned(self.text(f"stickysession={current}"), sticky_cookie={})
+        # The cookie of httpd may not have the name of the application's.
+        assert str(refusal.value).endswith("ROUTEID_APP; declare stickysession: ROUTEID_APP")
+
+    def test_are_refused_where_httpd_puts_the_route_into_the_cookie_of_the_application(self):
+        edit = "Header edit Set-Cookie ^(PHPSESSID=[^;]+) $1.%{BALANCER_WORKER_ROUTE}e\n"
+        text = self.text("stickysession=PHPSESSID")
+        with pytest.raises(DeclarationError, match="stickysession is PHPSESSID"):
+            self.planned(text + edit, sticky_cookie={})
+        other = edit.replace("BALANCER_WORKER_ROUTE", "UNIQUE_ID")
+        planned = self.planned(text + other, sticky_cookie={})
+        assert planned["stickysession"] == "ROUTEID_APP"
+
+    @pytest.mark.parametrize("declared", ["PHPSESSID", "JSESSIONID|jsessionid"])
+    def test_no_advice_leads_to_a_cookie_that_overwrites_the_applications(self, declared):
+        with pytest.raises(DeclarationError) as refusal:
+            Declaration("app", sticky_cookie={}, proxy_set={"stickysession": declared})
+        assert str(refusal.value).endswith("ROUTEID_APP; omit stickysession")
+
     def test_are_fine_where_the_other_one_is_purged(self):
         options = {"sticky_cookie": {"name": "R"}, "proxy_set": {}, "purge": ["parameters"]}
         planned = self.planned(self.text("stickysession=S timeout=3"), **options)

@@ -519,3 +519,10 @@ def test_a_finding_is_told_of_where_the_role_would_stop_at_it(code, line, told):
     problem = {"code": code, "message": "It is so.", "fix": "Mend it.", "file": FILE, "line": line}
     said = f"{FILE}:{line}: the role refuses this as it is: {code} It is so. Mend it."
     assert adopted(vhost(FORWARD, REVERSE), problems=[problem]).notes == [said] * told
+
+
+def test_sessions_that_stick_nowhere_are_told_of_though_the_role_takes_that():
+    said = {"code": "AB334", "message": "It is so.", "fix": "Mend it.", "file": FILE}
+    for line in (9, 99):
+        notes = adopted(vhost(FORWARD, REVERSE), problems=[{**said, "line": line}]).notes
+        assert notes == [f"{FILE}:9: AB334 It is so. Mend it."] * (line == 9)
