@@ -305,6 +305,9 @@ options:
         into a cookie of theirs. It is issued with the first answer, and anew when the member changes.
       - It implies O(proxy_set.stickysession), which need not be declared then. Where the running httpd is changed too,
         that parameter waits for the reload which brings the cookie.
+      - It takes the place of a C(stickysession) by which no session sticks, such as C(PHPSESSID). One by which sessions
+        may stick, such as C(JSESSIONID), is refused, since they would move, unless O(proxy_set.stickysession) names
+        this cookie.
       - Needs mod_headers, and a O(members[].route) for each member.
       - Suboptions that are omitted have their defaults. To remove the cookie, list V(sticky_cookie) in O(reset).
     type: dict

@@ -46,6 +46,10 @@ def adopt(info: Mapping[str, Any]) -> Adopted:
     return _Adoption(info).result()
 
 
+def _place(where: Mapping[str, Any]) -> tuple[str, int]:
+    return where["file"], where["line"]
+
+
 class _Adoption:
     def __init__(self, info: Mapping[str, Any]) -> None:
         self._info = info
@@ -177,13 +181,17 @@ class _Adoption:
         said = [each for vhost in taken for each in walk(vhost["directives"])]
         balancers = self._used().values()
         said += [each for balancer in balancers for each in [balancer, *balancer["members"]]]
-        places = {(each["file"], each["line"]) for each in said}
+        places = set(map(_place, said))
+        sections = set(map(_place, balancers))
+        outside = walk(each for each in self._info["server_directives"] if _place(each) in sections)
+        moved = places | set(map(_place, outside))
         for each in self._info["problems"]:
-            refused = is_ineffective(each["code"]) and each["code"] not in _MENDED + _DECLARED
-            told = refused or each["code"] in _MISTAKEN
-            if told and (each["file"], each["line"]) in places:
-                why = "the role refuses this as it is: " if refused else ""
-                self._note(each, f"{why}{each['code']} {each['message']} {each['fix']}")
+            finding = f"{each['code']} {each['message']} {each['fix']}"
+            stays = is_ineffective(each["code"]) and each["code"] not in _MENDED + _DECLARED
+            if stays and _place(each) in places:
+                self._note(each, f"the role refuses this as it is: {finding}")
+            elif each["code"] in _MISTAKEN and _place(each) in moved:
+                self._note(each, finding)
 
     def _tell_of_neighbours(self, sites: list[Data]) -> None:
         """Tell of virtual hosts for all addresses that are not asked any more where a site has some of its own."""

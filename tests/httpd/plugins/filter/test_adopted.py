@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import http.server
 import json
+import re
 import subprocess
 import threading
 
@@ -704,14 +705,19 @@ def test_a_cookie_by_which_sessions_get_lost_is_told_of_and_stays_as_it_is(host,
     assert f": the role refuses this as it is: {code} " in note and "site.conf:" in note
 
 
-def test_sessions_that_stick_nowhere_are_told_of_and_stay_as_they_are(host):
+@pytest.mark.parametrize("outside", [False, True])
+def test_sessions_that_stick_nowhere_are_told_of_and_stay_as_they_are(host, outside):
     text = a_cookie(parameters="stickysession=ROUTEID").replace("ROUTEID", "PHPSESSID", 1)
     text = text.replace("{port}", str(free_port())).replace("{node}", "http://10.0.0.11")
+    if outside:
+        first, section, rest = re.split(r'(?s)(    <Proxy "balancer://shop/">.*?</Proxy>\n)', text)
+        text = section + first + rest
     host.httpd.write("conf/site.conf", text)
     found = adopted(host.info(directives=True))
-    (note,) = found["notes"]
-    assert "site.conf:6: AB334 balancer://shop has stickysession=PHPSESSID, and PHP puts" in note
-    shop, dummy = found["variables"]["load_balancer_sites"][0]["balancers"]
+    (note,) = [note for note in found["notes"] if "stands outside" not in note]
+    assert f"site.conf:{3 if outside else 6}: AB334 balancer://shop has stickysession=" in note
+    balancers = found["variables"]["load_balancer_sites"][0]["balancers"]
+    (shop,) = [balancer for balancer in balancers if balancer["name"] == "shop"]
     assert shop["proxy_set"]["stickysession"] == "PHPSESSID" and "sticky_cookie" not in shop
 
 

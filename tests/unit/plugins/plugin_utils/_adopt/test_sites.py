@@ -526,3 +526,18 @@ def test_sessions_that_stick_nowhere_are_told_of_though_the_role_takes_that():
     for line in (9, 99):
         notes = adopted(vhost(FORWARD, REVERSE), problems=[{**said, "line": line}]).notes
         assert notes == [f"{FILE}:9: AB334 It is so. Mend it."] * (line == 9)
+
+
+@pytest.mark.parametrize("name", ["shop", "other"])
+def test_sessions_that_stick_nowhere_by_a_balancer_outside_are_told_of_where_it_is_used(name):
+    sticky = directive("ProxySet", "stickysession=PHPSESSID", 7)
+    section = directive("Proxy", f"balancer://{name}", 3, sticky)
+    said = {"message": "It is so.", "fix": "Mend it.", "file": FILE, "line": 7}
+    balancers = [balancer(name=name, vhost="_main"), balancer(line=20)]
+    for code in ("AB334", "AB304"):
+        problem = {**said, "code": code}
+        site = vhost(FORWARD, REVERSE, inherited={"shop": {}} if name == "shop" else {})
+        notes = adopted(site, balancers=balancers, outside=[section], problems=[problem]).notes
+        told = code == "AB334" and name == "shop"
+        assert (f"{FILE}:7: AB334 It is so. Mend it." in notes) is told
+        assert ("It is so" in str(notes)) is told
