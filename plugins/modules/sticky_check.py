@@ -187,8 +187,8 @@ notes:
     AB423 answers that came from no member of the balancer.
     AB402 and AB420 are remarks where other sessions, or the nodes themselves, tell the nodes.
     AB413, AB423, and AB410 for balancers beside each other, need O(manager_url).
-  - O(manager_url) is asked by the host that the task runs on. Where C(module_defaults) sets it for the load balancers, say
-    V([]) in a task that is delegated to another host.
+  - O(manager_url) is asked by the host that the task runs on. Where C(module_defaults) sets it for the load balancers,
+    say V([]) in a task that is delegated to another host.
   - A task that fails because of what it saw returns all of it as well.
   - Each answer with 2xx or 3xx counts; others are RV(failed_requests), and nothing is concluded from them.
 seealso:
