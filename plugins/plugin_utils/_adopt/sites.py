@@ -30,8 +30,8 @@ _DEFAULT_SITE = "/etc/apache2/sites-enabled/000-default.conf"
 _MENDED = ("AB201", "AB202", "AB205", "AB301", "AB312", "AB314")
 #: What is wrong with the variables as well, and told of there: routes.
 _DECLARED = ("AB305", "AB306", "AB325")
-#: What the role takes as it is, and nobody means.
-_MISTAKEN = ("AB334",)
+#: What the role takes as httpd does, and nobody means: a value that is read as another one, a cookie without a route.
+_MISTAKEN = ("AB304", "AB334")
 
 
 class Adopted(NamedTuple):
@@ -188,10 +188,11 @@ class _Adoption:
         for each in self._info["problems"]:
             finding = f"{each['code']} {each['message']} {each['fix']}"
             stays = is_ineffective(each["code"]) and each["code"] not in _MENDED + _DECLARED
-            if stays and _place(each) in places:
+            if each["code"] in _MISTAKEN:
+                if _place(each) in moved:
+                    self._note(each, finding)
+            elif stays and _place(each) in places:
                 self._note(each, f"the role refuses this as it is: {finding}")
-            elif each["code"] in _MISTAKEN and _place(each) in moved:
-                self._note(each, finding)
 
     def _tell_of_neighbours(self, sites: list[Data]) -> None:
         """Tell of virtual hosts for all addresses that are not asked any more where a site has some of its own."""

@@ -521,20 +521,21 @@ def test_a_finding_is_told_of_where_the_role_would_stop_at_it(code, line, told):
     assert adopted(vhost(FORWARD, REVERSE), problems=[problem]).notes == [said] * told
 
 
-def test_sessions_that_stick_nowhere_are_told_of_though_the_role_takes_that():
-    said = {"code": "AB334", "message": "It is so.", "fix": "Mend it.", "file": FILE}
+@pytest.mark.parametrize("code", ["AB304", "AB334"])
+def test_what_nobody_means_is_told_of_though_the_role_takes_it(code):
+    said = {"code": code, "message": "It is so.", "fix": "Mend it.", "file": FILE}
     for line in (9, 99):
         notes = adopted(vhost(FORWARD, REVERSE), problems=[{**said, "line": line}]).notes
-        assert notes == [f"{FILE}:9: AB334 It is so. Mend it."] * (line == 9)
+        assert notes == [f"{FILE}:9: {code} It is so. Mend it."] * (line == 9)
 
 
 @pytest.mark.parametrize("name", ["shop", "other"])
-def test_sessions_that_stick_nowhere_by_a_balancer_outside_are_told_of_where_it_is_used(name):
+def test_what_nobody_means_of_a_balancer_outside_is_told_of_where_it_is_used(name):
     sticky = directive("ProxySet", "stickysession=PHPSESSID", 7)
     section = directive("Proxy", f"balancer://{name}", 3, sticky)
     said = {"message": "It is so.", "fix": "Mend it.", "file": FILE, "line": 7}
     balancers = [balancer(name=name, vhost="_main"), balancer(line=20)]
-    for code in ("AB334", "AB304"):
+    for code in ("AB334", "AB303"):
         problem = {**said, "code": code}
         site = vhost(FORWARD, REVERSE, inherited={"shop": {}} if name == "shop" else {})
         notes = adopted(site, balancers=balancers, outside=[section], problems=[problem]).notes
