@@ -45,7 +45,9 @@ def site_configuration(
     }
     with refusing("site_configuration", given, "are no variables of the role load_balancer"):
         manager = Manager(manager_address, manager_port) if manager_address else None
-        found = all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
+        found = all_problems(
+            sites, member_defaults or {}, httpd or {}, manager, server_name, modules
+        )
         if found:
             raise AnsibleFilterError("; ".join(found))
         read_sites = read_all(sites, member_defaults or {}, manager)

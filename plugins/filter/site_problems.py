@@ -18,15 +18,23 @@ def site_problems(
     member_defaults: Mapping[str, Any] | None = None,
     *,
     server_name: Any = "",
+    modules: Any = (),
     manager_address: str = "",
     manager_port: int = 8008,
     httpd: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with *sites*, or with *httpd* itself."""
     manager = Manager(manager_address, manager_port) if manager_address else None
-    given = {"sites": sites, "member_defaults": member_defaults, "httpd": httpd}
+    given = {
+        "sites": sites,
+        "member_defaults": member_defaults,
+        "modules": modules,
+        "httpd": httpd,
+    }
     with refusing("site_problems", given, "are no variables of the role load_balancer"):
-        return all_problems(sites, member_defaults or {}, httpd or {}, manager, server_name)
+        return all_problems(
+            sites, member_defaults or {}, httpd or {}, manager, server_name, modules
+        )
 
 
 class FilterModule:

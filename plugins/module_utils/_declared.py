@@ -12,7 +12,6 @@ from typing import Any
 
 from ._balancer.live import RUNTIME
 from ._descriptions import described, running_description
-from ._httpd.modules import ModuleWish
 from ._options import (
     Call,
     access_needed,
@@ -20,6 +19,7 @@ from ._options import (
     file_wish,
     how,
     instance_of,
+    module_wish,
     target_of,
 )
 from ._results import result_of
@@ -38,7 +38,7 @@ def configuration(call: Call) -> dict[str, Any]:
             )
     request = Request(
         files=[file_wish(options) for options in params["files"]],
-        modules=[ModuleWish(m["name"], m["state"] == "present") for m in params["modules"]],
+        modules=[module_wish(options) for options in params["modules"]],
         balancers=[balancer_wish(options) for options in params["balancers"]],
         purge=[PurgeWish(p["folder"], p["patterns"], p["contains"]) for p in params["purge"]],
     )

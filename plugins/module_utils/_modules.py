@@ -46,11 +46,6 @@ def switch_modules(
     cannot say, and what has no file may be compiled in. Raises :class:`ModuleError` for a module that does not exist,
     one that others need, or one that is not ours to switch.
     """
-    for wish in wishes:
-        if not re.fullmatch(r"[A-Za-z0-9_.-]+", wish.name):
-            raise ModuleError(
-                f"modules: {wish.name!r} is no module name; write it without mod_ and _module, such as proxy_balancer"
-            )
     wanted = [w.name for w in wishes if w.present]
     unwanted = [w.name for w in wishes if not w.present]
     own = instance.main_file() == instance.layout.config_file

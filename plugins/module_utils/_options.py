@@ -16,6 +16,7 @@ from ._httpd.text import encode
 from ._wishes import BalancerWish, ConfigurationError, FileWish
 
 if TYPE_CHECKING:
+    from ._httpd.modules import ModuleWish
     from ._instance import Instance
 
 Params = Mapping[str, Any]
@@ -105,6 +106,16 @@ def balancer_wish(options: Params) -> BalancerWish:
         mode=_mode(options),
         access=access_of(options),
     )
+
+
+def module_wish(options: Params) -> ModuleWish:
+    """Return what the options of one module of httpd wish."""
+    from ._httpd.modules import ModuleWish, misnamed
+
+    problem = misnamed(options["name"])
+    if problem:
+        raise ConfigurationError(f"modules: {problem}")
+    return ModuleWish(options["name"], options["state"] == "present")
 
 
 def file_wish(options: Params) -> FileWish:

@@ -8,6 +8,7 @@ Private to this collection. Names are without ``mod_`` and ``_module``.
 
 from __future__ import annotations
 
+import re
 from typing import AbstractSet, Iterable, NamedTuple
 
 #: What must be loaded before a module, so that httpd starts with it: symbols of another module, or what its hooks ask
@@ -73,6 +74,17 @@ class ModuleWish(NamedTuple):
 
     name: str
     present: bool = True
+
+
+def misnamed(name: str) -> str | None:
+    """Return a sentence where *name* is none of a module, with the one that is meant if that is known."""
+    found = re.fullmatch(r"(?:mod_)?([A-Za-z0-9_.-]+?)(?:_module)?", name)
+    meant = found.group(1) if found else ""
+    if meant in ("", "mod_", "_module"):
+        return (
+            f"{name!r} is no module name; write it without mod_ and _module, such as proxy_balancer"
+        )
+    return None if meant == name else f"{name}: write {meant}"
 
 
 def in_order(names: Iterable[str], present: AbstractSet[str] = frozenset()) -> list[str]:

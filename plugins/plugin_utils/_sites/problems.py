@@ -16,10 +16,11 @@ from typing import Any
 from ...module_utils._balancer.plan import Declaration, DeclarationError
 from ...module_utils._httpd.document import Document
 from ...module_utils._httpd.errors import HttpdError
+from ...module_utils._httpd.modules import misnamed
 from ...module_utils._httpd.secrets import masked
 from .declared import left_empty, misdeclared
 from .host import host_problems, main_name, read_host
-from .model import EVERYBODY, Manager, Session, Site, read_all
+from .model import EVERYBODY, Manager, Session, Site, elements, read_all
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -46,6 +47,7 @@ def all_problems(
     httpd: Mapping[str, Any],
     manager: Manager | None,
     server_name: Any,
+    modules: Any,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with what is *declared*: the variables of the role."""
     empty = list(left_empty(declared))
@@ -55,6 +57,7 @@ def all_problems(
     return [
         *_of_name(main_name(server_name)),
         *host_problems(read_host(httpd)),
+        *_of_modules(elements(modules)),
         *misdeclared(declared, member_defaults),
         *problems(sites, manager),
     ]
@@ -73,6 +76,12 @@ def problems(sites: Sequence[Site], manager: Manager | None = None) -> list[str]
 def _of_name(server_name: str) -> Iterator[str]:
     if not _SERVER.fullmatch(server_name):
         yield f"load_balancer_server_name: {server_name!r} is no host name"
+
+
+def _of_modules(modules: Sequence[Any]) -> Iterator[str]:
+    for problem in map(misnamed, map(str, modules)):
+        if problem:
+            yield f"load_balancer_modules: {problem}"
 
 
 def _of_manager(manager: Manager) -> Iterator[str]:

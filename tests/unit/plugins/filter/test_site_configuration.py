@@ -86,6 +86,13 @@ def test_a_module_may_be_any_word(given):
     assert [module["name"] for module in declared["modules"]][:2] == ["5", "headers"]
 
 
+def test_a_module_by_another_name_is_a_problem():
+    problem = "load_balancer_modules: mod_rewrite: write rewrite"
+    assert site_problems(SITES, modules=["mod_rewrite", "headers"]) == [problem]
+    with pytest.raises(AnsibleFilterError, match=problem):
+        site_configuration(SITES, **PLACES, modules="mod_rewrite")
+
+
 def test_a_value_that_is_required_and_empty_is_a_problem():
     problem = "site shop: server_name: it is empty"
     sites = [{**SITES[0], "server_name": None}]

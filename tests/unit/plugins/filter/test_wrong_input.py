@@ -77,7 +77,9 @@ def with_balancers(balancers):
             )
         ),
         (partial(configured, [], existing_listen=object), "existing_listen: "),
-        (partial(configured, [], modules=[[]]), "modules: [[]]"),
+        (partial(configured, [], modules=[[]]), "load_balancer_modules: '[]' is no module name"),
+        (partial(configured, [], modules=object), "modules: "),
+        (partial(site_problems, [], modules=object), "modules: "),
         (partial(configured, [], httpd=["mpm"]), "httpd: ['mpm']"),
         (
             partial(

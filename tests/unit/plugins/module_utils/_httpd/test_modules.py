@@ -10,6 +10,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.mod
     NEEDS,
     PACKAGES,
     in_order,
+    misnamed,
     needed_by,
 )
 
@@ -37,6 +38,21 @@ def test_those_that_need_a_module_are_told():
         "session_cookie",
         "auth_form",
     ]
+
+
+@pytest.mark.parametrize("name", ["mod_headers", "headers_module", "mod_headers_module"])
+def test_a_name_as_documents_or_loadmodule_have_it_is_told_as_it_is_to_be_written(name):
+    assert misnamed(name) == f"{name}: write headers"
+
+
+@pytest.mark.parametrize("name", ["mod proxy", "../x", "", "mod_", "_module", "mod_../x", "x\n"])
+def test_what_is_no_name_is_told(name):
+    assert (misnamed(name) or "").startswith(f"{name!r} is no module name; write it without mod_")
+
+
+@pytest.mark.parametrize("name", [*NEEDS, "modern", "auth-x.2"])
+def test_a_name_of_a_module_is_one(name):
+    assert misnamed(name) is None
 
 
 @pytest.mark.parametrize("name", sorted(NEEDS))
