@@ -33,6 +33,7 @@ from ._balancer.plan import (
 from ._fileset import FileSet
 from ._httpd.dump import View
 from ._httpd.errors import Expected
+from ._httpd.modules import LBMETHODS
 from ._httpd.secrets import secrets
 from ._httpd.text import decode, encode
 from ._httpd.tree import Node, from_document
@@ -388,6 +389,10 @@ def _check_modules(declaration: Declaration, modules: set[str]) -> None:
     needed = {"headers": "sticky_cookie"} if declaration.cookie is not None else {}
     if declaration.health is not None:
         needed.update(proxy_hcheck="health_check", watchdog="health_check")
+    method = (declaration.proxy_set or {}).get("lbmethod")
+    # One of another name may be in a module of any name; httpd knows.
+    if method in LBMETHODS:
+        needed[f"lbmethod_{method}"] = f"lbmethod {method}"
     missing = [name for name in needed if f"{name}_module" not in modules]
     if missing:
         enabled = ", ".join(f"{{name: {name}}}" for name in missing)

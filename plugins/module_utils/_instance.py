@@ -19,6 +19,7 @@ from . import _process as process
 from ._httpd import dump, layout
 from ._httpd.dump import Message, View
 from ._httpd.errors import Expected
+from ._httpd.modules import own_lbmethods
 from ._httpd.text import decode, display
 from ._process import Parent
 
@@ -82,7 +83,10 @@ class ConfigurationRefused(InstanceError):
         what = "; ".join(map(said, messages)) or "refused without a message"
         # Of what is missing, httpd does not say where.
         where = "" if any(one.file for one in messages) else f" (in {display(main_file)})"
-        super().__init__(what + where)
+        advice = ""
+        if any("unknown lbmethod" in one.text for one in messages):
+            advice = f". {own_lbmethods()}, each in a module lbmethod_NAME; correct the name, or enable its module"
+        super().__init__(what + where + advice)
         self.messages = list(messages)
 
 

@@ -20,7 +20,7 @@ from typing import AbstractSet, Iterable, Sequence
 from ._fileset import FileSet
 from ._httpd.document import Document
 from ._httpd.errors import Expected
-from ._httpd.modules import PACKAGES, ModuleWish, in_order, needed_by
+from ._httpd.modules import PACKAGES, ModuleWish, in_order, needed_by, own_lbmethods
 from ._httpd.text import decode, encode
 from ._instance import Instance
 
@@ -141,9 +141,14 @@ def _load_module(instance: Instance, name: str) -> str:
 def _check_file(instance: Instance, name: str) -> None:
     path = os.path.join(instance.layout.modules_dir, f"mod_{name}.so")
     if not os.path.exists(path):
-        package = PACKAGES.get(name) if instance.layout.name == "redhat" else None
-        advice = f"install {package}" if package else "install the package that has it"
-        raise ModuleError(f"modules: there is no module {name} ({path} does not exist); {advice}")
+        raise _absent(name, path, PACKAGES.get(name) if instance.layout.name == "redhat" else None)
+
+
+def _absent(name: str, path: str, package: str | None = None) -> ModuleError:
+    advice = f"install {package or 'the package that has it'}"
+    if name.startswith("lbmethod_"):
+        advice += f" ({own_lbmethods('lbmethod_')})"
+    return ModuleError(f"modules: there is no module {name} ({path} does not exist); {advice}")
 
 
 def check_switched(instance: Instance, fileset: FileSet, loaded: AbstractSet[str]) -> None:
@@ -194,9 +199,7 @@ def _enable(
     if content is None:
         if loaded is None or f"{name}_module" in loaded:
             return
-        raise ModuleError(
-            f"modules: there is no module {name} ({available} does not exist); install the package that has it"
-        )
+        raise _absent(name, available)
     for needed in _depends(content):
         _enable(root, fileset, needed, loaded, [*path, name])
     for kind in ("load", "conf"):

@@ -217,14 +217,14 @@ def _modules(balancer: Balancer, modules: set[str]) -> Iterator[Problem]:
     if not modules:
         return
     place = balancer.place
-    method = str(balancer.values.get("lbmethod", BALANCER["lbmethod"].default))
-    if f"lbmethod_{method}_module" not in modules:
+    # One that is written httpd has, in a module of whatever name, or it refuses the line.
+    if "lbmethod" not in balancer.values and "lbmethod_byrequests_module" not in modules:
         yield Problem(
             "AB101",
-            f"balancer://{balancer.name} uses lbmethod {method}, but mod_lbmethod_{method} is not loaded:"
+            f"balancer://{balancer.name} uses lbmethod byrequests, but mod_lbmethod_byrequests is not loaded:"
             " httpd ends at its next start or reload (AH02432, AH01183).",
             place,
-            f"Enable the module lbmethod_{method}.",
+            "Enable the module lbmethod_byrequests.",
             balancer,
         )
     if "slotmem_shm_module" not in modules:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from typing import Any, FrozenSet, Mapping, NamedTuple, Sequence, Tuple, Union
 
+from .._httpd.modules import LBMETHODS
 from .._httpd.secrets import HIDDEN, is_secret, masked
 
 Value = Union[bool, int, float, str, FrozenSet[str], Tuple[int, ...]]
@@ -481,7 +482,7 @@ MEMBER: dict[str, Parameter] = _table(
 BALANCER: dict[str, Parameter] = _table(
     Parameter(
         "lbmethod",
-        Provider("byrequests", "bytraffic", "bybusyness", "heartbeat"),
+        Provider(*LBMETHODS),
         "byrequests",
         Live("b_lbm"),
     ),

@@ -50,6 +50,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "ssl": ("setenvif", "mime", "socache_shmcb"),
 }
 
+#: The values of ``lbmethod`` that httpd itself has, each in a module lbmethod_NAME. Modules of others may bring more.
+LBMETHODS = ("byrequests", "bytraffic", "bybusyness", "heartbeat")
+
 #: The package of the RedHat family that has a module which the package httpd lacks.
 PACKAGES: dict[str, str] = {
     "auth_form": "mod_session",
@@ -85,6 +88,12 @@ def misnamed(name: str) -> str | None:
             f"{name!r} is no module name; write it without mod_ and _module, such as proxy_balancer"
         )
     return None if meant == name else f"{name}: write {meant}"
+
+
+def own_lbmethods(before: str = "") -> str:
+    """Return the sentence that names the lbmethods of httpd, each with *before* before its name."""
+    names = [before + name for name in LBMETHODS]
+    return f"httpd's own are {', '.join(names[:-1])} and {names[-1]}"
 
 
 def in_order(names: Iterable[str], present: AbstractSet[str] = frozenset()) -> list[str]:

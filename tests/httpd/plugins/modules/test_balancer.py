@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.webtier.apache_balancer.tests.httpd.conftest import module_for
@@ -201,7 +203,16 @@ def test_a_stopped_httpd_needs_no_reload(seed, balancer, graceful_reload, httpd)
         ({"members": [{"url": "http://a"}]}, "has no route, but balancer://shop is sticky"),
         ({"members": [{"url": "http://a", "route": "node2"}], "purge": []}, "also the route of"),
         ({"proxy_set": {"stickysession": "A B"}}, "cookie name"),
-        ({"proxy_set": {"lbmethod": "nosuch"}}, "unknown lbmethod"),
+        (
+            {"proxy_set": {"lbmethod": "bybusyness"}},
+            "balancer://shop: lbmethod bybusyness needs mod_lbmethod_bybusyness, which is not loaded; enable it with"
+            " the module configuration: modules: [{name: lbmethod_bybusyness}]",
+        ),
+        (
+            {"proxy_set": {"lbmethod": "byrequest"}},
+            "unknown lbmethod lbmethod=byrequest; balancer://shop. httpd's own are byrequests, bytraffic, bybusyness"
+            " and heartbeat, each in a module lbmethod_NAME; correct the name, or enable its module",
+        ),
         ({"proxy_set": {"growth": 0}}, "1 to 100"),
         ({"name": "a\nb"}, "name: "),
         ({"path": "/nonexistent/dir/../../etc"}, "directory"),
@@ -219,6 +230,18 @@ def test_bad_input_is_refused_and_the_file_is_untouched(seed, balancer, httpd, o
     assert seed.read_bytes() == text
     assert sorted(httpd.root.rglob("*")) == listing
     assert httpd.get("/").status == 503
+
+
+def test_a_method_of_a_module_with_another_name_is_for_httpd_to_know(
+    seed, balancer, httpd, tmp_path
+):
+    module = Path(MODULES, "mod_lbmethod_bytraffic.so").read_bytes()
+    other = tmp_path / "mod_other.so"
+    other.write_bytes(module.replace(b"\0bytraffic\0", b"\0mytraffic\0"))
+    load = f"LoadModule lbmethod_bytraffic_module {other}\n"
+    httpd.write("httpd.conf", load + httpd.config_file.read_text())
+    result = balancer(name="shop", proxy_set={"lbmethod": "mytraffic"})
+    assert result["changed"] is True and result["problems"] == []
 
 
 def test_a_bad_secret_is_not_shown(seed, balancer):

@@ -186,6 +186,16 @@ def test_a_build_from_source_is_told_the_lines_to_write_and_to_remove():
         switch_modules(instance, FileSet(), [ModuleWish("proxy", False)], {"proxy_module"})
 
 
+def test_those_that_httpd_has_are_told_where_there_is_no_module_of_an_lbmethod(host, tmp_path):
+    own = "lbmethod_byrequests, lbmethod_bytraffic, lbmethod_bybusyness and lbmethod_heartbeat"
+    with pytest.raises(ModuleError, match=f"httpd's own are {own}"):
+        host.switch("lbmethod_byrequest")
+    layout = DEBIAN._replace(server_root=str(tmp_path), config_file=str(tmp_path / "apache2.conf"))
+    debian = Instance(layout.binary, [], {}, layout)
+    with pytest.raises(ModuleError, match=f"httpd's own are {own}"):
+        switch_modules(debian, FileSet(), [ModuleWish("lbmethod_byrequest")], set())
+
+
 def test_where_httpd_cannot_say_what_it_has_a_module_without_a_file_may_be_compiled_in(tmp_path):
     for folder in ("mods-available", "mods-enabled"):
         (tmp_path / folder).mkdir()

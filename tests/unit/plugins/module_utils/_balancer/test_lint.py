@@ -212,6 +212,10 @@ def test_a_missing_module_is_named(code, missing):
     assert missing.replace("_module", "") in problem.fix
 
 
+def test_a_method_that_is_written_is_there_as_httpd_refuses_any_other():
+    assert found(GOOD.replace("ProxySet", "ProxySet lbmethod=roundrobin")) == []
+
+
 def test_pools_mean_nothing_where_each_process_has_one_connection():
     text = GOOD.replace("route=a", "route=a max=5 ttl=9", 1)
     assert found(text, ALL | {"mpm_event_module"}) == []
