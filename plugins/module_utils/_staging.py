@@ -200,11 +200,17 @@ def standing(directory: str) -> str:
 
 def is_ours(directory: str) -> bool:
     """Return whether this is a directory (no link to one) that is ours and closed to others."""
+    return private_owner(directory) == os.geteuid()
+
+
+def private_owner(directory: str) -> int | None:
+    """Return whose directory this is if it is one (no link to one) and closed to others."""
     try:
         info = os.lstat(directory)
     except OSError:
-        return False
-    return stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid() and not info.st_mode & 0o077
+        return None
+    private = stat.S_ISDIR(info.st_mode) and not info.st_mode & 0o077
+    return info.st_uid if private else None
 
 
 def without_links(path: str) -> str:

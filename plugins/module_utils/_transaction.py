@@ -27,6 +27,7 @@ import fcntl
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import time
 from typing import Any, Iterable, NamedTuple
@@ -42,6 +43,7 @@ from ._staging import (
     make_private,
     mount_of,
     place,
+    private_owner,
     standing,
     sync,
     wanted,
@@ -367,12 +369,19 @@ class Transaction:
         return True
 
     def _check_ours(self) -> None:
-        if not is_ours(self.state_dir):
+        owner, user = private_owner(self.state_dir), os.geteuid()
+        if owner == user:
+            return
+        if owner is not None and user != 0:
+            become = "become_user" if owner else "become: true"
             raise Untrusted(
-                self.state_dir,
-                f"is not a directory of uid {os.geteuid()} with mode 0700",
-                "look at who made it, then move it away, or run as its owner (become: true)",
+                self.state_dir, f"belongs to {_name(owner)}", f"run as that user ({become})"
             )
+        raise Untrusted(
+            self.state_dir,
+            f"is not a directory of uid {user} with mode 0700",
+            "look at who made it, then move it away, or run as its owner (become: true)",
+        )
 
     def _close(self) -> None:
         # What was done is done, and the lock is free whatever close(2) returns.
@@ -456,6 +465,13 @@ def _order(entry: Entry) -> tuple[int, str]:
     if entry.link is not None:
         return (2, entry.path)
     return (0 if entry.before.absent else 1, entry.path)
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"uid {user}"
 
 
 def _not_ours(path: str) -> Untrusted:

@@ -11,6 +11,7 @@ import fcntl
 import itertools
 import json
 import os
+import pwd
 import signal
 import stat
 import struct
@@ -1169,10 +1170,8 @@ def test_what_is_kept_and_what_is_prepared_is_private_whatever_the_umask(
         assert stat.S_IMODE(mode) == (0o700 if stat.S_ISDIR(mode) else 0o600), path
 
 
-@pytest.mark.parametrize("kind", ["link", "open to others", "file", "of another user"])
-def test_a_state_directory_that_is_not_ours_is_refused(
-    host: Host, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+@pytest.mark.parametrize("kind", ["link", "open to others", "file"])
+def test_a_state_directory_that_is_not_ours_is_refused(host: Host, kind: str) -> None:
     host.state.parent.mkdir()
     if kind == "link":
         (host.base / "theirs").mkdir(mode=0o700)
@@ -1183,10 +1182,38 @@ def test_a_state_directory_that_is_not_ours_is_refused(
         host.state.mkdir(mode=0o700)
     if kind == "open to others":
         host.state.chmod(0o750)
-    if kind == "of another user":
-        monkeypatch.setattr(os, "geteuid", lambda: host.state.stat().st_uid + 1)
     with pytest.raises(Untrusted, match="0700"), host.transaction():
         pass
+
+
+@pytest.mark.parametrize(
+    ("owner", "user", "said"),
+    [
+        (0, 65534, "belongs to root; run as that user (become: true)"),
+        (4711, 65534, "belongs to shop; run as that user (become_user)"),
+        (4712, 65534, "belongs to uid 4712; run as that user (become_user)"),
+        # Whoever made it, it was not us.
+        (4711, 0, "is not a directory of uid 0 with mode 0700; look at who made it"),
+    ],
+)
+def test_who_the_owner_of_the_state_directory_has_to_be_is_told(
+    host: Host, monkeypatch: pytest.MonkeyPatch, owner: int, user: int, said: str
+) -> None:
+    with host.transaction():
+        pass
+    real, state = os.lstat, os.path.realpath(host.state)
+
+    def lstat(path: Any, **options: Any) -> os.stat_result:
+        there = real(path, **options)
+        return os.stat_result((*there[:4], owner, *there[5:])) if path == state else there
+
+    names = {0: "root", 4711: "shop"}
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "lstat", lstat)
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: pwd.struct_passwd((names[uid],) * 7))
+    with pytest.raises(Untrusted) as caught, host.transaction():
+        pass
+    assert str(caught.value).startswith(f"{state}: {said}")
 
 
 def test_a_trailing_slash_does_not_hide_that_the_state_directory_is_a_link(host: Host) -> None:
