@@ -225,10 +225,14 @@ def _verify_balancer(fileset: FileSet, configuration: Configuration, wish: Balan
     name = wish.declaration.name
     chosen = _existing(fileset, configuration, wish)
     if not chosen:
-        where = wish.path or wish.vhost
+        where = f" in {wish.vhost}" if wish.vhost else ""
+        if not wish.path:
+            raise ConfigurationError(
+                f"balancer://{name}: httpd would not read it{where}, and nothing was written"
+            )
         raise ConfigurationError(
-            f"balancer://{name} was written to {where}, but httpd would not read it there; include that file"
-            " from the configuration (in the virtual host that uses the balancer)"
+            f"balancer://{name}: nothing{where} includes {wish.path}, so httpd would not read it, and nothing was"
+            f' written; write Include "{wish.path}" into the virtual host that uses the balancer'
         )
     for balancer in chosen:
         left = plan(balancer, wish.declaration)

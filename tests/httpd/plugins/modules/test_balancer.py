@@ -133,7 +133,23 @@ def test_a_new_balancer_needs_a_place(seed, balancer):
 def test_a_new_file_must_be_read_by_httpd(seed, balancer, tmp_path):
     path = tmp_path / "elsewhere.conf"
     result = balancer(name="new", path=str(path), members=[{"url": "http://127.0.0.1:1021"}])
-    assert result["failed"] and "httpd would not read it there" in result["msg"]
+    assert result["failed"] and result["msg"] == (
+        f"balancer://new: nothing includes {path}, so httpd would not read it, and nothing was written; write"
+        f' Include "{path}" into the virtual host that uses the balancer'
+    )
+    assert not path.exists()
+
+
+def test_a_new_file_must_be_read_where_its_balancer_is_to_be(seed, balancer, httpd):
+    path = httpd.root / "new.conf"
+    text = f"ServerName other.example.com\nIncludeOptional {path}*\n"
+    httpd.write("conf/other.conf", f"<VirtualHost 127.0.0.1:{httpd.port}>\n{text}</VirtualHost>\n")
+    members = [{"url": "http://127.0.0.1:1021"}]
+    result = balancer(name="new", path=str(path), vhost="shop.example.com", members=members)
+    assert result["failed"] and result["msg"] == (
+        f"balancer://new: nothing in shop.example.com includes {path}, so httpd would not read it, and nothing was"
+        f' written; write Include "{path}" into the virtual host that uses the balancer'
+    )
     assert not path.exists()
 
 
