@@ -91,7 +91,12 @@ class Integer(Kind):
         return f"httpd reads it as {_atoi(text)}{unit}"
 
     def check(self, value: Any) -> Value:
-        return self._ranged(int(value))
+        try:
+            number = int(value)
+        except (TypeError, ValueError, OverflowError):
+            plain = "a whole number without a unit" if self.unit else "a whole number"
+            raise ValueError(f"it must be {plain} ({self.range})") from None
+        return self._ranged(number)
 
     def _ranged(self, number: int) -> int:
         if number in self.also:
@@ -141,7 +146,10 @@ class Factor(Kind):
         )
 
     def check(self, value: Any) -> Value:
-        number = float(value)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ValueError("it must be a number (1 to 100)") from None
         if not 0 <= number <= 1000:  # inf and nan too
             raise ValueError("it must be 1 to 100")
         if abs(number * 100 - round(number * 100)) > 1e-6:
@@ -314,7 +322,10 @@ class Codes(Kind):
         return self.check([_atoi(word) for word in re.split(r"[,\s]+", text) if word])
 
     def check(self, value: Any) -> Value:
-        codes = tuple(sorted({int(code) for code in value}))
+        try:
+            codes = tuple(sorted({int(code) for code in value}))
+        except (TypeError, ValueError):
+            raise ValueError("it must be a list of HTTP status codes (100 to 599)") from None
         wrong = [code for code in codes if not 100 <= code <= 599]
         if wrong:
             raise ValueError(f"{wrong[0]} is no HTTP status code (100 to 599)")

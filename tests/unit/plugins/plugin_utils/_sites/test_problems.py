@@ -122,7 +122,8 @@ def test_a_site_with_everything_has_no_problems():
         ),
         (
             {"balancers": [{**APP, "members": [{"url": "http://n1", "timeout": "500ms"}]}]},
-            "balancer app: member http://n1: timeout: '500ms' is not possible",
+            "balancer app: member http://n1: timeout: '500ms' is not possible: it must be a whole number without a unit"
+            " (1 s or more)",
         ),
         (
             {"balancers": [{**APP, "proxy_set": {"growth": 101}}]},
