@@ -77,6 +77,15 @@ def test_a_balancer_without_its_lbmethod_module_is_refused(running, configuratio
     assert "AB101" in message and "Enable the module lbmethod_byrequests" in message
 
 
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_module_by_another_name_is_refused_whether_or_not_it_is_loaded(
+    running, configuration, state
+):
+    modules = [{"name": "mod_proxy", "state": state}]
+    message = refused(running, configuration, passes_the_test=False, modules=modules)
+    assert message == "modules: mod_proxy: write proxy"
+
+
 def test_a_balancer_without_slotmem_shm_is_refused(running, configuration):
     message = refused(running, configuration, files=[without(running, "slotmem_shm")])
     assert "AB102" in message and "Enable the module slotmem_shm" in message
