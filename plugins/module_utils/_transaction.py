@@ -373,10 +373,10 @@ class Transaction:
         if owner == user:
             return
         if owner is not None and user != 0:
-            become = "become_user" if owner else "become: true"
-            raise Untrusted(
-                self.state_dir, f"belongs to {_name(owner)}", f"run as that user ({become})"
-            )
+            fix = "run as that user (become: true)"
+            if owner != 0:
+                fix = "run as that user (become_user), or look at who made it, then move it away"
+            raise Untrusted(self.state_dir, f"belongs to {_name(owner)}", fix)
         raise Untrusted(
             self.state_dir,
             f"is not a directory of uid {user} with mode 0700",

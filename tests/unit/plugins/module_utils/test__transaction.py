@@ -1190,8 +1190,12 @@ def test_a_state_directory_that_is_not_ours_is_refused(host: Host, kind: str) ->
     ("owner", "user", "said"),
     [
         (0, 65534, "belongs to root; run as that user (become: true)"),
-        (4711, 65534, "belongs to shop; run as that user (become_user)"),
-        (4712, 65534, "belongs to uid 4712; run as that user (become_user)"),
+        (4711, 65534, "belongs to shop; run as that user (become_user), or look at who made it"),
+        (
+            4712,
+            65534,
+            "belongs to uid 4712; run as that user (become_user), or look at who made it",
+        ),
         # Whoever made it, it was not us.
         (4711, 0, "is not a directory of uid 0 with mode 0700; look at who made it"),
     ],
