@@ -8,7 +8,10 @@ Private to this collection.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 
 class Access(NamedTuple):
@@ -23,3 +26,33 @@ class Access(NamedTuple):
     client_cert: str | None = None
     client_key: str | None = None
     timeout: float = 10.0
+
+
+def web_address(url: str) -> tuple[SplitResult, str]:
+    """Return the parts of *url*, which has to be an address of a web server, and its host.
+
+    Raises ValueError, with a sentence that begins with *url*, without user and password.
+    """
+    # Imported late: without an address there is none to look at.
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        # It is looked at when it is asked for.
+        dummy = parts.port
+    except ValueError as problem:
+        raise ValueError(f"{shown(url)} is not possible: {problem}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(
+            f"{shown(url)} is not possible; write http://host[:port]/path or https://..."
+        )
+    return parts, parts.hostname
+
+
+def shown(url: str) -> str:
+    """Return *url* without user and password."""
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        return url
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"

@@ -26,11 +26,13 @@ from ._httpd.errors import HttpdError
 from ._httpd.secrets import masked, secret_values
 from ._httpd.text import decode
 from ._options import Call, Params, access_of, instance_of
-from ._results import loaded_result, missed_result
+from ._results import loaded_result, missed_results
 from ._selinux import problems as selinux_problems
 
 if TYPE_CHECKING:
+    from ._live import Missed
     from ._manager.page import LiveBalancer
+    from ._process import Parent
 
 
 def balancer_info(call: Call) -> dict[str, Any]:
@@ -48,12 +50,12 @@ def balancer_info(call: Call) -> dict[str, Any]:
         balancers = [balancer for balancer in balancers if balancer.vhost is own]
     memory = Memory(instance)
     result = loaded_result(call, memory.state(dict.fromkeys([*view.includes, *memory.files])))
-    described = _Described(call.params, configuration, result["running"])
+    described = _Described(call.params, configuration, instance.parent())
     problems = [*lint(configuration, view), *selinux_problems(instance, configuration)]
     result.update(
         changed=False,
         balancers=[each for b in balancers for each in described.all(b)],
-        not_reached=described.missed,
+        not_reached=missed_results(call, described.missed, "how it runs is not known"),
         problems=[problem.result() for problem in problems],
     )
     if call.params["directives"]:
@@ -90,14 +92,16 @@ def _documents(paths: Iterable[str]) -> Iterator[Document]:
 class _Described:
     """Descriptions of balancers with what the running httpd has of them."""
 
-    def __init__(self, params: Params, configuration: Configuration, running: bool) -> None:
+    def __init__(self, params: Params, configuration: Configuration, parent: Parent | None) -> None:
         self._configuration = configuration
-        self._access = access_of(params) if running else None
+        self._parent = parent
+        access = access_of(params)
+        self._access = access if parent else None
         self._declared = [
             (self._servers(options["vhost"]), _declared(options)) for options in params["declared"]
         ]
         self._managers: Any = None
-        self.missed: list[dict[str, Any]] = []
+        self.missed: list[Missed] = []
 
     def _servers(self, vhost: str | None) -> list[Vhost] | None:
         """Return the virtual host called *vhost*; ``None``: all."""
@@ -115,9 +119,9 @@ class _Described:
             return []
         from ._live import Managers, reach
 
-        self._managers = self._managers or Managers(counters=True)
+        self._managers = self._managers or Managers(counters=True, parent=self._parent)
         running, missed = reach(self._managers, self._access, self._configuration, [balancer])
-        self.missed += map(missed_result, missed)
+        self.missed += missed
         return [(each.server, each.balancer) for each in running if each.server]
 
     def _one(self, balancer: Balancer, vhost: Vhost, live: LiveBalancer | None) -> dict[str, Any]:

@@ -30,6 +30,8 @@ CHANGED_OUTSIDE = "changed outside since httpd last loaded it"
 NEWER = "changed after httpd last loaded its configuration"
 WRITTEN = "written after httpd last loaded its configuration"
 TOO_CLOSE = "changed just before httpd last loaded its configuration, perhaps too late for it"
+#: Reasons for a reload by which a file may say anything that the running httpd does not know.
+UNKNOWN = (CHANGED_OUTSIDE, NEWER, WRITTEN, TOO_CLOSE)
 
 _VERSION = 3
 _KEYS = ("generation", "sha256", "reasons", "running", "loaded")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Iterable, NamedTuple, Sequence
 
 from ._balancer.live import LivePlan, reload_reasons
 from ._configuration import Plan, Target
-from ._generation import TOO_CLOSE, Memory
+from ._generation import TOO_CLOSE, UNKNOWN, Memory
 from ._httpd.errors import HttpdError
 from ._instance import Instance
 from ._outcome import Done
@@ -152,8 +152,8 @@ def _foreseen(parts: Iterable[Part]) -> list[Done]:
 def look(instance: Instance, plan: Plan) -> Layer:
     """Return the running balancers that *plan* is about, as they are. Nothing is changed.
 
-    Raises :class:`ConfigurationError` where none of them is reached, unless the running httpd has not loaded the
-    virtual host yet, and LiveError where httpd would not let itself be changed.
+    Raises :class:`ConfigurationError` where none of them is reached, unless the files declare what answers there and
+    the running httpd has not loaded that yet, and LiveError where httpd would not let itself be changed.
     """
     # Imported late: a change of the files alone needs nothing of it.
     from ._live import Managers, check_ours, foresee, reach
@@ -161,7 +161,7 @@ def look(instance: Instance, plan: Plan) -> Layer:
     parent = instance.parent()
     if parent is None:
         return Layer(plan, [], [])
-    managers = Managers()
+    managers = Managers(parent=parent)
     memory = Memory(instance)
     parts = []
     out_of_reach: list[Missed] = []
@@ -170,8 +170,8 @@ def look(instance: Instance, plan: Plan) -> Layer:
         if access is None or not target.wish.present or not target.chosen:
             continue
         running, missed = reach(managers, access, plan.configuration, target.chosen)
-        if not running and not _to_be_loaded(memory, plan, target):
-            out_of_reach += missed
+        if not running:
+            out_of_reach += [m for m in missed if not _to_be_loaded(memory, plan, target, m)]
         reasons = memory.state(_paths(target)).reasons
         # What may have come too late for a load by somebody else was given to the running httpd as well.
         loaded = all(reason.endswith(TOO_CLOSE) for reason in reasons)
@@ -188,11 +188,37 @@ def look(instance: Instance, plan: Plan) -> Layer:
     return Layer(plan, parts, memory.state(plan.files).reasons)
 
 
-def _to_be_loaded(memory: Memory, plan: Plan, target: Target) -> bool:
-    """Whether the running httpd has not loaded yet what stands around the balancers of *target*."""
-    files = _paths(target)
-    files += [b.vhost.place.file for b in target.chosen if b.vhost.place is not None]
-    if memory.state(files).reload_required:
+def _to_be_loaded(memory: Memory, plan: Plan, target: Target, missed: Missed) -> bool:
+    """Whether the running httpd cannot have yet what was *missed* of *target*: the files say that it will be there, and
+    it has not loaded them.
+
+    Any other failure to reach it stays one: what is changed in the files alone is not so until a reload.
+    """
+    from ._live import NotShown
+    from ._manager.client import NobodyListens, NoManager
+    from ._manager.declared import declared
+
+    access, view = target.wish.access, plan.view
+    if access is None or view is None:
+        return False
+    ways = declared(view, plan.configuration, access, missed.server)
+    if isinstance(missed.problem, NobodyListens):
+        needed = [way.listen for way in ways]
+    elif isinstance(missed.problem, NoManager):
+        needed = [way.files for way in ways]
+    elif isinstance(missed.problem, NotShown) and ways:
+        place = missed.server.place
+        needed = [frozenset([*_paths(target), *([place.file] if place else [])])]
+    else:
+        return False
+    return bool(needed) and all(_is_newer(memory, plan, files) for files in needed)
+
+
+def _is_newer(memory: Memory, plan: Plan, files: Iterable[str]) -> bool:
+    """Whether one of *files* says something, beside what is declared of balancers, that the running httpd has neither
+    loaded nor been given."""
+    files = list(files)
+    if any(reason.endswith(UNKNOWN) for reason in memory.state(files).reasons):
         return True
     real = {plan.fileset.real(path) for path in files if path[:1] == "/"}
     return any(entry.path in real - plan.authored for entry in plan.fileset.changed())

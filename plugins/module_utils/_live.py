@@ -18,12 +18,12 @@ import socket
 from typing import TYPE_CHECKING, Callable, Collection, Iterable, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
-from ._access import Access
+from ._access import Access, shown
 from ._balancer.live import Left, LivePlan, plan_live, posts
 from ._balancer.model import Balancer, Configuration, Vhost
 from ._balancer.plan import Change, Declaration
 from ._httpd.errors import HttpdError
-from ._manager.client import Line, Manager, ManagerError, Refused, Silent
+from ._manager.client import Line, Manager, ManagerError, NobodyListens, Refused, Silent
 from ._manager.page import LiveBalancer, Page
 
 if TYPE_CHECKING:
@@ -39,12 +39,19 @@ class LiveError(HttpdError):
     """The running httpd cannot be asked or changed as it is meant."""
 
 
+class NotShown(LiveError):
+    """A balancer-manager answers, and does not show the balancer."""
+
+
 class Missed(NamedTuple):
-    """A balancer that runs (or should) and was not reached: of which virtual host, and why not."""
+    """A balancer that runs (or should) and was not reached: of which virtual host, and why not. The *server* is that
+    virtual host as the files have it, the *problem* what *reason* tells."""
 
     balancer: str
     vhost: str
     reason: str
+    server: Vhost
+    problem: HttpdError
 
 
 class Source:
@@ -92,10 +99,11 @@ class Source:
 
 class Managers:
     """The pages that one run reads: each address and name once, over one connection at a time, with exact *counters* if
-    wished."""
+    wished. *parent*: the httpd that is meant, as far as it is one of this host."""
 
-    def __init__(self, counters: bool = False) -> None:
+    def __init__(self, counters: bool = False, parent: Parent | None = None) -> None:
         self._counters = counters
+        self._parent = parent
         self._silent: dict[str, Silent] = {}
         self._line = Line()
         self._sources: dict[tuple[str, Access, str | None], Source] = {}
@@ -108,6 +116,17 @@ class Managers:
             manager = manager.named(name) if name else manager
             self._sources[key] = Source(manager, self._counters, self._silent)
         return self._sources[key]
+
+    def told(self, problem: HttpdError) -> str:
+        """Return the text of *problem*; where nobody listens, with where this httpd does."""
+        held = _held_by(self._parent) if self._parent else []
+        places = sorted({(one.port, one.address) for one in held})
+        if not places or not isinstance(problem, NobodyListens):
+            return str(problem)
+        own = (f"{f'[{host}]' if ':' in host else host}:{port}" for port, host in places)
+        text = str(problem)
+        mark = " This" if text.endswith("?") else "; this"
+        return f"{text}{mark} httpd listens at {', '.join(own)}"
 
     def close(self) -> None:
         """Keep no connection until something is asked again."""
@@ -130,14 +149,14 @@ class Running(NamedTuple):
         """The balancer as last read. Raises :class:`LiveError` if the page does not have it."""
         found = self.source.page.balancers.get(self.name)
         if found is None:
-            raise LiveError(_not_shown(self.name, self.source))
+            raise NotShown(_not_shown(self.name, self.source))
         return found
 
 
 def _not_shown(name: str, source: Source) -> str:
-    shown = ", ".join(source.page.balancers) or "no balancer"
+    others = ", ".join(source.page.balancers) or "no balancer"
     return (
-        f"balancer://{name}: {source.manager.url} shows {shown} for {source.page.server_name}; name the virtual host"
+        f"balancer://{name}: {source.manager.url} shows {others} for {source.page.server_name}; name the virtual host"
         " that has it with manager_server_name"
     )
 
@@ -159,7 +178,7 @@ def reach(
                 running = Running(balancer.name, label, source, balancer, vhost)
                 dummy = running.balancer
             except (ManagerError, LiveError) as problem:
-                missed.append(Missed(balancer.name, label, str(problem)))
+                missed.append(Missed(balancer.name, label, managers.told(problem), vhost, problem))
             else:
                 reached.append(running)
     return reached, missed
@@ -209,9 +228,9 @@ def _source(
 ) -> Source:
     """Return the page of *vhost*; raise :class:`LiveError` if each address belongs to another one."""
     name = access.server_name or vhost.host or None
-    others = []
+    others, silent = [], []
     for url in access.url:
-        address = _address(url)
+        address = address_of(url)
         if address is None:
             return managers.source(url, access, name)
         asked = name or urlsplit(url).hostname or ""
@@ -219,8 +238,14 @@ def _source(
         # What the main server defines, every virtual host has.
         if serving is vhost or vhost is configuration.main:
             return managers.source(url, access, name)
+        if _nobody_listens(address):
+            silent.append(url)
+            continue
         label = configuration.label(serving)
         others.append(f"{url} answers for the virtual host {label} when asked for {asked}")
+    if not others:
+        raise NobodyListens(f"manager_url: nobody listens at {', '.join(map(shown, silent))}")
+    others += [f"nobody listens at {shown(url)}" for url in silent]
     label = configuration.label(vhost)
     fix = (
         f"Leave manager_server_name out, to ask for {vhost.host}"
@@ -230,7 +255,7 @@ def _source(
     raise LiveError("; ".join(others) + f". {fix}")
 
 
-def _address(url: str) -> tuple[str, int] | None:
+def address_of(url: str) -> tuple[str, int] | None:
     """Return IP address and port at which *url* is reached; ``None`` where the name is not known here, or it is none.
 
     Of several addresses of a name, as ``localhost`` has, it is the first one of this host at which somebody listens:
@@ -248,7 +273,7 @@ def _address(url: str) -> tuple[str, int] | None:
         from ._namespaces import listening
 
         held = listening()
-        addresses = [each for each in addresses if _bound(each, held)] or addresses
+        addresses = [each for each in addresses if bound(each, held)] or addresses
     return addresses[0]
 
 
@@ -258,15 +283,14 @@ def check_ours(access: Access, parent: Parent) -> None:
     Where sockets and their owners cannot be seen, nothing is said.
     """
     # Imported late: it is only needed before something is changed.
-    from ._namespaces import listening
     from ._ports import sockets_of
 
-    ours = sockets_of(parent.pid)
-    if not ours:
+    if not sockets_of(parent.pid):
         return
+    held = _held_by(parent)
     for url in access.url:
-        address = _address(url)
-        if address is not None and not _bound(address, [o for o in listening() if o.inode in ours]):
+        address = address_of(url)
+        if address is not None and not bound(address, held):
             break
     else:
         return
@@ -276,17 +300,37 @@ def check_ours(access: Access, parent: Parent) -> None:
     )
 
 
-def _bound(address: tuple[str, int], listeners: Sequence[Listener]) -> bool:
+def _held_by(parent: Parent) -> list[Listener]:
+    """Return where the httpd *parent* listens; nothing where its sockets cannot be seen."""
+    # Imported late: most runs that change nothing have no need of it.
+    from ._namespaces import listening
+    from ._ports import sockets_of
+
+    ours = sockets_of(parent.pid)
+    return [one for one in listening() if one.inode in ours]
+
+
+def _nobody_listens(address: tuple[str, int]) -> bool:
+    """Whether *address* is one of this host, and nobody is there."""
+    # Imported late, as above.
+    from ._namespaces import listening
+    from ._ports import is_local
+
+    host = ipaddress.ip_address(address[0].partition("%")[0])
+    return is_local(host) and not bound(address, listening())
+
+
+def bound(address: tuple[str, int], listeners: Sequence[Listener]) -> bool:
     """Whether one of *listeners* is at *address*, which is one of this host."""
     # Imported late, as above.
     from ._ports import is_local
 
     host, port = ipaddress.ip_address(address[0].partition("%")[0]), address[1]
     for one in listeners:
-        bound = ipaddress.ip_address(one.address)
+        there = ipaddress.ip_address(one.address)
         # All of IPv6 may hold all of IPv4 as well, which depends on how httpd was built.
-        whole = bound.is_unspecified and bound.version >= host.version
-        if one.port == port and (bound == host or whole) and is_local(host):
+        whole = there.is_unspecified and there.version >= host.version
+        if one.port == port and (there == host or whole) and is_local(host):
             return True
     return False
 
@@ -342,8 +386,8 @@ def apply_now(running: Running, declared: Declaration) -> LivePlan:
                 done.setdefault(_key(change), change)
         _post(running, changes, refused)
         running.source.forget()
-        shown = running.balancer.members
-        added |= {key for key in declared.urls if key not in balancer.members and key in shown}
+        there = running.balancer.members
+        added |= {key for key in declared.urls if key not in balancer.members and key in there}
     else:
         raise LiveError(
             f"balancer://{running.name} of {running.vhost}: somebody else keeps changing it, or reloading httpd; gave"

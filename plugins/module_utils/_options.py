@@ -67,11 +67,19 @@ def target_of(options: Params) -> str:
 
 
 def access_of(options: Params) -> Access | None:
-    """Return how balancer-manager is reached; ``None`` if that is not wished."""
-    if not options["manager_url"] or options.get("target") == "config":
+    """Return how balancer-manager is reached; ``None`` if that is not wished.
+
+    Raises ManagerError where an address is none, wished or not.
+    """
+    if not options["manager_url"]:
         return None
+    # Imported late: it is only needed with an address.
+    from ._manager.client import Manager
+
     access = Access(*(options[f"manager_{name}"] for name in Access._fields))
-    return access._replace(url=tuple(access.url))
+    for url in access.url:
+        Manager(url, *access[1:])
+    return None if options.get("target") == "config" else access._replace(url=tuple(access.url))
 
 
 def access_needed(options: Params) -> Access:

@@ -68,7 +68,7 @@ def conflicts(view: View, parent: int | None) -> list[Message]:
     kept = {(one.address, one.port) for one in held if one.inode in ours}
     found = []
     for address in addresses(view):
-        if any((host, address.port) in kept for host in _literals(address.host)):
+        if any((host, address.port) in kept for host in literals(address.host)):
             continue
         why = _cannot_bind(address)
         if why is None:
@@ -114,7 +114,7 @@ def _kind(host: str) -> str:
     return f"{'all' if address.is_unspecified else 'one'} IPv{address.version}"
 
 
-def _literals(host: str) -> set[str]:
+def literals(host: str) -> set[str]:
     """Return the IP addresses that the ``host`` of a ``Listen`` stands for, as :func:`listening` writes them."""
     if not host:
         return {"::", "0.0.0.0"}

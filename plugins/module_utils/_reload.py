@@ -207,7 +207,7 @@ def _keep_out(
     from ._live import Managers, check_ours, reach
 
     configuration = codec.read(view.root)
-    managers = Managers()
+    managers = Managers(parent=parent)
     memory = Memory(instance)
     recorded = functools.lru_cache(maxsize=None)(lambda: _recorded(instance))
     warnings: list[str] = []

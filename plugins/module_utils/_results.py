@@ -8,7 +8,7 @@ Private to this collection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Sequence
 
 from ._balancer.live import RUNTIME
 from ._httpd.secrets import masked, masked_file
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ._options import Call
 
 
+# What it means for a change that a running balancer was not reached.
+_UNTIL_RELOAD = "the running httpd goes on as before until this is run again, or graceful_reload loads the files"
+
+
 def message(problem: Exception | str) -> str:
     """Return what a user may read of *problem*."""
     return "\n".join(masked(display(line)) for line in str(problem).split("\n"))
@@ -37,7 +41,7 @@ def result_of(call: Call, outcome: Outcome) -> dict[str, Any]:
     result.update(
         changed=outcome.changed,
         changes=list(map(change_result, outcome.changes)),
-        not_reached=list(map(missed_result, outcome.not_reached)),
+        not_reached=missed_results(call, outcome.not_reached, _UNTIL_RELOAD),
         validated=outcome.validated,
         problems=[problem.result() for problem in outcome.problems],
     )
@@ -83,9 +87,16 @@ def change_result(done: Done) -> dict[str, Any]:
     return {"balancer": done.balancer, "vhost": done.vhost, **done.change.result()}
 
 
-def missed_result(missed: Missed) -> dict[str, Any]:
-    """Return one element of ``not_reached``."""
-    return {**missed._asdict(), "reason": masked(display(missed.reason))}
+def missed_results(call: Call, missed: Iterable[Missed], meaning: str) -> list[dict[str, str]]:
+    """Return ``not_reached``; warn of each reason, with the balancers that it holds for and with what it means."""
+    found: dict[str, list[str]] = {}
+    rows = []
+    for balancer, vhost, reason, *dummy in missed:
+        found.setdefault(reason, []).append(f"balancer://{balancer} of {vhost}")
+        rows.append({"balancer": balancer, "vhost": vhost, "reason": masked(display(reason))})
+    for reason, balancers in found.items():
+        call.warn(f"{', '.join(balancers)}: {meaning}, as it was not reached: {reason}")
+    return rows
 
 
 def _diffs(entries: Sequence[Entry]) -> list[dict[str, str]]:

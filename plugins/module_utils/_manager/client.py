@@ -20,8 +20,9 @@ import re
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Sequence
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from .._access import shown, web_address
 from .._httpd.errors import HttpdError
 from .page import Page, PageError, parse, with_counters
 
@@ -63,6 +64,14 @@ class Unreachable(ManagerError):
 
 class Silent(Unreachable):
     """There was no whole answer in time."""
+
+
+class NobodyListens(Unreachable):
+    """Nobody listens at the address."""
+
+
+class NoManager(Unreachable):
+    """What answers there is something else than a balancer-manager, for all that can be seen."""
 
 
 class Refused(ManagerError):
@@ -118,17 +127,15 @@ class Manager:
         Raises :class:`ManagerError` if *url* is no such address, or *timeout* no time.
         """
         try:
-            parts = urlsplit(url)
-            port = parts.port
+            parts, host = web_address(url)
         except ValueError as problem:
-            raise ManagerError(f"manager_url: {_shown(url)} is not possible: {problem}") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-            raise ManagerError(
-                f"manager_url: {_shown(url)} is not possible; write http://host[:port]/path or https://..."
-            )
+            raise ManagerError(f"manager_url: {problem}") from None
+        port = parts.port
+        if parts.query:
+            raise ManagerError(f"manager_url: {shown(url)} is not possible; leave the query out")
         if parts.username is not None:
             raise ManagerError(
-                f"manager_url: {_shown(url)}: user and password belong in manager_username and manager_password"
+                f"manager_url: {shown(url)}: user and password belong in manager_username and manager_password"
             )
         if any(ord(mark) < 33 or ord(mark) > 126 for mark in url + (server_name or "")):
             raise ManagerError(
@@ -139,15 +146,15 @@ class Manager:
                 f"manager_timeout: {timeout} is not possible; write 1 second or more"
             )
         #: the address as it may be shown.
-        self.url = _shown(url)
+        self.url = shown(url)
         self.requests = 0
         self._options = (username, password, validate_certs, ca_path, client_cert, client_key)
         self._timeout = float(timeout)
         self._given = url
         self._tls = parts.scheme == "https"
-        self._address = (parts.hostname, port or (443 if self._tls else 80))
+        self._address = (host, port or (443 if self._tls else 80))
         self._path = parts.path or "/"
-        own = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        own = f"[{host}]" if ":" in host else host
         self._host = server_name or own + (f":{port}" if port else "")
         #: what httpd calls the server; it says so on its page.
         self._name = _without_port(self._host)
@@ -227,7 +234,7 @@ class Manager:
         try:
             return parse(text)
         except PageError as problem:
-            raise Unreachable(f"{self.url} (Host: {self._host}): {problem}; {_SERVE}") from None
+            raise NoManager(f"{self.url} (Host: {self._host}): {problem}; {_SERVE}") from None
 
     def _request(self, method: str, path: str, body: str | None = None) -> bytes:
         kept = self._line.kept(self._to) is not None
@@ -243,8 +250,7 @@ class Manager:
         except (OSError, http.client.HTTPException, ValueError) as problem:
             # ValueError: the name of a host with an empty or a too long label.
             self.close()
-            kind = Silent if isinstance(problem, socket.timeout) else Unreachable
-            raise kind(f"{self.url}: {_said(problem, self._timeout)}") from None
+            raise _kind(problem)(f"{self.url}: {_said(problem, self._timeout)}") from None
         except ManagerError:
             self.close()
             raise
@@ -281,7 +287,9 @@ class Manager:
                 "httpd refuses it: the member exists already, its URL is not possible, or no slot is free"
             )
         if response.status != 200:
-            raise Unreachable(f"{self.url} (Host: {self._host}): {self._status(response)}")
+            # Who asks for a password is there.
+            kind = Unreachable if response.status == 401 else NoManager
+            raise kind(f"{self.url} (Host: {self._host}): {self._status(response)}")
         return content
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
@@ -303,7 +311,7 @@ class Manager:
     def _status(self, response: http.client.HTTPResponse) -> str:
         said = f"status {response.status} {response.reason[:_SHOWN]}"
         if 300 <= response.status < 400:
-            target = _shown(response.headers.get("Location", "nowhere"))[:_SHOWN]
+            target = shown(response.headers.get("Location", "nowhere"))[:_SHOWN]
             return f"{said}, to {target}; name that address in manager_url if balancer-manager is there"
         advice = _ADVICE.get(response.status, "")
         return said + (f"; {advice}" if advice else "")
@@ -425,13 +433,18 @@ def _without_port(host: str) -> str:
     return name if colon and port.isdigit() and not (name.count(":") and name[:1] != "[") else host
 
 
-def _shown(url: str) -> str:
-    """Return *url* without user and password."""
-    scheme, mark, rest = url.partition("://")
-    if not mark:
-        return url
-    place, slash, path = rest.partition("/")
-    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
+def _kind(problem: Exception) -> type[Unreachable]:
+    if isinstance(problem, socket.timeout):
+        return Silent
+    if isinstance(problem, ConnectionRefusedError):
+        return NobodyListens
+    # A certificate may be that of somebody else.
+    return NoManager if _is_of_certificate(problem) else Unreachable
+
+
+def _is_of_certificate(problem: Exception) -> bool:
+    # By its name: to import ssl takes a while.
+    return type(problem).__name__ == "SSLCertVerificationError"
 
 
 def _said(problem: Exception, timeout: float) -> str:
@@ -443,7 +456,7 @@ def _said(problem: Exception, timeout: float) -> str:
         return "the answer breaks off"
     if isinstance(problem, http.client.RemoteDisconnected):
         return "the connection was ended without an answer"
-    if type(problem).__name__ == "SSLCertVerificationError":
+    if _is_of_certificate(problem):
         return f"{problem}; see manager_ca_path, manager_server_name and manager_validate_certs"
     if isinstance(problem, http.client.HTTPException):
         return f"the answer is no HTTP ({type(problem).__name__})"

@@ -13,8 +13,8 @@ import math
 import re
 import time
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Sequence
-from urllib.parse import urlsplit
 
+from .._access import web_address
 from . import session_file
 from .cookies import Origin, default_path
 from .diagnosis import Balancing, Case, Finding, Other, balancing, diagnose
@@ -407,28 +407,23 @@ def _served_by(options: Mapping[str, Any]) -> tuple[str, re.Pattern[str] | None]
 def _place(url: str, server_name: str | None) -> tuple[Origin, tuple[str, int], str, str]:
     """Return where requests go as browsers see it, where to connect to, ``Host``, and path with query."""
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        parts, connected = web_address(url)
     except ValueError as problem:
-        raise StickyError(f"url: {url} is not possible: {problem}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise StickyError(
-            f"url: {url} is not possible; write http://host[:port]/path or https://..."
-        )
+        raise StickyError(f"url: {problem}") from None
     if parts.username is not None:
         raise StickyError("url: user and password belong in headers, as Authorization")
     if re.search(r"[^!-~]", url + (server_name or "")):
         raise StickyError(
             "url and server_name may hold no white space, control or non-ASCII character; write it percent-encoded"
         )
-    https = parts.scheme == "https"
-    own = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port, https = parts.port, parts.scheme == "https"
+    own = f"[{connected}]" if ":" in connected else connected
     host = server_name or own + (f":{port}" if port else "")
     path = parts.path or "/"
     name = re.sub(r":[0-9]+$", "", host).strip("[]").lower()
     return (
         Origin(name, path, https),
-        (parts.hostname, port or (443 if https else 80)),
+        (connected, port or (443 if https else 80)),
         host,
         path + (f"?{parts.query}" if parts.query else ""),
     )

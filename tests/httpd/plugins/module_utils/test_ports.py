@@ -116,7 +116,7 @@ def test_what_this_httpd_holds_is_its_own_however_it_is_written(tmp_path: Path, 
     ],
 )
 def test_an_address_is_compared_as_the_kernel_writes_it(host: str, literals: set[str]) -> None:
-    assert ports._literals(host.strip("[]")) == literals
+    assert ports.literals(host.strip("[]")) == literals
 
 
 # A pair of load balancers with an address that wanders between them, as keepalived keeps it: each may bind what the

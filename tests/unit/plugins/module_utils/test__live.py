@@ -80,7 +80,7 @@ def test_of_several_addresses_of_a_name_the_one_where_somebody_listens_counts(mo
         port = server.getsockname()[1] if listens else 1
         found = [(0, 0, 0, "", (host, port)) for host in ("192.0.2.1", "127.0.0.1")]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-        address = _live._address(f"http://localhost:{port}/balancer-manager")
+        address = _live.address_of(f"http://localhost:{port}/balancer-manager")
         assert address == ("127.0.0.1" if listens else "192.0.2.1", port)
 
 
@@ -101,4 +101,4 @@ def test_all_of_ipv4_is_nothing_of_ipv6_and_all_of_ipv6_may_be_all(
     # Not every machine has IPv6: ::1 stands for an address that is here.
     real = _ports.is_local
     monkeypatch.setattr(_ports, "is_local", lambda host: str(host) == "::1" or real(host))
-    assert _live._bound((host, 80), [Listener(listens, 80, "1")]) is bound
+    assert _live.bound((host, 80), [Listener(listens, 80, "1")]) is bound
