@@ -118,15 +118,16 @@ class Managers:
         return self._sources[key]
 
     def told(self, problem: HttpdError) -> str:
-        """Return the text of *problem*; where nobody listens, with where this httpd does."""
+        """Return what to say of *problem*: where nobody listens, also where this httpd does."""
+        if not isinstance(problem, NobodyListens):
+            return str(problem)
         held = _held_by(self._parent) if self._parent else []
         places = sorted({(one.port, one.address) for one in held})
-        if not places or not isinstance(problem, NobodyListens):
-            return str(problem)
-        own = (f"{f'[{host}]' if ':' in host else host}:{port}" for port, host in places)
-        text = str(problem)
-        mark = " This" if text.endswith("?") else "; this"
-        return f"{text}{mark} httpd listens at {', '.join(own)}"
+        own = ", ".join(
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for port, host in places
+        )
+        text = f"manager_url: nobody listens at {problem.url}"
+        return f"{text}; this httpd listens at {own}" if own else text
 
     def close(self) -> None:
         """Keep no connection until something is asked again."""
@@ -244,7 +245,7 @@ def _source(
         label = configuration.label(serving)
         others.append(f"{url} answers for the virtual host {label} when asked for {asked}")
     if not others:
-        raise NobodyListens(f"manager_url: nobody listens at {', '.join(map(shown, silent))}")
+        raise NobodyListens(", ".join(map(shown, silent)))
     others += [f"nobody listens at {shown(url)}" for url in silent]
     label = configuration.label(vhost)
     fix = (

@@ -158,6 +158,7 @@ changes:
 not_reached:
   description:
     - Running balancers that balancer-manager does not show at the addresses given, so only their files were changed.
+      A warning names them. Where none is reached, although httpd has loaded what is to answer, the task fails.
   returned: success
   type: list
   elements: dict

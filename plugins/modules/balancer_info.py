@@ -183,7 +183,8 @@ balancers:
           runtime: [drained]
 not_reached:
   description:
-    - Running balancers that balancer-manager does not show at the addresses given, so only their files are shown.
+    - Running balancers that balancer-manager does not show at the addresses given, so only their files are shown. A
+      warning names them.
   returned: success
   type: list
   elements: dict

@@ -275,6 +275,7 @@ drained:
 not_reached:
   description:
     - Running balancers that balancer-manager does not show at O(manager_url), so that only their files were changed.
+      A warning names them. Where none is reached, although httpd has loaded what is to answer, the task fails.
   returned: success
   type: list
   elements: dict

@@ -67,7 +67,11 @@ class Silent(Unreachable):
 
 
 class NobodyListens(Unreachable):
-    """Nobody listens at the address."""
+    """Nobody listens at *url*."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url}: connection refused; is httpd running, and does it listen there?")
+        self.url = url
 
 
 class NoManager(Unreachable):
@@ -250,6 +254,8 @@ class Manager:
         except (OSError, http.client.HTTPException, ValueError) as problem:
             # ValueError: the name of a host with an empty or a too long label.
             self.close()
+            if isinstance(problem, ConnectionRefusedError):
+                raise NobodyListens(self.url) from None
             raise _kind(problem)(f"{self.url}: {_said(problem, self._timeout)}") from None
         except ManagerError:
             self.close()
@@ -436,8 +442,6 @@ def _without_port(host: str) -> str:
 def _kind(problem: Exception) -> type[Unreachable]:
     if isinstance(problem, socket.timeout):
         return Silent
-    if isinstance(problem, ConnectionRefusedError):
-        return NobodyListens
     # A certificate may be that of somebody else.
     return NoManager if _is_of_certificate(problem) else Unreachable
 
@@ -450,8 +454,6 @@ def _is_of_certificate(problem: Exception) -> bool:
 def _said(problem: Exception, timeout: float) -> str:
     if isinstance(problem, socket.timeout):
         return f"no complete answer within {timeout:g} s (manager_timeout)"
-    if isinstance(problem, ConnectionRefusedError):
-        return "connection refused; is httpd running, and does it listen there?"
     if isinstance(problem, http.client.IncompleteRead):
         return "the answer breaks off"
     if isinstance(problem, http.client.RemoteDisconnected):

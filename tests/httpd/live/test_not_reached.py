@@ -82,8 +82,8 @@ class TestNothingIsWritten:
             touch(proxy)
         url = f"http://127.0.0.1:{free_port()}/balancer-manager"
         message = refused(proxy, module, manager_url=url)
-        own = f"This httpd listens at 127.0.0.1:{proxy.httpd.port}"
-        assert f"{url}: connection refused" in message and own in message
+        own = f"this httpd listens at 127.0.0.1:{proxy.httpd.port}"
+        assert f"manager_url: nobody listens at {url}; {own}" in message
 
     def test_where_the_files_declare_no_balancer_manager(self, shop: Proxy, module, touched):
         if touched:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.webtier.apache_balancer.tests.support.proxy import MANAGER
+
 SUMMARY = "Say how it went"
 # All members of the load balancers of these tests are on this host, hence the option to take out the last one.
 OUT = {"node_host": "127.0.0.1", "node_min_usable": 0, "node_wait": False}
@@ -29,14 +31,35 @@ def test_where_nobody_listens_is_said_and_the_others_are_changed(
 ) -> None:
     load_balancer.httpd.start()
     silent = load_balancer.host(node_manager_url=f"{nobody}balancer-manager")
-    # One after the other: here both have the same files, and the first one changes them.
+    # One after the other, as both have the same files.
     hosts = {"lb1": silent, "lb2": load_balancer.host()}
     played = play("node", hosts, "--forks=1", **OUT)
     assert played.status == 2, played
     said = played.of(SUMMARY)["lb1"]["msg"]
-    assert said[1] == "lb1: NOT REACHED, in the files changed" and "lb2: changed" in said
-    assert f"  balancer://shop of _main was not reached: {nobody}" in "\n".join(said)
-    assert "? in flight, ? in all" in said[2]
+    why = f"node_manager_url: nobody listens at {nobody}balancer-manager; this httpd listens at"
+    assert said[1].startswith(f"lb1: FAILED: balancer://shop of _main: {why} 127.0.0.1:")
+    assert "lb2: changed" in said
+    node = played.custom_stats["node"]
+    assert (node["failed_on"], node["changed_on"]) == (["lb1"], ["lb2"])
+
+
+def test_a_virtual_host_that_was_not_reached_is_a_failure_although_its_file_was_changed(
+    load_balancer: Any, play: Any
+) -> None:
+    site = load_balancer.httpd.root / "conf/site.conf"
+    text = site.read_text()
+    hosts = [
+        f"<VirtualHost *:*>\nServerName {name}.example.com\n{body}</VirtualHost>\n"
+        for name, body in (("one", text), ("two", text.replace(MANAGER, "")))
+    ]
+    site.write_text("".join(hosts))
+    load_balancer.httpd.start()
+    played = play("node", {"lb1": load_balancer.host()}, **OUT)
+    assert played.status == 2, played
+    said = played.of(SUMMARY)["lb1"]["msg"]
+    assert said[1] == "lb1: NOT REACHED, in the files changed"
+    assert any("balancer://shop of two.example.com was not reached: " in line for line in said)
+    assert any("? in flight, ? in all" in line for line in said)
     assert played.custom_stats["node"]["failed_on"] == ["lb1"]
 
 
