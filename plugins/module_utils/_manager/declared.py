@@ -89,7 +89,7 @@ def _covers(section: Node, path: str) -> bool:
             return True
     if set(words[0]) & set("*?["):
         return fnmatch.fnmatchcase(path, words[0])
-    return f"{path}/".startswith(f"{words[0].rstrip('/')}/")
+    return path == words[0] or path.startswith(f"{words[0].rstrip('/')}/")
 
 
 def _files(name: str) -> frozenset[str]:
