@@ -5,14 +5,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import time
 from typing import Any
 
 import pytest
 
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._namespaces import listening
 from ansible_collections.webtier.apache_balancer.tests.support.modules import run
 from ansible_collections.webtier.apache_balancer.tests.support.private_httpd import (
     MODULES,
+    alive,
     free_port,
+    wait_for,
 )
 from ansible_collections.webtier.apache_balancer.tests.support.proxy import (
     BODY,
@@ -209,6 +216,29 @@ class TestWhatIsToBeLoaded:
         touched.write_text(f"{touched.read_text()}# touched\n")
         assert "status 403" in refused(proxy, "balancer_member")
         assert "status" not in shared.read_text()
+
+    def test_is_no_address_that_httpd_has_given_up(self, proxy: Proxy):
+        # As after graceful-stop: it waits for its requests, and listens no more.
+        with socket.create_server(("127.0.0.1", 0)) as node, socket.socket() as client:
+            body = BODY.replace(f"{N2} ", f"http://127.0.0.1:{node.getsockname()[1]} ")
+            body = body.replace("growth=5", "stickysession=S")
+            # Without PidFile it is told by the second of its start what it has loaded.
+            time.sleep(1.6)
+            proxy.start(at(proxy.httpd.port, "shop.example.com", body))
+            client.connect(("127.0.0.1", proxy.httpd.port))
+            client.sendall(b"GET /app HTTP/1.0\r\nHost: shop.example.com\r\nCookie: S=x.n2\r\n\r\n")
+            node.accept()
+            touch(proxy)
+            pid = proxy.httpd.pid
+            os.kill(pid, signal.SIGWINCH)
+            wait_for(
+                lambda: not any(one.port == proxy.httpd.port for one in listening()), "its end"
+            )
+            try:
+                assert "nobody listens at" in refused(proxy, "balancer_member")
+            finally:
+                os.kill(pid, signal.SIGTERM)
+                wait_for(lambda: not alive(pid), f"the end of {pid}")
 
     def test_does_not_ask_for_a_password(self, proxy: Proxy):
         loads = "".join(
