@@ -20,12 +20,12 @@ from ._balancer import codec
 from ._balancer.lint import Problem, lint
 from ._balancer.model import Configuration
 from ._configuration import Plan, prepare, verify
-from ._fileset import FileSet
+from ._fileset import FileProblem, FileSet
 from ._generation import Loaded, Memory
 from ._httpd.dump import View
 from ._httpd.errors import Expected
 from ._httpd.tree import Node
-from ._instance import ConfigurationRefused, Instance, NotInstalled, said
+from ._instance import ConfigurationRefused, Instance, InstanceError, NotInstalled, said
 from ._layer import Layer, check_persist, look
 from ._outcome import UNCHANGED, Done, Outcome
 from ._selinux import problems as selinux_problems
@@ -135,7 +135,7 @@ class _Work(NamedTuple):
     def look(self, plan: Plan) -> Layer:
         """Return the running balancers that are to be changed; nothing is changed yet."""
         asked = any(target.wish.access for target in plan.targets)
-        layer = look(self.instance, plan) if asked else Layer(plan, [], [])
+        layer = look(self.instance, plan, recorded) if asked else Layer(plan, [], [])
         check_persist(plan, layer)
         if self.request.guard is not None:
             self.request.guard(plan, layer)
@@ -165,6 +165,17 @@ class _Work(NamedTuple):
         for path, reasons in live.carry_out(written).items():
             memory.note_applied([path], reasons)
         return backups
+
+
+def recorded(instance: Instance) -> tuple[FileSet, View] | None:
+    """Return what the last graceful reload that went well has loaded, as files and as httpd read them; ``None`` where
+    there is no record of it that can be read. Before the first one, it is what was there before our first change."""
+    from ._preflight import candidate_view
+
+    with contextlib.suppress(InstanceError, FileProblem):
+        fileset = _transaction(state_folder(instance)).proven()
+        return None if fileset is None else (fileset, candidate_view(instance, fileset))
+    return None
 
 
 def _proven(instance: Instance, files: FileSet) -> Plan:

@@ -125,6 +125,15 @@ class Memory:
             for path in _ends(files)
         )
 
+    def has(self, path: str, content: str) -> bool:
+        """Return whether the running httpd has loaded *path*, or been given it, as it was with that *content* (see
+        :func:`fingerprint`), whatever stands there now."""
+        if self.generation is None:
+            return False
+        if path in self._record:
+            return content in (self._record[path]["loaded"], self._record[path]["running"])
+        return not self._look(path, self.generation) and content == (_digest(path) or ABSENT)
+
     def overrides(self, files: Iterable[str]) -> str:
         """Return why what *files* say is newer than what the running httpd was given, as a sentence without its end;
         "" where it is the same, except for what only a reload can give, and where a file is new as a whole."""

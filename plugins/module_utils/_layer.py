@@ -9,17 +9,22 @@ Private to this collection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterable, NamedTuple, Sequence
+import functools
+from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple, Sequence
 
+from ._balancer import codec
 from ._balancer.live import LivePlan, reload_reasons
 from ._configuration import Plan, Target
-from ._generation import TOO_CLOSE, UNKNOWN, Memory
+from ._generation import TOO_CLOSE, UNKNOWN, Memory, fingerprint
 from ._httpd.errors import HttpdError
 from ._instance import Instance
 from ._outcome import Done
 from ._wishes import ConfigurationError
 
 if TYPE_CHECKING:
+    from ._access import Access
+    from ._fileset import FileSet
+    from ._httpd.dump import View
     from ._live import Missed, Running
 
 
@@ -149,8 +154,11 @@ def _foreseen(parts: Iterable[Part]) -> list[Done]:
     return list(found.values())
 
 
-def look(instance: Instance, plan: Plan) -> Layer:
-    """Return the running balancers that *plan* is about, as they are. Nothing is changed.
+def look(
+    instance: Instance, plan: Plan, recorded: Callable[[Instance], tuple[FileSet, View] | None]
+) -> Layer:
+    """Return the running balancers that *plan* is about, as they are. Nothing is changed. *recorded*: tells what was
+    loaded last, as far as there is a record.
 
     Raises :class:`ConfigurationError` where none of them is reached, unless the files declare what answers there and
     the running httpd has not loaded that yet, and LiveError where httpd would not let itself be changed.
@@ -163,6 +171,7 @@ def look(instance: Instance, plan: Plan) -> Layer:
         return Layer(plan, [], [])
     managers = Managers(parent=parent)
     memory = Memory(instance)
+    awaited = _Awaited(memory, plan, functools.lru_cache(maxsize=None)(lambda: recorded(instance)))
     parts = []
     out_of_reach: list[Missed] = []
     for target in plan.targets:
@@ -171,7 +180,7 @@ def look(instance: Instance, plan: Plan) -> Layer:
             continue
         running, missed = reach(managers, access, plan.configuration, target.chosen)
         if not running:
-            out_of_reach += [m for m in missed if not _to_be_loaded(memory, plan, target, m)]
+            out_of_reach += [each for each in missed if not awaited(target, each)]
         reasons = memory.state(_paths(target)).reasons
         # What may have come too late for a load by somebody else was given to the running httpd as well.
         loaded = all(reason.endswith(TOO_CLOSE) for reason in reasons)
@@ -188,40 +197,71 @@ def look(instance: Instance, plan: Plan) -> Layer:
     return Layer(plan, parts, memory.state(plan.files).reasons)
 
 
-def _to_be_loaded(memory: Memory, plan: Plan, target: Target, missed: Missed) -> bool:
-    """Whether the running httpd cannot have yet what was *missed* of *target*: the files say that it will be there, and
-    it has not loaded them.
+class _Awaited:
+    """Tells what the running httpd cannot have yet: the files say that it will be there, and it has not loaded them.
 
-    Any other failure to reach it stays one: what is changed in the files alone is not so until a reload.
+    Any other failure to reach a balancer stays one: what is changed in the files alone is not so until a reload.
     """
-    from ._live import NotShown
-    from ._manager.client import NobodyListens, NoManager
-    from ._manager.declared import declared
 
-    access, view = target.wish.access, plan.view
-    if access is None or view is None:
-        return False
-    ways = declared(view, plan.configuration, access, missed.server)
-    if isinstance(missed.problem, NobodyListens):
-        needed = [way.listen for way in ways]
-    elif isinstance(missed.problem, NoManager):
-        needed = [way.files for way in ways]
-    elif isinstance(missed.problem, NotShown) and ways:
-        place = missed.server.place
-        needed = [frozenset([*_paths(target), *([place.file] if place else [])])]
-    else:
-        return False
-    return bool(needed) and all(_is_newer(memory, plan, files) for files in needed)
+    def __init__(
+        self, memory: Memory, plan: Plan, recorded: Callable[[], tuple[FileSet, View] | None]
+    ) -> None:
+        self._memory, self._plan, self._recorded = memory, plan, recorded
 
+    def __call__(self, target: Target, missed: Missed) -> bool:
+        """Whether that is so of what was *missed* of *target*."""
+        from ._live import NotShown
+        from ._manager.client import NobodyListens, NoManager
+        from ._manager.declared import declared
 
-def _is_newer(memory: Memory, plan: Plan, files: Iterable[str]) -> bool:
-    """Whether one of *files* says something, beside what is declared of balancers, that the running httpd has neither
-    loaded nor been given."""
-    files = list(files)
-    if any(reason.endswith(UNKNOWN) for reason in memory.state(files).reasons):
-        return True
-    real = {plan.fileset.real(path) for path in files if path[:1] == "/"}
-    return any(entry.path in real - plan.authored for entry in plan.fileset.changed())
+        access, plan = target.wish.access, self._plan
+        if access is None or plan.view is None:
+            return False
+        ways = declared(plan.view, plan.configuration, access, missed.server)
+        if isinstance(missed.problem, NotShown):
+            place = missed.server.place
+            return bool(ways) and self._is_newer(
+                [*_paths(target), *([place.file] if place else [])]
+            )
+        if isinstance(missed.problem, NobodyListens):
+            needed = [way.listen for way in ways]
+        elif isinstance(missed.problem, NoManager):
+            needed = [way.files for way in ways]
+        else:
+            return False
+        return bool(needed) and all(map(self._is_newer, needed)) and not self._had(access, missed)
+
+    def _is_newer(self, files: Iterable[str]) -> bool:
+        """Whether one of *files* says something, beside what is declared of balancers, that the running httpd has
+        neither loaded nor been given."""
+        files = list(files)
+        if any(reason.endswith(UNKNOWN) for reason in self._memory.state(files).reasons):
+            return True
+        real = {self._plan.fileset.real(path) for path in files if path[:1] == "/"}
+        return any(
+            entry.path in real - self._plan.authored for entry in self._plan.fileset.changed()
+        )
+
+    def _had(self, access: Access, missed: Missed) -> bool:
+        """Whether the running httpd has loaded a balancer-manager there, whatever the files say now."""
+        from ._manager.declared import declared
+
+        found = self._recorded()
+        if found is None:
+            return False
+        fileset, view = found
+        configuration = codec.read(view.root)
+        return any(
+            all(self._has(fileset, path) for path in way.files)
+            for vhost in configuration.named(self._plan.configuration.label(missed.server))
+            for way in declared(view, configuration, access, vhost)
+        )
+
+    def _has(self, fileset: FileSet, path: str) -> bool:
+        real = fileset.real(path)
+        content = fileset.read(real)
+        known = fingerprint(None if content is None else b"file " + content)
+        return self._memory.has(real, known)
 
 
 def check_persist(plan: Plan, layer: Layer) -> None:

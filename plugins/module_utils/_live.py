@@ -13,6 +13,7 @@ someone else in the middle makes a new nonce and forgets what was posted; then i
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 from typing import TYPE_CHECKING, Callable, Collection, Iterable, NamedTuple, Sequence
@@ -121,13 +122,14 @@ class Managers:
         """Return what to say of *problem*: where nobody listens, also where this httpd does."""
         if not isinstance(problem, NobodyListens):
             return str(problem)
-        held = _held_by(self._parent) if self._parent else []
-        places = sorted({(one.port, one.address) for one in held})
-        own = ", ".join(
-            f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for port, host in places
-        )
         text = f"manager_url: nobody listens at {problem.url}"
-        return f"{text}; this httpd listens at {own}" if own else text
+        return f"{text}; this httpd listens at {self._own}" if self._own else text
+
+    @functools.cached_property
+    def _own(self) -> str:
+        """Where the httpd that is meant listens, as ``Listen`` would say it."""
+        held = _held_by(self._parent) if self._parent else []
+        return ", ".join(dict.fromkeys(map(_as_listen, sorted(held, key=lambda one: one.port))))
 
     def close(self) -> None:
         """Keep no connection until something is asked again."""
@@ -309,6 +311,11 @@ def _held_by(parent: Parent) -> list[Listener]:
 
     ours = sockets_of(parent.pid)
     return [one for one in listening() if one.inode in ours]
+
+
+def _as_listen(one: Listener) -> str:
+    host = "*" if one.address in ("::", "0.0.0.0") else one.address
+    return f"[{host}]:{one.port}" if ":" in host else f"{host}:{one.port}"
 
 
 def _nobody_listens(address: tuple[str, int]) -> bool:

@@ -30,13 +30,13 @@ from typing import (
 )
 
 from . import _process as process
-from ._apply import carry_out, proven, recover, stamp, state_folder
+from ._apply import carry_out, proven, recorded, recover, stamp, state_folder
 from ._balancer import codec
 from ._balancer.live import OUT, standing_by
 from ._balancer.model import Balancer, Configuration, Member, Place
 from ._balancer.parameters import flags
 from ._balancer.plan import Declaration, Flags
-from ._fileset import FileProblem, FileSet
+from ._fileset import FileSet
 from ._generation import Generation, Memory, current
 from ._httpd.dump import View
 from ._httpd.secrets import masked
@@ -209,7 +209,7 @@ def _keep_out(
     configuration = codec.read(view.root)
     managers = Managers(parent=parent)
     memory = Memory(instance)
-    recorded = functools.lru_cache(maxsize=None)(lambda: _recorded(instance))
+    loaded = functools.lru_cache(maxsize=None)(lambda: _recorded(instance))
     warnings: list[str] = []
     # By line, which several balancers may read: what keeps the member there out.
     kept: dict[Place, frozenset[str]] = {}
@@ -218,7 +218,7 @@ def _keep_out(
         if balancer.vhost.persist:
             continue
         if _differs(memory, balancer):
-            running, missed = _reach_recorded(managers, access, configuration, balancer, recorded())
+            running, missed = _reach_recorded(managers, access, configuration, balancer, loaded())
         else:
             running, missed = reach(managers, access, configuration, [balancer])
         lost = "what only the running httpd keeps out may get requests again"
@@ -262,13 +262,8 @@ def _differs(memory: Memory, balancer: Balancer) -> bool:
 
 def _recorded(instance: Instance) -> Configuration | None:
     """Return what httpd has loaded, as far as there is a record."""
-    from ._preflight import candidate_view
-
-    try:
-        loaded = Transaction(state_folder(instance)).proven()
-        return None if loaded is None else codec.read(candidate_view(instance, loaded).root)
-    except (InstanceError, FileProblem):
-        return None
+    found = recorded(instance)
+    return None if found is None else codec.read(found[1].root)
 
 
 def _reach_recorded(
@@ -276,27 +271,27 @@ def _reach_recorded(
     access: Access,
     configuration: Configuration,
     balancer: Balancer,
-    recorded: Configuration | None,
+    loaded: Configuration | None,
 ) -> tuple[list[Running], list[Missed]]:
-    """Return *balancer* of *configuration*, which httpd has not loaded, where it runs by what is *recorded*, and where
+    """Return *balancer* of *configuration*, which httpd has not loaded, where it runs by what was *loaded*, and where
     it was not reached.
 
     A name that the running httpd does not know leads to its first virtual host, which may have a balancer of this name.
     """
     from ._live import reach, reach_loaded
 
-    known = recorded.balancers if recorded else []
+    known = loaded.balancers if loaded else []
     namesakes = [other for other in known if other.name == balancer.name]
-    if recorded is None or not namesakes:
+    if loaded is None or not namesakes:
         running, missed = reach(managers, access, configuration, [balancer])
         # What is not on record may not run at all yet.
-        return running, [] if recorded else missed
+        return running, [] if loaded else missed
     same = [
         other
         for other in namesakes
         if set(other.files) & set(balancer.files) or other.vhost.host == balancer.vhost.host
     ]
-    return reach_loaded(managers, access, recorded, same)
+    return reach_loaded(managers, access, loaded, same)
 
 
 def _spread(balancer: Balancer, running: Iterable[Running], out: Container[str]) -> list[str]:

@@ -217,6 +217,18 @@ class TestWhatIsToBeLoaded:
         assert "status 403" in refused(proxy, "balancer_member")
         assert "status" not in shared.read_text()
 
+    def test_is_no_balancer_manager_that_the_last_reload_has_loaded(self, proxy: Proxy):
+        # Its own file is newer, and says the same of it as before.
+        denied = MANAGER.replace("Require local", "Require all denied")
+        proxy.start(at(proxy.httpd.port, "shop.example.com", manager=denied))
+        proxy.reload()
+        touch(proxy)
+        assert "status 403" in refused(proxy, "balancer_member")
+        # Somebody else's reload leaves nothing that is known.
+        proxy.httpd.reload()
+        touch(proxy)
+        self.changed(proxy)
+
     def test_is_no_address_that_httpd_has_given_up(self, proxy: Proxy):
         # As after graceful-stop: it waits for its requests, and listens no more.
         with socket.create_server(("127.0.0.1", 0)) as node, socket.socket() as client:
