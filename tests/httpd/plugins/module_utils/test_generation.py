@@ -21,6 +21,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils import _ge
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._generation import (
     Loaded,
     Memory,
+    fingerprint,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import Instance
 from ansible_collections.webtier.apache_balancer.tests.support.apart import apart, mount
@@ -498,3 +499,25 @@ def test_says_that_it_may_be_wrong_to_one_who_may_not_read_the_memory(
     finally:
         os.seteuid(os.getuid())
     assert found.reload_required and "use become" in found.doubt
+
+
+def test_what_httpd_has_is_known_as_long_as_nobody_else_reloads_it(
+    httpd: PrivateHttpd, app: str
+) -> None:
+    def has(text: str) -> bool:
+        return memory(httpd).has(app, fingerprint(b"file " + text.encode()))
+
+    assert has("# first\n") and not has("# second\n")
+    Path(app).write_text("# second\n")
+    # By its time alone it is not known what it was before.
+    assert not has("# first\n") and not has("# second\n")
+    httpd.reload()
+    _age(httpd)
+    memory(httpd).note_loaded([app])
+    Path(app).write_text("# third\n")
+    assert has("# second\n") and not has("# third\n")
+    httpd.reload()
+    _age(httpd)
+    assert has("# third\n") and not has("# second\n")
+    httpd.stop()
+    assert not has("# third\n")

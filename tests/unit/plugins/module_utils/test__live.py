@@ -13,11 +13,13 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._access im
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._live import Managers
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.client import (
     Manager,
+    NobodyListens,
     Silent,
     Unreachable,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.page import Page
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._namespaces import Listener
+from ansible_collections.webtier.apache_balancer.plugins.module_utils._process import Parent
 
 URLS = ("http://127.0.0.1:1/m", "http://127.0.0.1:2/m")
 
@@ -102,3 +104,21 @@ def test_all_of_ipv4_is_nothing_of_ipv6_and_all_of_ipv6_may_be_all(
     real = _ports.is_local
     monkeypatch.setattr(_ports, "is_local", lambda host: str(host) == "::1" or real(host))
     assert _live.bound((host, 80), [Listener(listens, 80, "1")]) is bound
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ([], ""),
+        ([("127.0.0.2", 8008), ("::", 80)], "; this httpd listens at *:80, 127.0.0.2:8008"),
+        ([("::", 80), ("0.0.0.0", 80)], "; this httpd listens at *:80"),
+        ([("::1", 8008)], "; this httpd listens at [::1]:8008"),
+    ],
+)
+def test_where_nobody_listens_it_is_said_where_httpd_does(monkeypatch, held, said):
+    listeners = [Listener(*each, "1") for each in held]
+    monkeypatch.setattr(_live, "_held_by", lambda parent: listeners)
+    told = Managers(parent=Parent(1, 1)).told(NobodyListens(URLS[0]))
+    assert told == f"manager_url: nobody listens at {URLS[0]}{said}"
+    assert Managers().told(NobodyListens(URLS[0])) == f"manager_url: nobody listens at {URLS[0]}"
+    assert Managers().told(Silent("no answer")) == "no answer"
