@@ -159,6 +159,7 @@ class Front:
                 "a wrong password",
                 "balancer",
                 {**members(n2, retry=7), "manager_password": wrong},
+                "status 401",
             ),
             Task("drain", "balancer_member", {**full, "url": n2, "state": "drained"}),
             Task("drain by its URL", "balancer_member", {**full, "url": new, "state": "drained"}),
