@@ -173,7 +173,12 @@ class Front:
                 "Invalid command",
             ),
             Task("a reload", "graceful_reload", {**full, "only_if_needed": False}),
-            Task("credentials of a manager", "balancer_info", {**full, "manager_url": there}),
+            Task(
+                "credentials of a manager",
+                "balancer_info",
+                {**full, "manager_url": there},
+                "user and password belong in manager_username and manager_password",
+            ),
             Task("a key", "balancer_info", {**full, **key, "manager_client_cert": str(self.key)}),
             Task("sessions", "sticky_check", {**check, "session_file": kept}),
             Task("credentials", "sticky_check", {**check, "url": there[0]}, "user and password"),
