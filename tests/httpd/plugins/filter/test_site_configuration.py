@@ -311,7 +311,9 @@ def test_a_site_with_tls_redirects_to_it_and_tells_the_backends(bring_up, backen
 
 # What the distribution might say of TLS: everything is allowed.
 ANYTHING = 'SSLProtocol all\nSSLCipherSuite "ALL:@SECLEVEL=0"\nSSLHonorCipherOrder On\n'
-V1_1, V1_2, V1_3 = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+V1_1 = ssl.TLSVersion.TLSv1_1
+V1_2 = ssl.TLSVersion.TLSv1_2
+V1_3 = ssl.TLSVersion.TLSv1_3
 
 
 @pytest.fixture()
