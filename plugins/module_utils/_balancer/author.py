@@ -37,7 +37,7 @@ from .model import (
     Setting,
     identity,
 )
-from .parameters import BALANCER, CONTROL, MEMBER, Value
+from .parameters import BALANCER, CONTROL, MEMBER, Parameter, Value
 from .plan import HEALTH_CHECK, STICKY_COOKIE, URL, Change, removal
 
 _INDENT = "    "
@@ -145,24 +145,19 @@ class Author:
         edits = self._open(path)
         document = edits.document
         if vhost is None:
-            spaced = bool(document.lines) and document.lines[-1].raw.strip() != ""
+            spaced = bool(document.lines and document.lines[-1].raw.strip())
             lines = _block(name, changes, "", document.newline, section)
             edits.append(([document.newline] if spaced else []) + lines)
             return changes
         opening = document.index_at(vhost.line)
-        closing = document.closing(opening)
-        inside = [
-            index for index in range(opening + 1, closing) if document.parent(index) == opening
-        ]
-        raws = [document.lines[index].raw for index in inside]
         indent = child_indent(document, opening)
         lines = _block(name, changes, indent, document.newline, section)
-        for index, raw in zip(inside, raws):
-            words = [word.text for word in statement(raw).words]
-            if any(balancer_name(word) == name for word in words):
+        for index in _directly_in(document, opening):
+            words = document.statement(index).words
+            if any(balancer_name(word.text) == name for word in words):
                 edits.insert_before(index, [*lines, document.newline])
                 return changes
-        edits.insert_before(closing, lines)
+        edits.insert_before(document.closing(opening), lines)
         return changes
 
     def remove(self, balancer: Balancer, meant: Sequence[Balancer] = ()) -> list[Change]:
@@ -171,16 +166,10 @@ class Author:
         change, unless it was made already for another one of its name."""
         self._meant = meant or [balancer]
         self._new = False
-        inside: set[tuple[str, int]] = set()
         beside = [line.around for line in balancer.cookies if line.around and line.alone]
         beside = [place for place in beside if not self._others(place, self._meant)]
         for place in dict.fromkeys([*balancer.sections, *beside]):
-            edits = self._open_at(place)
-            start = edits.document.index_at(place.line)
-            stop = edits.document.closing(start)
-            if self._once(place, _WHOLE):
-                edits.remove(start, stop + 1)
-            inside.update((place.file, index) for index in range(start, stop + 1))
+            self._remove_section(place)
         outside = [member.place for member in balancer.members.values()]
         outside += [merged.place for merged in balancer.merged]
         outside += [setting.place for settings in balancer.history.values() for setting in settings]
@@ -190,8 +179,7 @@ class Author:
             outside += [] if balancer.vhost.judged_by(name, but=balancer) else [expression.place]
         passes = {reference.place for reference in balancer.references}
         for place in dict.fromkeys(outside):
-            kept = place in passes or self._goes_on(place)
-            if not kept and (place.file, self._index(place)) not in inside:
+            if place not in passes and not self._goes_on(place):
                 self._remove_line(place)
         change = removal(balancer)
         return [change] if self._tell(balancer, change) else []
@@ -299,8 +287,8 @@ class Author:
         text = _text(BALANCER, change)
         history = balancer.history.get(name, [])
         if text is None:
-            for place in dict.fromkeys(setting.place for setting in history):
-                self._key(place, name, next(s for s in history if s.place == place), None)
+            for place, setting in {setting.place: setting for setting in history}.items():
+                self._key(place, name, setting, None)
         elif history:
             self._key(history[-1].place, name, history[-1], text)
         else:
@@ -318,22 +306,23 @@ class Author:
                 edits.replace(index, _with_key(raw, name, text))
             return
         found = _having(raw, name)
+        last = max(found, default=None)
         words = statement(raw).words
-        if not found or words[found[-1]].text.partition("=")[2] != setting.text:
+        if last is None or words[last].text.partition("=")[2] != setting.text:
             raise NotEditable(
                 place, f"{name} is set here through a variable or macro; change it there"
             )
         if text is not None:
-            key = words[found[-1]].text.partition("=")[0]
-            edits.replace(index, set_word(raw, found[-1], f"{key}={text}"))
+            key = words[last].text.partition("=")[0]
+            edits.replace(index, set_word(raw, last, f"{key}={text}"))
             return
         if name == TEMPLATE:
             # What it overrides would have an effect without it.
-            found = [i for i in _having(raw, *NAMES) if i <= found[-1]]
+            found = [i for i in _having(raw, *NAMES) if i <= last]
         for i in reversed(found):
             raw = remove_word(raw, i)
         if statement(raw).name.lower() == "proxyset" and not _keys_present(statement(raw)):
-            edits.remove(index, index + 1)
+            edits.replace(index, "")
         else:
             edits.replace(index, raw)
 
@@ -342,7 +331,7 @@ class Author:
         places = self._common([p for p in reversed(balancer.sections) if _is_file(p)])
         if not places:
             raise NotEditable(
-                balancer.place or Place(balancer.name, 0),
+                _beginning(balancer),
                 "there is no <Proxy> section to put ProxySet into",
             )
         place = places[0]
@@ -351,26 +340,27 @@ class Author:
         edits = self._open_at(place)
         document = edits.document
         opening = document.index_at(place.line)
-        closing = document.closing(opening)
         sets = [
             index
-            for index in range(opening + 1, closing)
-            if document.parent(index) == opening
-            and statement(edits.current(index)).name.lower() == "proxyset"
+            for index in _directly_in(document, opening)
+            if statement(edits.current(index)).name.lower() == "proxyset"
         ]
         one_each = len(sets) > 1 and all(
             len(statement(edits.current(index)).words) == 1 for index in sets
         )
-        if sets and not one_each:
-            edits.replace(sets[-1], add_word(edits.current(sets[-1]), word))
-        elif sets:
-            like = edits.current(sets[-1])
+        if not sets:
+            indent = child_indent(document, opening)
+            new = f"{indent}ProxySet {quoted(word)}{document.newline}"
+            edits.insert_before(document.closing(opening), [new])
+            return
+        last = sets[-1]
+        like = edits.current(last)
+        if one_each:
             edits.insert_after(
-                sets[-1], [new_line(like, statement(like).name, [word], document.newline)]
+                last, [new_line(like, statement(like).name, [word], document.newline)]
             )
         else:
-            indent = child_indent(document, opening)
-            edits.insert_before(closing, [f"{indent}ProxySet {quoted(word)}{document.newline}"])
+            edits.replace(last, add_word(like, word))
 
     # The expression of health checks
 
@@ -380,7 +370,7 @@ class Author:
         name = expression_name(balancer.name)
         current = balancer.vhost.expressions.get(name)
         if current is None:
-            place = balancer.place or Place(balancer.name, 0)
+            place = _beginning(balancer)
             if not self._once(place, name, text):
                 return
             edits = self._open_at(place)
@@ -461,14 +451,15 @@ class Author:
         places = self._common(places)
         if not places:
             raise NotEditable(
-                balancer.place or Place(balancer.name, 0),
+                _beginning(balancer),
                 "this comes from a macro or the command line; there is no place for the cookie in a file",
             )
-        if not self._once(places[0], "the cookie", (balancer.section, cookie)):
+        place = places[0]
+        if not self._once(place, "the cookie", (balancer.section, cookie)):
             return
-        edits = self._open_at(places[0])
+        edits = self._open_at(place)
         document = edits.document
-        index = document.index_at(places[0].line)
+        index = document.index_at(place.line)
         indent = indent_of(document.lines[index].raw)
         inner = indent + _INDENT
         if document.statement(index).kind == OPEN:
@@ -482,11 +473,7 @@ class Author:
         if not line.alone or line.around is None:
             self._remove_line(line.place)
             return
-        if not self._once(line.around, _WHOLE):
-            return
-        edits = self._open_at(line.around)
-        opening = edits.document.index_at(line.around.line)
-        edits.remove(opening, edits.document.closing(opening) + 1)
+        self._remove_section(line.around)
 
     # Whole lines
 
@@ -499,7 +486,7 @@ class Author:
         anchors = anchors or self._common([p for p in balancer.sections if _is_file(p)])
         if not anchors:
             raise NotEditable(
-                balancer.place or Place(balancer.name, 0),
+                _beginning(balancer),
                 "there is no <Proxy> section to put members into",
             )
         return direct or anchors[0]
@@ -535,9 +522,13 @@ class Author:
 
     def _remove_line(self, place: Place) -> None:
         if self._once(place, _WHOLE):
+            self._open_at(place).replace(self._index(place), "")
+
+    def _remove_section(self, place: Place) -> None:
+        if self._once(place, _WHOLE):
             edits = self._open_at(place)
-            index = edits.document.index_at(place.line)
-            edits.remove(index, index + 1)
+            opening = self._index(place)
+            edits.remove(opening, edits.document.closing(opening) + 1)
 
     # Files
 
@@ -561,6 +552,18 @@ class Author:
             edits = self._edits.get(document.path) or Edits(document)
             self._edits[path] = self._edits[document.path] = edits
         return self._edits[path]
+
+
+def _directly_in(document: Document, opening: int) -> list[int]:
+    """Return the lines that stand in the section which begins at *opening*, and in none within it."""
+    inside = range(opening, document.closing(opening))
+    return [index for index in inside if document.parent(index) == opening]
+
+
+def _beginning(balancer: Balancer) -> Place:
+    """Return where *balancer*, which has a section or a member, begins."""
+    places = [*balancer.sections, *(member.place for member in balancer.members.values())]
+    return min(place for place in places if place.file == places[0].file)
 
 
 def _is_file(place: Place) -> bool:
@@ -594,12 +597,11 @@ def _keys_present(line: Statement) -> bool:
     return any(_keys(line))
 
 
-def _text(table: Mapping[str, object], change: Change) -> str | None:
+def _text(table: Mapping[str, Parameter], change: Change) -> str | None:
     """Return the text to write for *change*; ``None`` to remove the parameter."""
     if change.after is None or (change.parameter == "status" and not change.after):
         return None
-    row = (MEMBER if table is MEMBER else BALANCER)[change.parameter or ""]
-    return row.kind.write(change.after)
+    return table[change.parameter or ""].kind.write(change.after)
 
 
 def _member(balancer: Balancer, url: str) -> Member:

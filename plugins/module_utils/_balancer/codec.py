@@ -244,7 +244,7 @@ def _cookie_lines(nodes: Iterable[Node], around: Node | None = None) -> list[Coo
             continue
         line = CookieLine(said, f"{node.name} {node.args}", _place(node))
         if around is not None:
-            alone = around.children == [node]
+            alone = around.children == [node] and len(around.words) == 1
             line = line._replace(section=around.words[0], around=_place(around), alone=alone)
         found.append(line)
     return found

@@ -353,13 +353,13 @@ class Configuration:
                     yield balancer
 
     def shared(self) -> dict[Place, list[Balancer]]:
-        """Return the lines that say something of several balancers, with these: such as those of a file that two
-        virtual hosts include."""
+        """Return the lines that several balancers read, with these: such as those of a file that two virtual hosts
+        include. What httpd drops for one of them may be a member of another."""
         first: dict[Place, Balancer] = {}
         found: dict[Place, list[Balancer]] = {}
         balancers = [b for vhost in self.vhosts for b in vhost.balancers.values()]
         for balancer in balancers if len(balancers) > 1 else ():
-            for place in balancer.lines:
+            for place in balancer.lines.union(merged.place for merged in balancer.merged):
                 other = first.setdefault(place, balancer)
                 if other is not balancer:
                     found.setdefault(place, [other]).append(balancer)

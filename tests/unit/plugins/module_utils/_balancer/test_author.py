@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
@@ -73,7 +75,8 @@ def written_of(text, name, **declared):
         return balancer
 
     balancer = the_one(text)
-    declaration = Declaration(name, **declared)
+    # As modules get it: read from JSON.
+    declaration = Declaration(name, **json.loads(json.dumps(declared)))
     author = Author(lambda path: Document.parse(text, path))
     author.apply(balancer, plan(balancer, declaration))
     new = author.texts().get(PATH, text)
@@ -137,6 +140,55 @@ def test_proxyset_lines_with_one_word_each_get_another_such_line():
     assert difference(text, after) == ([], ["        ProxySet  timeout=3"])
 
 
+@pytest.mark.parametrize(
+    ("sets", "after"),
+    [
+        (["growth=2"], ["growth=2 timeout=3"]),
+        (
+            ["growth=2 nofailover=On", "lbmethod=x"],
+            ["growth=2 nofailover=On", "lbmethod=x timeout=3"],
+        ),
+        (["growth=2", "lbmethod=x", "nonce=y"], ["growth=2", "lbmethod=x", "nonce=y", "timeout=3"]),
+        (
+            ["growth=2", "lbmethod=x nofailover=On", "nonce=y"],
+            ["growth=2", "lbmethod=x nofailover=On", "nonce=y timeout=3"],
+        ),
+    ],
+)
+def test_a_new_parameter_of_the_balancer_stands_last_and_as_the_others_do(sets, after):
+    def text(sets):
+        lines = "".join(f"    ProxySet {words}\n" for words in sets)
+        return f"<Proxy balancer://app>\n{lines}    BalancerMember http://a:1\n</Proxy>\n"
+
+    assert written(text(sets), proxy_set={"timeout": 3}, purge=[]) == text(after)
+
+
+def test_a_new_parameter_of_the_balancer_depends_on_no_condition():
+    text = (
+        "# A long file\n" * 300
+        + "<Proxy balancer://app>\n    BalancerMember http://a:1\n"
+        + "    <IfModule mod_x.c>\n        ProxySet growth=2\n    </IfModule>\n</Proxy>\n"
+    )
+    after = written(text, proxy_set={"timeout": 3})
+    assert after == text.replace("</Proxy>", "    ProxySet timeout=3\n</Proxy>")
+    again = written(after, proxy_set={"nofailover": True})
+    assert again == after.replace("timeout=3", "timeout=3 nofailover=On")
+
+
+def test_of_a_parameter_that_a_line_sets_twice_the_last_one_counts():
+    text = (
+        "<Proxy balancer://app>\n    BalancerMember http://a:1 retry=3 route=x retry=4\n"
+        "    ProxySet timeout=5 growth=2 timeout=6\n</Proxy>\n"
+    )
+    after = written(text, members=[{"url": "http://a:1", "retry": 7}], proxy_set={"timeout": 8})
+    assert after == text.replace("retry=4", "retry=7").replace("timeout=6", "timeout=8")
+    gone = written(text, reset=["retry", "timeout"])
+    assert gone == (
+        "<Proxy balancer://app>\n    BalancerMember http://a:1 route=x\n"
+        "    ProxySet growth=2\n</Proxy>\n"
+    )
+
+
 def test_a_reset_parameter_goes_and_an_empty_proxyset_goes_with_it():
     after = written(SEED, reset=["lbmethod"])
     assert after == SEED.replace("  lbmethod=byrequests", "")
@@ -160,6 +212,22 @@ def test_an_empty_status_is_cleared_and_an_omitted_one_is_left():
     text = SEED.replace("route=node1", "route=node1 status=+D")
     assert written(text, members=NODES) == text
     assert written(text, members=[{**NODES[0], "status": []}, NODES[1]]) == SEED
+
+
+def test_a_status_and_what_is_zero_are_written():
+    values = {"keepalive": False, "lbset": 0, "retry": 0, "status": ["disabled", "drained"]}
+    words = "status=+DN lbset=0 retry=0 keepalive=Off"
+    text = "<Proxy balancer://app>\n    BalancerMember http://a:1\n</Proxy>\n"
+    after = written(text, members=[{"url": "http://a:1", **values}])
+    assert sorted(after.split("\n")[1].split()[2:]) == sorted(words.split())
+    more = {"url": "http://b:1", **values, "upgrade": ""}
+    after = written(
+        text, members=[{"url": "http://a:1"}, more, {"url": "http://c:1", "status": []}]
+    )
+    assert difference(text, after)[1] == [
+        f"    BalancerMember http://b:1 {words} upgrade=",
+        "    BalancerMember http://c:1",
+    ]
 
 
 def test_an_argument_on_the_section_line_is_changed_there():
@@ -200,6 +268,22 @@ def test_a_member_inside_a_wrapper_is_changed_there_and_a_new_one_stands_outside
         "<Proxy balancer://app>\n  BalancerMember http://a route=a\n  BalancerMember http://c route=c\n"
         "  <IfModule mod_proxy.c>\n    BalancerMember http://b route=b lbset=1\n  </IfModule>\n</Proxy>\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("BalancerMember balancer://app http://a\nBalancerMember balancer://app http://c\n", 2),
+        ("<Proxy balancer://app>\n</Proxy>\n<Proxy balancer://app/x>\n</Proxy>\n", 1),
+        ("BalancerMember balancer://app balancer://other\n", 1),
+    ],
+)
+def test_a_new_member_stands_after_the_last_one_else_in_the_first_section(text, line):
+    after = written(text, members=[{"url": "http://b"}], purge=[])
+    inside = text.startswith("<Proxy")
+    came = "    BalancerMember http://b" if inside else "BalancerMember balancer://app http://b"
+    lines = text.split("\n")
+    assert after == "\n".join([*lines[:line], came, *lines[line:]])
 
 
 def test_several_sections_of_one_balancer_are_each_changed_where_they_stand():
@@ -306,6 +390,22 @@ def test_a_new_balancer_in_a_virtual_host_stands_before_what_refers_to_it():
     )
 
 
+@pytest.mark.parametrize("end", ["\n", " \n", "\n\n"])
+def test_a_new_balancer_follows_an_empty_line_that_is_there(end):
+    text = f"Listen 80\n{end}"
+    assert created(text, members=[{"url": "http://a"}]).startswith(f"{text}<Proxy ")
+
+
+def test_a_new_balancer_in_a_virtual_host_stands_outside_of_other_sections():
+    text = (
+        "# A long file\n" * 300
+        + "<VirtualHost *:80>\n    ServerName a\n    <Location />\n"
+        + "        ProxyPass balancer://new/\n    </Location>\n"
+    )
+    after = created(text + "</VirtualHost>\n", vhost="a", members=[{"url": "http://a"}])
+    assert after.startswith(text + '    <Proxy "balancer://new">\n')
+
+
 def test_removing_a_balancer_removes_its_sections_and_nothing_else():
     author = Author(lambda path: Document.parse(SEED, path))
     author.remove(the_balancer(SEED))
@@ -397,9 +497,69 @@ class TestACookie:
         text = WITH_COOKIE.replace('<Proxy "balancer://shop/">', '<Proxy "balancer://SHOP/">')
         assert written(text, sticky_cookie={}) == WITH_COOKIE
 
-    def test_changes_only_the_words_that_differ(self):
-        after = written(WITH_COOKIE, sticky_cookie={"secure": True})
-        assert after == WITH_COOKIE.replace("; HttpOnly", "; Secure; HttpOnly")
+    def test_section_stays_where_it_is_and_with_its_layout(self):
+        section = COOKIE.replace("        Header ", "\tHeader   ")
+        text = STICKY.replace("</VirtualHost>", section + "</VirtualHost>")
+        misspelled = text.replace('"balancer://shop/">', '"balancer://SHOP/">')
+        assert written(misspelled, sticky_cookie={}) == text
+
+    def test_section_keeps_what_else_it_says(self):
+        text = WITH_COOKIE.replace('"balancer://shop/">', '"balancer://shop/" timeout=3>')
+        gone = text.replace(COOKIE.split("\n")[1] + "\n", "").replace(
+            "  stickysession=ROUTEID_SHOP", ""
+        )
+        assert written(text, reset=["sticky_cookie"]) == gone
+
+    def test_comes_after_the_last_section_of_the_balancer(self):
+        more = "    <Proxy balancer://shop>\n        ProxySet growth=2\n    </Proxy>\n"
+        text = PLAIN.replace("</VirtualHost>", more + "</VirtualHost>")
+        after = written(text, sticky_cookie={})
+        assert more.replace("growth=2", "growth=2 stickysession=ROUTEID_SHOP") + COOKIE in after
+
+    VALUE = f"ROUTEID_SHOP=.{ROUTE}; Path=/; HttpOnly; SameSite=Lax"
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            (f"ADD Set-Cookie ROUTEID_SHOP=.{ROUTE}", f'ADD Set-Cookie "{VALUE}"'),
+            (
+                f"Set set-cookie: 'ROUTEID_SHOP=.{ROUTE};samesite=LAX;path=/ ;HTTPOnly'",
+                f"add set-cookie: 'ROUTEID_SHOP=.{ROUTE};samesite=LAX;path=/ ;HTTPOnly'",
+            ),
+            (f"Always add Set-Cookie '{VALUE}'", f"add Set-Cookie '{VALUE}'"),
+            (
+                f"OnSuccess add Set-Cookie 'ROUTEID_SHOP=.{ROUTE}'",
+                f"OnSuccess add Set-Cookie '{VALUE}'",
+            ),
+        ],
+    )
+    def test_changes_only_the_words_that_differ(self, line, words):
+        within = '    <Proxy "balancer://shop">\n        Header {} env=Balancer_Route_Changed\n'
+        text, after = (
+            STICKY.replace('    <Proxy "balancer://shop">\n', within.format(each))
+            for each in (line, words)
+        )
+        assert written(text, sticky_cookie={}) == after
+
+    @pytest.mark.parametrize(
+        ("names", "kept"),
+        [
+            ("ROUTEID_SHOP A", 0),
+            ("ROUTEID_SHOP Z", 0),
+            ("A ROUTEID_SHOP Z", 1),
+            ("ROUTEID_SHOP ROUTEID_SHOP A", 1),
+            ("A Z B", 2),
+        ],
+    )
+    def test_is_that_of_the_last_line_with_its_name_else_of_the_last_line(self, names, kept):
+        before = '    <Proxy "balancer://shop">\n'
+        lines = [
+            f'        {directive} add Set-Cookie "{self.VALUE}" env=BALANCER_ROUTE_CHANGED\n'
+            for directive in ("Header", "header", "HEADER")
+        ]
+        issued = [line.replace("ROUTEID_SHOP", name) for line, name in zip(lines, names.split())]
+        text = STICKY.replace(before, before + "".join(issued))
+        assert written(text, sticky_cookie={}) == STICKY.replace(before, before + lines[kept])
 
     def test_takes_stickysession_along_when_its_name_changes(self):
         text = WITH_COOKIE.replace("session=ROUTEID_SHOP", "session=ROUTEID_SHOP|sid")
@@ -470,6 +630,13 @@ class TestACookie:
         author.remove(the_balancer(WITH_COOKIE))
         assert "Proxy " not in author.texts()[PATH] and "Header" not in author.texts()[PATH]
 
+    def test_goes_with_the_balancer_alone_where_its_section_says_more(self):
+        more = COOKIE.replace("    </Proxy>", "        Require all granted\n    </Proxy>")
+        text = WITH_COOKIE.replace(COOKIE, more)
+        author = Author(lambda path: Document.parse(text, path))
+        author.remove(the_balancer(text))
+        assert more in author.texts()[PATH]
+
     def test_comes_with_a_new_balancer(self):
         declaration = Declaration("shop", NODES, sticky_cookie={})
         author = Author(lambda path: Document.parse("", path))
@@ -509,6 +676,27 @@ class TestAHealthCheck:
         declared = {"uri": "/up", "expect_status": ["200"]}
         assert written(PLAIN, health_check=declared) == self.JUDGED
         assert written(self.JUDGED, health_check=declared) == self.JUDGED
+
+    def test_expression_stands_before_a_member_that_stands_before_the_section(self):
+        text = "BalancerMember balancer://app http://a:1\n<Proxy balancer://app>\n</Proxy>\n"
+        after = written(text, health_check={"expect_status": ["200"]})
+        assert after.startswith("ProxyHCExpr hc_app ")
+
+    @pytest.mark.parametrize("names", ["ab", "ba"])
+    def test_expression_stands_in_the_file_of_the_first_section(self, names):
+        first, second = (f"/etc/httpd/{name}.conf" for name in names)
+        texts = {
+            first: "Listen 80\n<Proxy balancer://app>\n</Proxy>\n",
+            second: "BalancerMember balancer://app http://a:1\n",
+        }
+        root = Node.root()
+        for path, text in texts.items():
+            root.children += from_document(Document.parse(text, path)).children
+        (balancer,) = codec.read(root).balancers
+        author = Author(lambda path: Document.parse(texts[path], path))
+        changes = plan(balancer, Declaration("app", health_check={"expect_status": ["200"]}))
+        author.apply(balancer, changes)
+        assert author.texts()[first].startswith("Listen 80\nProxyHCExpr hc_app ")
 
     def test_changes_the_words_of_its_expression(self):
         after = written(self.JUDGED, health_check={"uri": "/up", "expect_status": ["204"]})
@@ -556,18 +744,24 @@ class TestAHealthCheck:
         assert written(self.TEMPLATE, reset=["health_check"]) == PLAIN
         assert written(self.TEMPLATE, reset=["hctemplate"]) == PLAIN
 
+    def test_template_goes_with_what_it_overrides_and_no_more(self):
+        words = "hcuri=/x   hctemplate=t   hcfails=2   hctemplate=u"
+        text = PLAIN.replace("route=node1", f"{words}   route=node1   hcpasses=3")
+        after = written(text, reset=["hctemplate"])
+        assert after == PLAIN.replace("route=node1", "route=node1   hcpasses=3")
+
     def test_of_a_template_is_left_to_the_member_that_declares_it(self):
         members = [{**NODES[0], "hctemplate": "t"}, NODES[1]]
         text = self.CHECKED.replace("hcmethod=GET   hcuri=/up", "hctemplate=t", 1)
         assert written(PLAIN, members=members, health_check={"uri": "/up"}) == text
         assert written(self.CHECKED, members=members, health_check={"uri": "/up"}) == text
 
-    def test_parameter_is_written_behind_the_template_of_its_line(self):
-        members = [{"url": NODES[0]["url"], "hcfails": 9}]
-        after = written(self.TEMPLATE, members=members, purge=[])
-        assert after == self.TEMPLATE.replace(
-            "hcfails=9   hctemplate=t", "hctemplate=t   hcfails=9"
-        )
+    @pytest.mark.parametrize(("name", "value"), [("hcfails", 8), ("hcuri", "/new")])
+    def test_parameter_is_written_behind_the_template_of_its_line(self, name, value):
+        text = self.TEMPLATE.replace("hcfails=9", f"{name}=7")
+        members = [{"url": NODES[0]["url"], name: value}]
+        after = written(text, members=members, purge=[])
+        assert after == text.replace(f"{name}=7   hctemplate=t", f"hctemplate=t   {name}={value}")
 
     def test_template_is_written_before_the_parameters_of_its_line(self):
         text = PLAIN.replace("route=node1", "route=node1   hcmethod=GET   hcfails=9")
@@ -603,17 +797,25 @@ def test_no_member_is_written_like_one_whose_balancer_is_spelled_with_a_control_
 
 
 @pytest.mark.parametrize(
-    "declared", [{"proxy_set": {"timeout": 3}}, {"members": [{"url": "http://b:1"}]}]
+    ("declared", "message"),
+    [
+        ({"proxy_set": {"timeout": 3}}, "there is no <Proxy> section"),
+        ({"members": [{"url": "http://b:1"}]}, "there is no <Proxy> section"),
+        ({"sticky_cookie": {}}, "this comes from a macro or the command line; there is no place"),
+    ],
 )
-def test_what_a_macro_or_the_command_line_says_is_left_to_who_wrote_it(declared):
-    text = "BalancerMember balancer://app http://a:1\n"
+def test_what_a_macro_or_the_command_line_says_is_left_to_who_wrote_it(declared, message):
+    text = (
+        "BalancerMember balancer://app http://a:1\n"
+        "ProxySet balancer://app stickysession=ROUTEID_APP\n"
+    )
     author = Author(lambda path: Document.parse(text, path))
     tree = from_document(Document.parse(text, "Macro pool on line 1 of /f"))
     (balancer,) = codec.read(tree).balancers
     declaration = Declaration("app", purge=[], **declared)
     with pytest.raises(NotEditable) as refusal:
         author.apply(balancer, plan(balancer, declaration))
-    assert "there is no <Proxy> section" in str(refusal.value)
+    assert str(refusal.value).startswith(f"Macro pool on line 1 of /f:1: {message}")
     assert author.texts() == {}
 
 
@@ -625,13 +827,14 @@ def test_a_balancer_without_a_proxyset_gets_one_at_the_end_of_its_section():
 
 
 def test_a_balancer_without_a_section_gets_its_cookie_after_its_last_member():
-    text = (
+    members = (
         "BalancerMember balancer://app http://a:1 route=a\n"
-        "ProxySet balancer://app stickysession=R\n"
+        "BalancerMember balancer://app http://b:1 route=b\n"
     )
-    after = written(text, sticky_cookie={"name": "R"})
-    assert after.startswith(text.partition("\n")[0] + '\n<Proxy "balancer://app/">\n')
-    assert after.endswith("</Proxy>\n" + text.partition("\n")[2])
+    set_ = "ProxySet balancer://app stickysession=R\n"
+    after = written(members + set_, sticky_cookie={"name": "R"})
+    assert after.startswith(members + '<Proxy "balancer://app/">\n')
+    assert after.endswith("</Proxy>\n" + set_)
 
 
 class TestLinesOfSeveralBalancers:
@@ -640,16 +843,21 @@ class TestLinesOfSeveralBalancers:
         "</Proxy>\n"
     )
 
-    def shared(self, *more):
-        """The configuration of two virtual hosts that read the text, and what each has beside it; and its author."""
+    def shared(self, *more, before=""):
+        """The configuration of two virtual hosts that read the text, and what each has beside it; and its author.
+        *before*: what the first one reads before the text."""
         root = Node.root()
         for number, text in enumerate(more):
             server = Node("VirtualHost", f"*:{80 + number}", "/etc/httpd/sites.conf", 1, True, root)
             own = from_document(Document.parse(text, f"/etc/httpd/{number}.conf"))
             both = from_document(Document.parse(self.TEXT, PATH))
-            server.children += [*both.children, *own.children]
+            ahead = from_document(
+                Document.parse("" if number else before, "/etc/httpd/before.conf")
+            )
+            server.children += [*ahead.children, *both.children, *own.children]
         configuration = codec.read(root)
-        texts = {PATH: self.TEXT, **{f"/etc/httpd/{n}.conf": text for n, text in enumerate(more)}}
+        texts = {PATH: self.TEXT, "/etc/httpd/before.conf": before}
+        texts.update({f"/etc/httpd/{n}.conf": text for n, text in enumerate(more)})
         author = Author(lambda path: Document.parse(texts[path], path), configuration)
         return list(configuration.balancers), author
 
@@ -679,6 +887,26 @@ class TestLinesOfSeveralBalancers:
         with pytest.raises(NotEditable, match=":3: .*balancer://app of [*]:80, .* of [*]:81"):
             author.texts()
 
+    def test_are_not_removed_where_httpd_drops_them_for_one_of_them(self):
+        before = "<Proxy balancer://app>\n    BalancerMember http://a:1 route=a\n</Proxy>\n"
+        (first, second), author = self.shared("", "", before=before)
+        author.apply(first, plan(first, Declaration("app", [{"url": "http://a:1"}])))
+        with pytest.raises(NotEditable, match=":2: .*balancer://app of [*]:80, .* of [*]:81"):
+            author.texts()
+
+    def test_go_with_all_of_them_which_is_told_once(self):
+        cookie = f'Header add Set-Cookie "R=.{ROUTE}" env=BALANCER_ROUTE_CHANGED'
+        self.TEXT = (
+            'ProxyHCExpr hc_app "%{REQUEST_STATUS} -eq 200"\n'
+            + self.TEXT.replace("</Proxy>", "    BalancerMember http://a:1\n</Proxy>")
+            + f"<Proxy balancer://app/>\n    {cookie}\n</Proxy>\n"
+            + "BalancerMember balancer://app http://b:1 hcexpr=hc_app\nListen 80\n"
+        )
+        balancers, author = self.shared("", "")
+        told = [author.remove(balancer, balancers) for balancer in balancers]
+        assert [len(changes) for changes in told] == [1, 0]
+        assert author.texts() == {PATH: "Listen 80\n"}
+
     def test_are_changed_if_each_one_asks_for_the_same(self):
         balancers, author = self.shared("", "")
         for balancer in balancers:
@@ -689,6 +917,7 @@ class TestLinesOfSeveralBalancers:
         ("one", "other"),
         [
             ({"proxy_set": {"timeout": 7}}, {"proxy_set": {"timeout": 8}}),
+            ({"proxy_set": {"growth": 2}, "purge": []}, {"proxy_set": {"growth": 3}, "purge": []}),
             ({"absent": ["http://a:1"]}, {"members": [{"url": "http://a:1", "retry": 1}]}),
             (
                 {"members": [{"url": "http://b:1"}], "purge": []},
@@ -712,10 +941,14 @@ class TestLinesOfSeveralBalancers:
     def test_take_what_is_added_for_all_of_them(self):
         own = "<Proxy balancer://app>\nBalancerMember http://c:1\n</Proxy>\n"
         balancers, author = self.shared(own, "")
-        declared = Declaration("app", [{"url": "http://b:1"}], {"growth": 2}, purge=[])
+        added = {"growth": 2, "maxattempts": 1}
+        declared = Declaration("app", [{"url": "http://b:1"}], added, purge=[])
         for balancer in balancers:
             author.apply(balancer, plan(balancer, declared), balancers)
-        assert list(author.texts()) == [PATH]
+        (text,) = author.texts().values()
+        assert text == self.TEXT.replace(
+            "route=a\n", "route=a\n    BalancerMember http://b:1\n"
+        ).replace("timeout=5", "timeout=5 growth=2 maxattempts=1")
 
     def test_take_nothing_that_is_added_for_one_of_them(self):
         own = "<Proxy balancer://app>\nBalancerMember http://c:1\n</Proxy>\n"

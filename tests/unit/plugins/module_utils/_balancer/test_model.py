@@ -177,7 +177,7 @@ def test_the_lines_of_a_file_that_two_virtual_hosts_include_are_shared():
         vhost.children = from_document(Document.parse(text, "/g")).children
     configuration = codec.read(root)
     shared = configuration.shared()
-    assert sorted(map(str, shared)) == ["/g:1", "/g:3", "/g:4", "/g:6", "/g:8", "/g:9"]
+    assert sorted(map(str, shared)) == ["/g:1", "/g:3", "/g:4", "/g:5", "/g:6", "/g:8", "/g:9"]
     assert all(found == list(configuration.balancers) for found in shared.values())
 
 
