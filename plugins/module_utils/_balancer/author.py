@@ -242,10 +242,8 @@ class Author:
     def _common(self, places: list[Place]) -> list[Place]:
         """Return those of *places* that most of the balancers that are meant read; those that others read only where
         there are no others."""
-        if not self._shared or not places:
-            return places
         ranks = [(not self._others(p, self._meant), len(self._shared.get(p, ()))) for p in places]
-        best = max(ranks)
+        best = max(ranks, default=None)
         return [place for place, rank in zip(places, ranks) if rank == best]
 
     # What stands in one line
@@ -345,14 +343,14 @@ class Author:
             for index in _directly_in(document, opening)
             if statement(edits.current(index)).name.lower() == "proxyset"
         ]
-        one_each = len(sets) > 1 and all(
-            len(statement(edits.current(index)).words) == 1 for index in sets
-        )
         if not sets:
             indent = child_indent(document, opening)
             new = f"{indent}ProxySet {quoted(word)}{document.newline}"
             edits.insert_before(document.closing(opening), [new])
             return
+        one_each = len(sets) > 1 and all(
+            len(statement(edits.current(index)).words) == 1 for index in sets
+        )
         last = sets[-1]
         like = edits.current(last)
         if one_each:
@@ -388,7 +386,8 @@ class Author:
             words = statement(raw).words
             if [word.text for word in words] != [name, current.text]:
                 raise NotEditable(
-                    current.place, f"the expression {name} is not in quotes here; change it there"
+                    current.place,
+                    f"the expression {name} is not in quotes here, or comes from a variable; change it there",
                 )
             edits.replace(index, set_word(raw, 1, text))
 

@@ -144,6 +144,7 @@ def test_proxyset_lines_with_one_word_each_get_another_such_line():
     ("sets", "after"),
     [
         (["growth=2"], ["growth=2 timeout=3"]),
+        (["growth=2", ""], ["growth=2", "timeout=3 "]),
         (
             ["growth=2 nofailover=On", "lbmethod=x"],
             ["growth=2 nofailover=On", "lbmethod=x timeout=3"],
@@ -215,17 +216,18 @@ def test_an_empty_status_is_cleared_and_an_omitted_one_is_left():
 
 
 def test_a_status_and_what_is_zero_are_written():
-    values = {"keepalive": False, "lbset": 0, "retry": 0, "status": ["disabled", "drained"]}
-    words = "status=+DN lbset=0 retry=0 keepalive=Off"
+    numbers = {"lbset": 0, "retry": 0, "keepalive": False}
+    values = {**numbers, "status": ["disabled", "drained"], "upgrade": ""}
+    words = "status=+DN lbset=0 retry=0 keepalive=Off upgrade="
     text = "<Proxy balancer://app>\n    BalancerMember http://a:1\n</Proxy>\n"
     after = written(text, members=[{"url": "http://a:1", **values}])
     assert sorted(after.split("\n")[1].split()[2:]) == sorted(words.split())
-    more = {"url": "http://b:1", **values, "upgrade": ""}
+    more = {"url": "http://b:1", **values}
     after = written(
         text, members=[{"url": "http://a:1"}, more, {"url": "http://c:1", "status": []}]
     )
     assert difference(text, after)[1] == [
-        f"    BalancerMember http://b:1 {words} upgrade=",
+        f"    BalancerMember http://b:1 {words}",
         "    BalancerMember http://c:1",
     ]
 
@@ -775,9 +777,14 @@ class TestAHealthCheck:
         after = written(PLAIN, members=[*NODES, {**more, "route": "node3"}])
         assert "192.168.0.13:8080   route=node3   hctemplate=t   hcfails=2\n" in after
 
-    def test_expression_in_braces_is_not_ours(self):
-        text = self.JUDGED.replace('"%{REQUEST_STATUS} -eq 200"', "{%{REQUEST_STATUS} -eq 200}")
-        with pytest.raises(NotEditable, match="not in quotes"):
+    @pytest.mark.parametrize("written_so", ["{%{REQUEST_STATUS} -eq 200}", '"${WELL}"'])
+    def test_expression_in_braces_or_from_a_variable_is_not_ours(self, written_so):
+        text = "Define WELL '! %{REQUEST_STATUS} -ge 300'\n" + self.JUDGED.replace(
+            '"%{REQUEST_STATUS} -eq 200"', written_so
+        )
+        with pytest.raises(
+            NotEditable, match="hc_shop is not in quotes here, or comes from a variable"
+        ):
             written(text, health_check={"uri": "/up", "expect_status": ["204"]})
 
 
@@ -804,14 +811,20 @@ def test_no_member_is_written_like_one_whose_balancer_is_spelled_with_a_control_
         ({"sticky_cookie": {}}, "this comes from a macro or the command line; there is no place"),
     ],
 )
-def test_what_a_macro_or_the_command_line_says_is_left_to_who_wrote_it(declared, message):
+@pytest.mark.parametrize("servers", [1, 2])
+def test_what_a_macro_or_the_command_line_says_is_left_to_who_wrote_it(declared, message, servers):
     text = (
         "BalancerMember balancer://app http://a:1\n"
         "ProxySet balancer://app stickysession=ROUTEID_APP\n"
     )
-    author = Author(lambda path: Document.parse(text, path))
-    tree = from_document(Document.parse(text, "Macro pool on line 1 of /f"))
-    (balancer,) = codec.read(tree).balancers
+    root = Node.root()
+    for number in range(servers):
+        server = Node("VirtualHost", f"*:{80 + number}", "/f", 1, True, root)
+        tree = from_document(Document.parse(text, "Macro pool on line 1 of /f"))
+        server.children = tree.children
+    configuration = codec.read(root)
+    author = Author(lambda path: Document.parse(text, path), configuration)
+    balancer = next(configuration.balancers)
     declaration = Declaration("app", purge=[], **declared)
     with pytest.raises(NotEditable) as refusal:
         author.apply(balancer, plan(balancer, declaration))
@@ -949,6 +962,19 @@ class TestLinesOfSeveralBalancers:
         assert text == self.TEXT.replace(
             "route=a\n", "route=a\n    BalancerMember http://b:1\n"
         ).replace("timeout=5", "timeout=5 growth=2 maxattempts=1")
+
+    def test_take_a_new_member_beside_the_last_one_that_depends_on_no_condition(self):
+        wrapped = (
+            "    <IfModule mod_x.c>\n        BalancerMember http://c:1 route=c\n    </IfModule>\n"
+        )
+        text = self.TEXT.replace("    ProxySet", f"{wrapped}    ProxySet")
+        self.TEXT = text
+        balancers, author = self.shared("", "")
+        declared = Declaration("app", [{"url": "http://b:1"}], purge=[])
+        for balancer in balancers:
+            author.apply(balancer, plan(balancer, declared), balancers)
+        new = "    BalancerMember http://b:1\n"
+        assert author.texts() == {PATH: text.replace(wrapped, new + wrapped)}
 
     def test_take_nothing_that_is_added_for_one_of_them(self):
         own = "<Proxy balancer://app>\nBalancerMember http://c:1\n</Proxy>\n"
