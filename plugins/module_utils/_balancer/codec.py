@@ -73,6 +73,10 @@ def read(root: Node) -> Configuration:
             users = configuration.followers(balancer)
             balancer.headers = sum((headers[user] for user in users), own) if users else own
     _share_out(configuration)
+    for vhost in vhosts:
+        for balancer in vhost.balancers.values():
+            # A line of a file that is included twice is one, where httpd reads it last.
+            balancer.cookies = list(dict.fromkeys(balancer.cookies[::-1]))[::-1]
     return configuration
 
 

@@ -168,7 +168,8 @@ def test_a_new_parameter_of_the_balancer_depends_on_no_condition():
     text = (
         "# A long file\n" * 300
         + "<Proxy balancer://app>\n    BalancerMember http://a:1\n"
-        + "    <IfModule mod_x.c>\n        ProxySet growth=2\n    </IfModule>\n</Proxy>\n"
+        + "    <IfModule mod_x.c>\n        ProxySet growth=2\n    </IfModule>\n"
+        + "    Require all granted\n</Proxy>\n"
     )
     after = written(text, proxy_set={"timeout": 3})
     assert after == text.replace("</Proxy>", "    ProxySet timeout=3\n</Proxy>")
@@ -305,11 +306,13 @@ def test_a_continued_line_stays_continued():
     assert after == text.replace("route=a", "route=b")
 
 
-def test_a_value_from_a_variable_is_not_overwritten():
+@pytest.mark.parametrize("value", ["node1", "!1"])
+def test_a_value_from_a_variable_is_not_overwritten(value):
     text = (
-        "Define R node1\n<Proxy balancer://app>\n  BalancerMember http://a route=${R}\n</Proxy>\n"
+        f"Define R {value}\n<Proxy balancer://app>\n"
+        "  BalancerMember http://a route=${R}\n</Proxy>\n"
     )
-    assert the_balancer(text).members["http://a"].values == {"route": "node1"}
+    assert the_balancer(text).members["http://a"].values == {"route": value}
     with pytest.raises(NotEditable, match=r"site\.conf:3: route is set here through a variable"):
         written(text, members=[{"url": "http://a", "route": "node2"}])
 
@@ -613,6 +616,16 @@ class TestACookie:
         text = WITH_COOKIE.replace(COOKIE, COOKIE.replace("ROUTEID_SHOP", "OLD") + COOKIE)
         assert written(text, sticky_cookie={}) == WITH_COOKIE
 
+    def test_of_a_file_that_is_included_twice_is_changed_once(self):
+        root = from_document(Document.parse(WITH_COOKIE, PATH))
+        (server,) = (node for node in root.children if node.is_section)
+        server.children *= 2
+        (balancer,) = codec.read(root).balancers
+        assert plan(balancer, Declaration("shop", sticky_cookie={})) == []
+        author = Author(lambda path: Document.parse(WITH_COOKIE, path))
+        author.apply(balancer, plan(balancer, Declaration("shop", sticky_cookie={"path": "/a"})))
+        assert author.texts() == {PATH: WITH_COOKIE.replace("Path=/;", "Path=/a;")}
+
     def test_has_the_separator_of_the_balancer(self):
         for separator, before in (("!", "=!%{"), ("Off", "=%{")):
             after = written(
@@ -620,9 +633,13 @@ class TestACookie:
             )
             assert "ROUTEID_SHOP" + before in after
 
-    def test_that_comes_from_a_variable_is_not_touched(self):
-        text = "Define ROUTE_COOKIE X\n" + WITH_COOKIE.replace(
-            "ROUTEID_SHOP=.", "${ROUTE_COOKIE}=."
+    @pytest.mark.parametrize(
+        ("value", "from_it"),
+        [("X", "ROUTEID_SHOP"), (f"'X=.{ROUTE}'", f"ROUTEID_SHOP=.{ROUTE}; Path=/; HttpOnly")],
+    )
+    def test_that_comes_from_a_variable_is_not_touched(self, value, from_it):
+        text = f"Define ROUTE_COOKIE {value}\n" + WITH_COOKIE.replace(
+            f'"{from_it}', '"${ROUTE_COOKIE}'
         )
         with pytest.raises(NotEditable, match="variable"):
             written(text, sticky_cookie={}, proxy_set={"stickysession": "ROUTEID_SHOP"}, purge=[])
@@ -893,6 +910,14 @@ class TestLinesOfSeveralBalancers:
         assert text == self.TEXT.replace("route=a", "route=a timeout=3").replace(
             "    ProxySet timeout=5", "    BalancerMember http://b:1\n    ProxySet timeout=7"
         )
+
+    def test_are_told_with_what_changes_in_a_file_of_its_own(self):
+        own = "<Proxy balancer://app>\n    BalancerMember http://b:1\n</Proxy>\n"
+        balancers, author = self.shared(own, own)
+        members = [{"url": "http://a:1", "retry": 3}, {"url": "http://b:1", "retry": 4}]
+        changes = plan(balancers[0], Declaration("app", members, purge=[]))
+        told = [author.apply(balancer, changes, balancers) for balancer in balancers]
+        assert told == [changes, changes[1:]]
 
     def test_are_not_changed_for_one_of_them(self):
         (first, second), author = self.shared("", "")

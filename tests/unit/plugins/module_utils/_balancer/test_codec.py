@@ -14,6 +14,7 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.doc
     Document,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.tree import (
+    Node,
     from_document,
 )
 
@@ -188,6 +189,18 @@ def test_a_file_that_is_included_twice_says_the_same_once_more():
     (balancer,) = codec.read(root).balancers
     assert list(balancer.members) == ["http://h:1", "http://g"]
     assert [str(merged.place) for merged in balancer.merged] == ["/x.conf:3"]
+
+
+def test_a_file_that_is_included_twice_issues_one_cookie():
+    def issued(name):
+        text = f'Header add Set-Cookie "{name}=.%{{BALANCER_WORKER_ROUTE}}e"\n'
+        text = f"<Proxy balancer://a>\n    {text}</Proxy>\n"
+        return from_document(Document.parse(text, f"/{name}.conf")).children
+
+    root = Node.root()
+    root.children = [*issued("x"), *issued("y"), *issued("x")]
+    (balancer,) = (each for vhost in codec.read(root).vhosts for each in vhost.balancers.values())
+    assert [line.header.cookie.name for line in balancer.cookies] == ["y", "x"]
 
 
 def test_the_longest_name_absorbs():
