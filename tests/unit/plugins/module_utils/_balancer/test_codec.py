@@ -198,9 +198,9 @@ def test_a_file_that_is_included_twice_issues_one_cookie():
         return from_document(Document.parse(text, f"/{name}.conf")).children
 
     root = Node.root()
-    root.children = [*issued("x"), *issued("y"), *issued("x")]
+    root.children = [child for name in "xyzx" for child in issued(name)]
     (balancer,) = (each for vhost in codec.read(root).vhosts for each in vhost.balancers.values())
-    assert [line.header.cookie.name for line in balancer.cookies] == ["y", "x"]
+    assert [line.header.cookie.name for line in balancer.cookies] == ["y", "z", "x"]
 
 
 def test_the_longest_name_absorbs():
