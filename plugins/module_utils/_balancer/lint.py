@@ -140,8 +140,10 @@ def lint(configuration: Configuration, view: View) -> list[Problem]:
     found += _references(configuration)
     found += _misplaced(view.root)
     # A file that several servers include is told of once.
-    once = {(problem.code, problem.message, problem.place): problem for problem in reversed(found)}
-    return sorted(once.values(), key=lambda problem: (problem.code, str(problem.place)))
+    once: dict[tuple[str, str, Place | None], Problem] = {}
+    for problem in found:
+        once.setdefault((problem.code, problem.message, problem.place), problem)
+    return sorted(once.values(), key=lambda each: (each.code, each.place or Place("", 0)))
 
 
 def _names(vhost: Vhost) -> Iterator[Problem]:
@@ -314,7 +316,7 @@ def _members(balancer: Balancer) -> Iterator[Problem]:
         # proxy_util.c ap_proxy_balancer_get_best_worker: as many spares as there are others that cannot be used.
         yield Problem(
             "AB208",
-            f"All members of balancer://{balancer.name} are hot spares, each of which httpd uses only in place of"
+            f"all members of balancer://{balancer.name} are hot spares, each of which httpd uses only in place of"
             " another member that cannot be used; requests answer 503 (AH01170).",
             balancer.place,
             "Take hot_spare from at least one; a member for the time when all others are gone is a hot_standby.",
@@ -348,7 +350,8 @@ def _member(balancer: Balancer, member: Member) -> Iterator[Problem]:
             balancer,
         )
     port = (host.group(2) or "") if host else ""
-    if re.fullmatch("[0-9]+", port) and (len(port) > 5 or int(port) > 65535):
+    # Compared as text, as there may be more digits than Python makes a number of.
+    if re.fullmatch("[0-9]+", port) and (len(port), port) > (5, "65535"):
         yield Problem(
             "AB204",
             f"member {member.url}: port {port} is no port; every request answers 400.",
@@ -401,8 +404,8 @@ def _values(balancer: Balancer) -> Iterator[Problem]:
         if earlier:
             yield Problem(
                 "AB311",
-                f"balancer://{balancer.name}: {name} is set more than once; httpd uses the value of"
-                f" {last.place}, not the one here.",
+                f"balancer://{balancer.name}: {name} is set more than once; httpd uses another value"
+                f" ({last.place}), not the one here.",
                 earlier[0].place,
                 "Set it in one place.",
                 balancer,
@@ -505,7 +508,7 @@ def _tls(configuration: Configuration, balancer: Balancer, view: View) -> Iterat
             users.append(balancer.vhost)
         for vhost in users:
             if not _is_on(view.root.children, "sslproxyengine", _sections(balancer, vhost)):
-                where = "" if vhost is balancer.vhost else f" in {configuration.label(vhost)}"
+                where = "" if vhost is balancer.vhost else f" (in {configuration.label(vhost)})"
                 yield Problem(
                     "AB205",
                     f"member {member.url} speaks TLS, but SSLProxyEngine is not On for it{where}; requests answer 500"
@@ -602,15 +605,17 @@ def _not_sent(
             balancer,
         )
     for reference in references:
-        path = _URL_PATH.match(reference.text)
+        found = _URL_PATH.match(reference.text)
+        path = found.group(1) if found else ""
         below = cookie.path.rstrip("/") + "/"
-        if path and cookie.path and not (path.group(1) + "/").startswith(below):
+        if path and cookie.path and not f"{path}/".startswith(below):
+            enough = dict.fromkeys(["Path=/", f"Path={path}"])
             yield Problem(
                 "AB332",
                 f"browsers send the cookie {cookie.name} only to Path={cookie.path}, but {reference.directive}"
-                f" ({reference.place}) is for {path.group(1)}: no session stays elsewhere.",
+                f" ({reference.place}) is for {path}: no session stays elsewhere.",
                 line.place,
-                f"Say Path=/ or Path={path.group(1)}, or ignore this where something in front adds to the path.",
+                f"Say {' or '.join(enough)}, or ignore this where something in front adds to the path.",
                 balancer,
             )
 
@@ -654,11 +659,13 @@ def _cookie_line(balancer: Balancer, line: CookieLine) -> Iterator[Problem]:
     # httpd takes what follows the first one.
     behind = cookie.separator.split(separator)[1:] if separator else [cookie.separator]
     if behind != [""]:
+        has = repr(cookie.separator) if cookie.separator else "nothing"
+        wants = repr(separator) if separator else "nothing"
         yield problem(
             "AB319",
-            f"the cookie {cookie.name} has {cookie.separator!r} before the route, but balancer://{balancer.name} looks"
-            f" for {separator!r}: no route is found in it.",
-            f"Begin its value with {separator!r}.",
+            f"the cookie {cookie.name} has {has} before the route, but balancer://{balancer.name} looks for {wants}"
+            " there: no route is found in it.",
+            f"Let {wants} stand before the route.",
         )
     if header.action != "add":
         effect = (
@@ -680,7 +687,7 @@ def _cookie_line(balancer: Balancer, line: CookieLine) -> Iterator[Problem]:
     if not header._replace(action="add", always=False).sound:
         yield problem(
             "AB327",
-            f"the cookie {cookie.name} is not set only when the member changes"
+            f"the cookie {cookie.name} is set at other times than when the member changes"
             f" ({header.condition or 'it has no condition'}).",
             "End the line with env=BALANCER_ROUTE_CHANGED.",
         )
@@ -803,13 +810,13 @@ def _undefined(configuration: Configuration, vhost: Vhost, balancer: Balancer) -
         if elsewhere
         else ""
     )
-    hint = f"; did it mean balancer://{shorter[0]}/?" if shorter else ""
+    hint = f": did you mean balancer://{shorter[0]}/?" if shorter else "."
     yield Problem(
         "AB206",
         f"{reference.directive} sends requests to balancer://{balancer.name}, which has no members in this"
-        f" server{where}{hint}: requests answer 503 (AH01171).",
+        f" server{where}: requests answer 503 (AH01171).",
         reference.place,
-        "Define the balancer in this virtual host, or correct the name.",
+        f"Define the balancer in this virtual host, or correct the name{hint}",
         balancer,
     )
 
