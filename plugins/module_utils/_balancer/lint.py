@@ -49,6 +49,13 @@ SCHEME_MODULES: dict[str, str] = {
 # The path of a ProxyPass, which one in a <Location> does not have.
 _URL_PATH = re.compile(r"[\"']?(/[^\s\"']*)")
 _TLS_SCHEMES = ("https", "wss", "h2")
+# What becomes of the cookies of backends where a Header directive does not add its own to them.
+_EFFECTS = {
+    "append": "are joined with it into one",
+    "merge": "are joined with it into one",
+    "set": "are lost",
+    "setifempty": "keep it from being set",
+}
 # A place in a message.
 _PLACE = re.compile(r" \([^()]*:[0-9]+\)")
 
@@ -622,8 +629,9 @@ def _not_sent(
 
 def _covers(domain: str, name: str) -> bool:
     """Whether a cookie of *domain* is one for the host *name*, in which ``*`` and ``?`` may stand for others."""
-    last = re.split(r"[*?]", name.lower())[-1]
-    return f".{name.lower()}".endswith(f".{domain}") or (last != name and domain.endswith(last))
+    name = name.lower()
+    last = re.split(r"[*?]", name)[-1]
+    return f".{name}".endswith(f".{domain}") or (last != name and domain.endswith(last))
 
 
 def _cookie_line(balancer: Balancer, line: CookieLine) -> Iterator[Problem]:
@@ -667,11 +675,8 @@ def _cookie_line(balancer: Balancer, line: CookieLine) -> Iterator[Problem]:
             " there: no route is found in it.",
             f"Let {wants} stand before the route.",
         )
-    if header.action != "add":
-        effect = (
-            "are joined with it into one" if header.action in ("append", "merge") else "are lost"
-        )
-        effect = "keep it from being set" if header.action == "setifempty" else effect
+    effect = _EFFECTS.get(header.action)
+    if effect:
         yield problem(
             "AB322",
             f"Header {header.action} Set-Cookie: cookies that the backend sets {effect}.",
@@ -747,9 +752,10 @@ def _shared_cookies(vhost: Vhost) -> Iterator[Problem]:
     owners: dict[tuple[str, str, str], Balancer] = {}
     for balancer in vhost.balancers.values():
         line = balancer.sticky_cookie if balancer.defined else None
-        cookie = line.header.cookie if line else None
-        sticky = str(balancer.values.get("stickysession", "")).partition("|")[0]
-        if line is None or cookie is None or cookie.name != sticky:
+        if line is None:
+            continue
+        cookie = line.header.cookie
+        if cookie.name != str(balancer.values.get("stickysession", "")).partition("|")[0]:
             continue
         other = owners.setdefault((cookie.name, cookie.path, cookie.domain), balancer)
         if other is not balancer and _all_routes(other) != _all_routes(balancer):
@@ -792,25 +798,23 @@ def _references(configuration: Configuration) -> Iterator[Problem]:
 
 def _undefined(configuration: Configuration, vhost: Vhost, balancer: Balancer) -> Iterator[Problem]:
     main = configuration.main.balancers.get(balancer.name)
-    cut_off = len(vhost.inherit_off) == 2 and all(vhost.inherit_off.values())
+    # There are two directives for that, each of which is enough to see what the main server has.
+    cut_off = sum(vhost.inherit_off.values()) > 1
     if main is not None and main.defined and not cut_off:
         return
     reference = balancer.references[0]
-    shorter = [
-        name
-        for name, other in vhost.balancers.items()
-        if other.defined
-        and balancer.name.startswith(name)
-        and "balancer://" + name in reference.text.lower()
+    begun = [
+        n for n, other in vhost.balancers.items() if other.defined and balancer.name.startswith(n)
     ]
-    elsewhere = [other for other in configuration.balancers if other.name == balancer.name]
+    meant = max(begun, key=len, default="")
+    elsewhere = next((b for b in configuration.balancers if b.name == balancer.name), None)
     where = (
-        f"; it is defined in {configuration.label(elsewhere[0].vhost)} ({elsewhere[0].place}), which this server"
+        f"; it is defined in {configuration.label(elsewhere.vhost)} ({elsewhere.place}), which this server"
         " does not see"
         if elsewhere
         else ""
     )
-    hint = f": did you mean balancer://{shorter[0]}/?" if shorter else "."
+    hint = f": did you mean balancer://{meant}/?" if meant else "."
     yield Problem(
         "AB206",
         f"{reference.directive} sends requests to balancer://{balancer.name}, which has no members in this"

@@ -49,6 +49,19 @@ def cookie(line=LINE, section="balancer://app/"):
     return GOOD + f"<Proxy {section}>\n{line}</Proxy>\n"
 
 
+def balancer(name, *lines, member="http://a"):
+    """A section of a balancer with one *member* and what else stands there."""
+    return "\n".join(
+        [f"<Proxy balancer://{name}>", f"BalancerMember {member}", *lines, "</Proxy>\n"]
+    )
+
+
+def vhost(*parts, name=""):
+    """A virtual host of *parts*, with a *name* or without."""
+    named = f"ServerName {name}\n" if name else ""
+    return f"<VirtualHost *:80>\n{named}{''.join(parts)}</VirtualHost>\n"
+
+
 def found(text, modules=ALL):
     root = from_document(Document.parse(text, "/x.conf"))
     view = View(root, [], set(modules), "", "", "", {}, "", "", [])
@@ -394,6 +407,210 @@ def test_each_finding_tells_what_is_wrong_where_and_what_to_do(told, text):
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (balancer("a-1") + "ProxyPass / balancer://a_1/\n", [("AB104", 1), ("AB206", 4)]),
+        ("ProxyPass / balancer://a_1/\n" + balancer("a-1"), [("AB104", 2), ("AB206", 1)]),
+        (
+            "ProxyPass /1 balancer://a-1/\nProxyPass /2 balancer://a_1/\n",
+            [("AB206", 1), ("AB206", 2)],
+        ),
+        (balancer("a-1") + vhost(balancer("a_1")), []),
+        (balancer("a-1") + balancer("b-1"), []),
+    ],
+)
+def test_names_that_differ_in_other_characters_only_share_memory_in_one_server(text, told):
+    assert [(each.code, each.place.line) for each in found(text)] == told
+
+
+def test_three_names_that_share_memory_are_all_told_of():
+    problems = found(balancer("a-1") + balancer("a_1") + balancer("a.1"))
+    assert [each.message.partition(" share")[0] for each in problems] == [
+        "balancer://a_1 and balancer://a-1",
+        "balancer://a.1 and balancer://a-1",
+    ]
+
+
+def test_what_is_set_at_run_time_matters_where_there_are_balancers():
+    persist = "BalancerPersist On\n"
+    assert found(vhost(persist)) == []
+    assert found(balancer("a") + vhost(persist, "ProxyPass / balancer://a/\n")) == []
+    (problem,) = found(persist + balancer("a"))
+    assert str(problem).startswith("AB313 BalancerPersist is On: ")
+    assert [
+        each.code for each in found(vhost(persist, "ProxyPass / balancer://b/\n", balancer("a")))
+    ] == [
+        "AB206",
+        "AB313",
+    ]
+
+
+MAIN = balancer("a", "ProxySet timeout=1 lbmethod=bytraffic")
+
+
+@pytest.mark.parametrize(
+    ("inside", "told"),
+    [
+        (balancer("own") + balancer("a", "ProxySet timeout=2"), [("AB312", 9)]),
+        ("ProxyPass / balancer://a/ lbmethod=bytraffic\n", []),
+        ("ProxyPass / balancer://a/ lbmethod=bytraffic timeout=1\n", []),
+        ("ProxyPass / balancer://a/ lbmethod=bytraffic timeout=2\n", [("AB316", 6)]),
+        (
+            "ProxyPass / balancer://own/\nProxyPass / balancer://a/\n" + balancer("own"),
+            [("AB314", 7)],
+        ),
+        ("ProxyPass / balancer://a/ lbmethod=bybusyness\n", [("AB314", 6), ("AB316", 6)]),
+        ("ProxyPass /2 balancer://a/\nProxyPass /1 balancer://a/\n", [("AB314", 6)]),
+    ],
+)
+def test_what_a_virtual_host_makes_of_a_balancer_of_the_main_server(inside, told):
+    problems = found(MAIN + vhost(inside))
+    assert [(each.code, each.place.line) for each in problems] == told
+
+
+def test_the_method_that_httpd_falls_back_to_is_not_lost():
+    uses = "ProxyPass / balancer://a/\n"
+    assert found(balancer("a", "ProxySet lbmethod=byrequests") + vhost(uses)) == []
+    assert found(balancer("a") + vhost(uses)) == []
+
+
+def test_a_virtual_host_that_is_cut_off_from_the_main_server_has_none_of_its_balancers():
+    def told(*lines):
+        return [
+            each.code
+            for each in found(balancer("a") + vhost("ProxyPass / balancer://a/\n", *lines))
+        ]
+
+    no_balancers, no_passes = "BalancerInherit Off\n", "ProxyPassInherit Off\n"
+    assert told(no_balancers) == told(no_passes) == []
+    assert told(no_balancers, "ProxyPassInherit On\n") == []
+    assert told(no_balancers, no_passes) == ["AB206"]
+
+
+def test_a_balancer_that_another_virtual_host_defines_is_named():
+    others = vhost(balancer("b"), balancer("abc"), name="one") + vhost(
+        balancer("abc"), name="three"
+    )
+    assert says(others + vhost("ProxyPass / balancer://abc/\n", name="two") + balancer("z")) == [
+        "AB206 /x.conf:18: ProxyPass sends requests to balancer://abc, which has no members in this"
+        " server; it is defined in one (/x.conf:6), which this server does not see: requests answer 503"
+        " (AH01171). Define the balancer in this virtual host, or correct the name."
+    ]
+
+
+def test_the_name_that_is_meant_is_the_longest_with_which_the_one_used_begins():
+    text = balancer("a") + balancer("app") + balancer("ap") + balancer("zoo")
+    (problem,) = found(f"{text}ProxyPass / balancer://application\n")
+    assert problem.fix.endswith("correct the name: did you mean balancer://app/?")
+    problems = found("ProxyPass /1 balancer://app/\nProxyPass /2 balancer://application/\n")
+    assert {each.fix for each in problems} == {
+        "Define the balancer in this virtual host, or correct the name."
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<ProxyMatch>\n</ProxyMatch>\n",
+        "<ProxyMatch ^http://a>\n</ProxyMatch>\n",
+        "<ProxyMatch x ^balancer://a>\n</ProxyMatch>\n",
+        "<Location ^balancer://a>\n</Location>\n",
+        "ProxyRemoteMatch ^balancer://a http://b\n",
+    ],
+)
+def test_other_patterns_define_no_balancer(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://a:65535", []),
+        ("http://a:65536", ["AB204"]),
+        ("http://a:100000", ["AB204"]),
+        ("http://a:99999", ["AB204"]),
+        ("http://a:9999", []),
+        ("http://a:" + "9" * 5000, ["AB204", "AB302"]),
+        ("http://[::1]:65536", ["AB204"]),
+        ("http://[::1]:80", []),
+        ("http://@a", []),
+        ("http://a/@b:65536", []),
+        ("http://a/" + "x" * 374, []),
+        ("http://a/" + "x" * 375, ["AB302"]),
+        ("http://a/", ["AB308"]),
+        ("unix:/x.sock|http://a/", []),
+    ],
+)
+def test_urls_of_members(url, told):
+    uses = 'ProxyPassMatch /x balancer://a\nProxyPass / "balancer://a/"\n'
+    assert [each.code for each in found(balancer("a", member=url) + uses)] == told
+
+
+def test_a_slash_too_many_is_told_with_the_line_that_has_the_other():
+    uses = "ProxyPassMatch /1 balancer://a\nProxyPass /2 balancer://a/\nProxyPassMatch /3 balancer://a/\n"
+    (problem,) = found(balancer("a", member="http://a/") + uses)
+    assert "so does the target of ProxyPass (/x.conf:5): " in problem.message
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([1, 1], []),
+        ([1, 2], [3]),
+        ([2, 1], [3]),
+        ([1, 1, 2], [3]),
+        ([2, 1, 2], [4]),
+        ([2, 2, 1, 2], [5]),
+    ],
+)
+def test_a_parameter_that_is_set_twice_is_told_where_the_first_other_value_stands(values, told):
+    text = balancer("a", *[f"ProxySet timeout={value}" for value in values])
+    assert [each.place.line for each in found(text)] == told
+
+
+def test_httpd_keeps_63_characters_of_stickysession():
+    assert found(GOOD.replace("=S", "=" + "S" * 63)) == []
+
+
+@pytest.mark.parametrize(
+    ("routes", "told"),
+    [
+        ("a b a a", [("AB306", 4, "(/x.conf:2)"), ("AB306", 5, "(/x.conf:2)")]),
+        ("a a.b", [("AB307", 3, "'a.b' (httpd cuts")]),
+        ("a a,b", [("AB307", 3, "'a,b'.")]),
+        ("a a_b", []),
+    ],
+)
+def test_routes(routes, told):
+    lines = [f"BalancerMember http://{n} route={route}" for n, route in enumerate(routes.split())]
+    problems = found(GOOD.replace("BalancerMember http://a route=a", "\n".join(lines)))
+    assert [(each.code, each.place.line) for each in problems] == [each[:2] for each in told]
+    assert all(words in problems[n].message for n, (*_rest, words) in enumerate(told))
+
+
+@pytest.mark.parametrize("member", ["http://a hcuri=/up", "http://a/x hcuri=/up", "http://a/x/"])
+def test_a_health_check_asks_for_no_two_slashes(member):
+    assert found(balancer("a", member=member)) == []
+
+
+def test_a_redirect_to_a_route_that_there_is_is_fine():
+    more = "redirect=b\nBalancerMember http://b route=b\n"
+    assert found(GOOD.replace("route=a\n", f"route=a {more}")) == []
+    assert [each.code for each in found(GOOD.replace("route=a", "route=a redirect=c"))] == ["AB315"]
+
+
+def test_each_member_without_a_route_is_told_of():
+    more = "BalancerMember http://b\nBalancerMember http://c\nBalancerMember http://d route=a\n"
+    text = GOOD.replace("ProxySet", f"{more}ProxySet")
+    told = [(each.code, each.place.line) for each in found(text)]
+    assert told == [("AB305", 3), ("AB305", 4), ("AB306", 5)]
+
+
+def test_members_without_a_route_are_fine_where_nothing_is_sticky():
+    assert found(balancer("a")) == []
+
+
+@pytest.mark.parametrize(
     ("told", "missing"),
     [
         (
@@ -519,14 +736,39 @@ def test_a_proxy_section_for_others_does_not_help_tls_members(section):
     assert [problem.code for problem in found(text)] == ["AB205"]
 
 
-def test_tls_members_of_the_main_server_are_fine_with_sslproxyengine_in_each_virtual_host_that_uses_them():
-    def vhost(name, *lines):
-        body = "\n".join([f"ServerName {name}", *lines, "ProxyPass / balancer://a/"])
-        return f"<VirtualHost *:80>\n{body}\n</VirtualHost>\n"
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("SSLProxyEngine Off", ["AB205"]), ("sslproxyengine on", []), ("SSLEngine On", ["AB205"])],
+)
+def test_tls_members_need_the_switch_on(line, told):
+    assert [each.code for each in found(f"{TLS}{line}\n")] == told
+    assert [each.code for each in found(vhost(f"{line}\n", TLS))] == told
 
-    one, two = vhost("one", "SSLProxyEngine On"), vhost("two", "SSLProxyEngine On")
+
+@pytest.mark.parametrize("section", ["Location", "VirtualHost"])
+def test_a_section_that_is_none_of_proxy_does_not_help_tls_members(section):
+    text = f"{TLS}<{section} *>\nSSLProxyEngine On\n</{section}>\n"
+    assert [each.code for each in found(text)] == ["AB205"]
+
+
+def test_a_proxy_section_holds_for_the_balancer_as_the_requests_spell_it():
+    section = "<Proxy balancer://[A]/>\nSSLProxyEngine On\n</Proxy>\n"
+    assert found(f"{TLS}{section}ProxyPass / balancer://A/\n") == []
+    assert [each.code for each in found(f"{TLS}{section}ProxyPass / balancer://a/\n")] == ["AB205"]
+    assert [each.code for each in found(TLS + section)] == ["AB205"]
+
+
+def test_tls_members_are_told_of_once_for_each_balancer():
+    both = balancer("a", "BalancerMember https://b", member="http://x")
+    (problem,) = found(both.replace("https://b", "https://b\nBalancerMember https://c"))
+    assert problem.place.line == 3
+
+
+def test_tls_members_of_the_main_server_are_fine_with_sslproxyengine_in_each_virtual_host_that_uses_them():
+    uses, on = "ProxyPass / balancer://a/\n", "SSLProxyEngine On\n"
+    one, two = vhost(uses, on, name="one"), vhost(uses, on, name="two")
     assert found(TLS + one + two) == []
-    assert says(TLS + one + vhost("two")) == [
+    assert says(TLS + one + vhost(uses, name="two")) == [
         "AB205 /x.conf:2: member https://a speaks TLS, but SSLProxyEngine is not On for it (in two);"
         " requests answer 500 (AH01961). Add SSLProxyEngine On to the virtual host."
     ]
@@ -698,6 +940,9 @@ def test_stickiness_of_one_virtual_host_alone_is_looked_at_too():
         ("example.org", "ServerName shop.example.com\nServerAlias www.example.org", False),
         ("example.org", "ServerName shop.example.com\nServerAlias *.org", False),
         ("example.org", "ServerName shop.example.com\nServerAlias *.com", True),
+        ("example.org", "ServerName shop.example.com\nServerAlias ?.org", False),
+        ("example.org", "ServerName shop.example.com\nServerAlias *e.?rg", False),
+        ("www.shop.example.com", "ServerName Shop.Example.com", True),
         ("example.org", "ServerAdmin a@example.com", False),
     ],
 )
@@ -745,6 +990,30 @@ def test_a_route_may_hold_the_word_off_where_there_is_no_separator():
     sep = GOOD.replace("=S\n", "=S stickysessionsep=Off\n")
     assert found(sep.replace("route=a", "route=Office")) == []
     assert found(sep.replace("route=a", "route=a.b")) == []
+
+
+def test_balancers_whose_cookies_are_not_the_same_take_no_sessions_of_each_other():
+    def told(line, other):
+        two = GOOD.replace("app", "other").replace("=a", "=b").replace('"/"', "/o/")
+        own = [
+            f"<Proxy balancer://{name}/>\n{each}</Proxy>\n"
+            for name, each in (("app", line), ("other", other))
+        ]
+        return [each.code for each in found(balancer("first") + GOOD + two + "".join(own))]
+
+    assert told(LINE, LINE) == ["AB324"]
+    assert told(LINE, LINE.replace("Path=/", "Path=/o")) == []
+    assert told(LINE, LINE.replace("; Path", "; Domain=example.org; Path")) == []
+    for name in "RT":
+        unread = LINE.replace("S=", f"{name}=")
+        assert told(unread, unread) == ["AB319"] * 2
+
+
+@pytest.mark.parametrize(
+    "text", ["ProxyPassMatch / balancer://app", "RewriteRule / balancer://app [P]"]
+)
+def test_only_a_path_that_stands_for_what_is_below_it_has_an_answer_without_the_cookie(text):
+    assert found(cookie().replace('ProxyPass "/" "balancer://app/"', text)) == []
 
 
 def test_balancers_of_the_same_nodes_may_share_a_cookie():
