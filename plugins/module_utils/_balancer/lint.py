@@ -150,7 +150,7 @@ def lint(configuration: Configuration, view: View) -> list[Problem]:
     once: dict[tuple[str, str, Place | None], Problem] = {}
     for problem in found:
         once.setdefault((problem.code, problem.message, problem.place), problem)
-    return sorted(once.values(), key=lambda each: (each.code, each.place or Place("", 0)))
+    return sorted(once.values(), key=lambda each: (each.code, each.place or ()))
 
 
 def _names(vhost: Vhost) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.lint import (
     Problem,
+    is_ineffective,
     lint,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._httpd.document import (
@@ -471,6 +472,8 @@ def test_what_a_virtual_host_makes_of_a_balancer_of_the_main_server(inside, told
 def test_the_method_that_httpd_falls_back_to_is_not_lost():
     uses = "ProxyPass / balancer://a/\n"
     assert found(balancer("a", "ProxySet lbmethod=byrequests") + vhost(uses)) == []
+    (problem,) = found(balancer("a", "ProxySet lbmethod=bybusyness") + vhost(uses))
+    assert problem.code == "AB314"
     assert found(balancer("a") + vhost(uses)) == []
 
 
@@ -485,6 +488,11 @@ def test_a_virtual_host_that_is_cut_off_from_the_main_server_has_none_of_its_bal
     assert told(no_balancers) == told(no_passes) == []
     assert told(no_balancers, "ProxyPassInherit On\n") == []
     assert told(no_balancers, no_passes) == ["AB206"]
+
+
+def test_a_balancer_that_is_not_there_is_told_of_where_it_is_used_first():
+    problems = found("ProxyPass /1 balancer://a/\nProxyPass /2 balancer://a/\n")
+    assert [(each.code, each.place.line) for each in problems] == [("AB206", 1)]
 
 
 def test_a_balancer_that_another_virtual_host_defines_is_named():
@@ -566,6 +574,10 @@ def test_a_slash_too_many_is_told_with_the_line_that_has_the_other():
 def test_a_parameter_that_is_set_twice_is_told_where_the_first_other_value_stands(values, told):
     text = balancer("a", *[f"ProxySet timeout={value}" for value in values])
     assert [each.place.line for each in found(text)] == told
+
+
+def test_a_parameter_that_is_set_twice_to_one_text_is_fine():
+    assert found(GOOD.replace("=S\n", "=SESSIONS\nProxySet stickysession=SESSIONS\n")) == []
 
 
 def test_httpd_keeps_63_characters_of_stickysession():
@@ -697,7 +709,7 @@ def test_pools_mean_nothing_where_each_process_has_one_connection():
 def test_websockets_by_the_old_way_over_tls_are_warned_of():
     text = GOOD.replace("http://", "wss://u:p@", 1) + "SSLProxyEngine On\n"
     problem = found(text)[-1]
-    assert not problem.ineffective
+    assert problem.ineffective is problem.fatal is False
     assert str(problem) == (
         "AB329 /x.conf:2: member wss://********@a: websockets by wss:// hang where the backend speaks"
         " TLS 1.3. Write https:// and upgrade=websocket, which needs httpd 2.4.47."
@@ -706,7 +718,7 @@ def test_websockets_by_the_old_way_over_tls_are_warned_of():
 
 def test_health_checks_without_a_watchdog_are_fatal():
     (problem,) = found(GOOD, (ALL | {"proxy_hcheck_module"}) - {"watchdog_module"})
-    assert problem.fatal and problem.balancer is None
+    assert problem.fatal is True and problem.balancer is None
     assert str(problem) == (
         "AB103 /x.conf:1: mod_proxy_hcheck is loaded without mod_watchdog: httpd ends at its next start"
         " or reload (AH03262). Enable the module watchdog."
@@ -807,12 +819,31 @@ def test_the_result_has_the_parts_of_a_finding():
     }
 
 
+@pytest.mark.parametrize(
+    ("code", "ineffective"),
+    [
+        ("AB101", False),
+        ("AB201", True),
+        ("AB203", False),
+        ("AB205", True),
+        ("AB206", False),
+        ("AB301", True),
+        ("AB311", False),
+        ("AB312", True),
+        ("AB334", False),
+    ],
+)
+def test_what_keeps_a_declaration_from_its_effect(code, ineffective):
+    assert is_ineffective(code) is ineffective
+
+
 def test_the_worst_findings_are_the_first_then_those_that_stand_first():
     member = "BalancerMember http://{0} route={0} timeout=1s\n"
     members = "".join(map(member.format, "bcdefghij"))
-    text = GOOD.replace("ProxySet", f"{members}BalancerMember http://k:70000 route=k\nProxySet")
+    members += "BalancerMember http://k:70000 route=k\n"
+    text = GOOD.replace("ProxySet", f"{members}ProxySet timeout=1s")
     told = [(each.code, each.place.line) for each in found(text)]
-    assert told == [("AB204", 12)] + [("AB304", line) for line in range(3, 12)]
+    assert told == [("AB204", 12)] + [("AB304", line) for line in (*range(3, 12), 13)]
 
 
 def test_a_finding_never_shows_a_secret():
@@ -846,6 +877,7 @@ def test_a_fault_is_the_same_wherever_it_stands_and_whatever_else_is_there(befor
 
 def test_a_good_cookie_has_no_findings():
     assert found(cookie()) == []
+    assert found(cookie(LINE.replace("Lax", "Strict"))) == []
     assert found(cookie(section="balancer://app")) == []
     assert found(LINE + GOOD) == []
 
@@ -980,10 +1012,22 @@ def test_a_separator_and_the_words_around_it_are_those_that_httpd_reads():
         )
         return [problem.code for problem in found(text)]
 
-    assert codes("hej.") == codes("hej-", "-") == codes("", "Off") == []
-    assert codes("") == codes("..") == codes("hej.", "Off") == codes("hej.", "-") == ["AB319"]
+    assert codes("hej.") == codes("hej-", "-") == codes("hej_", "_") == codes("", "Off") == []
+    assert (
+        codes("")
+        == codes("..")
+        == codes("hej.", "Off")
+        == codes("hej.", "-")
+        == codes("", "_")
+        == ["AB319"]
+    )
     assert codes(".", route="a.b") == codes("", "Off", "Office") == []
     assert codes(".", route="a;b") == ["AB307"]
+
+
+def test_a_route_is_cut_at_any_separator():
+    text = GOOD.replace("=S\n", "=S stickysessionsep=_\n").replace("route=a", "route=a_b")
+    assert [each.code for each in found(text)] == ["AB307"]
 
 
 def test_a_route_may_hold_the_word_off_where_there_is_no_separator():
@@ -993,20 +1037,27 @@ def test_a_route_may_hold_the_word_off_where_there_is_no_separator():
 
 
 def test_balancers_whose_cookies_are_not_the_same_take_no_sessions_of_each_other():
-    def told(line, other):
+    def told(line, other, sticky="ROUTE"):
         two = GOOD.replace("app", "other").replace("=a", "=b").replace('"/"', "/o/")
         own = [
             f"<Proxy balancer://{name}/>\n{each}</Proxy>\n"
             for name, each in (("app", line), ("other", other))
         ]
-        return [each.code for each in found(balancer("first") + GOOD + two + "".join(own))]
+        text = (GOOD + two).replace("=S\n", f"={sticky}\n")
+        return [each.code for each in found(balancer("first") + text + "".join(own))]
 
-    assert told(LINE, LINE) == ["AB324"]
-    assert told(LINE, LINE.replace("Path=/", "Path=/o")) == []
-    assert told(LINE, LINE.replace("; Path", "; Domain=example.org; Path")) == []
-    for name in "RT":
-        unread = LINE.replace("S=", f"{name}=")
-        assert told(unread, unread) == ["AB319"] * 2
+    line = LINE.replace("S=", "ROUTE=")
+    assert told(line, line) == ["AB324"]
+    assert told(line, line.replace("Path=/", "Path=/o")) == []
+    assert told(line, line.replace("; Path", "; Domain=example.org; Path")) == []
+    # One that nobody reads takes nothing.
+    assert told(line, line, "A") == told(line, line, "Z") == ["AB319"] * 2
+
+
+def test_a_cookie_that_nobody_reads_hides_no_other():
+    first = balancer("first") + LINE.join(["<Proxy balancer://first/>\n", "</Proxy>\n"])
+    two = GOOD.replace("app", "other").replace("=a", "=b").replace('"/"', "/o/")
+    assert [each.code for each in found(first + LINE + GOOD + two)] == ["AB319", "AB324", "AB325"]
 
 
 @pytest.mark.parametrize(
