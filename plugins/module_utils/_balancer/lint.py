@@ -798,7 +798,7 @@ def _references(configuration: Configuration) -> Iterator[Problem]:
 
 def _undefined(configuration: Configuration, vhost: Vhost, balancer: Balancer) -> Iterator[Problem]:
     main = configuration.main.balancers.get(balancer.name)
-    # There are two directives for that, each of which is enough to see what the main server has.
+    # What the main server has is seen unless both BalancerInherit and ProxyPassInherit are off.
     cut_off = sum(vhost.inherit_off.values()) > 1
     if main is not None and main.defined and not cut_off:
         return
