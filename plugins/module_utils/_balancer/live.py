@@ -339,10 +339,10 @@ class _Planner:
 
     def _set(self, member: str | None, row: Parameter, before: Any, after: Any) -> None:
         live = _live(row)
-        if _outside(after, live.low, live.high):
+        if live.high is not None and isinstance(after, int) and after > live.high:
             what = f"member {member}: " if member else f"balancer://{self.live.name}: "
             reason = (
-                f"{what}{row.name}={row.kind.write(after)} needs a reload: while it runs, httpd takes {live.low} to"
+                f"{what}{row.name}={row.kind.write(after)} needs a reload: while it runs, httpd takes no more than"
                 f" {live.high}"
             )
             self.left.append(Left(member, row.name, reason))
@@ -362,12 +362,6 @@ def _live(row: Parameter) -> Live:
     if row.live is None:
         raise ValueError(f"{row.name} is not settable while httpd runs")
     return row.live
-
-
-def _outside(value: Any, low: int | None, high: int | None) -> bool:
-    if not isinstance(value, (int, float)):
-        return False
-    return (low is not None and value < low) or (high is not None and value > high)
 
 
 def posts(changes: Sequence[Change], live: LiveBalancer) -> list[Post]:

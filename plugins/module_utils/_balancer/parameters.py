@@ -27,7 +27,7 @@ from .._httpd.secrets import HIDDEN, is_secret, masked
 Value = Union[bool, int, float, str, FrozenSet[str], Tuple[int, ...]]
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]{0,20})")
+_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]{1,20})")
 _FLOAT = re.compile(r"[ \t\n\v\f\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
@@ -53,18 +53,18 @@ class Kind:
         return str(value)
 
 
-# What an int of C holds.
-_LARGEST = 2**31 - 1
+# The largest int and the largest long of C.
+_LARGEST = 0x7FFFFFFF
+_LONG = 0x7FFFFFFFFFFFFFFF
 
 
 def _atoi(text: str) -> int:
     """Return what C's ``atoi`` reads: leading digits, 0 for anything else; of a number that is too large for a long
     the largest one, of that what fits into an int (glibc)."""
     found = _INTEGER.match(text)
-    sign, digits = found.groups() if found else ("", "")
-    number = int(digits or "0")
-    number = max(-number, -(2**63)) if sign == "-" else min(number, 2**63 - 1)
-    return (number - _LARGEST - 1) % 2**32 - _LARGEST - 1
+    number = int("".join(found.groups())) if found else 0
+    number = min(max(number, ~_LONG), _LONG)
+    return (number & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
 
 
 class Integer(Kind):
@@ -126,8 +126,7 @@ class Factor(Kind):
 
     def read(self, text: str) -> Value:
         found = _FLOAT.match(text)
-        number = min(float(found.group(0)) if found else 0.0, 1000.0)
-        return self._ranged(int(number * 100.0))
+        return self._cut(float(found.group(0)) * 100.0 if found else 0.0)
 
     def misread(self, text: str) -> str | None:
         try:
@@ -150,16 +149,15 @@ class Factor(Kind):
             number = float(value)
         except (TypeError, ValueError):
             raise ValueError("it must be a number (1 to 100)") from None
-        if not 0 <= number <= 1000:  # inf and nan too
-            raise ValueError("it must be 1 to 100")
-        if abs(number * 100 - round(number * 100)) > 1e-6:
+        kept = self._cut(number * 100.0 + 0.5)
+        if abs(number - kept) > 1e-8:
             raise ValueError("httpd keeps two decimals")
-        return self._ranged(round(number * 100))
+        return kept
 
-    def _ranged(self, hundredths: int) -> float:
-        if not 100 <= hundredths <= 10000:
+    def _cut(self, hundredths: float) -> float:
+        if not 100 <= hundredths < 10001:  # inf and nan too
             raise ValueError("it must be 1 to 100")
-        return hundredths / 100
+        return int(hundredths) / 100
 
     def write(self, value: Value) -> str:
         text = f"{value:.2f}"
@@ -228,9 +226,10 @@ class Switch(Kind):
     argument = {"type": "bool"}
 
     def read(self, text: str) -> Value:
-        if text.lower() not in ("on", "off"):
-            raise ValueError("it must be On or Off")
-        return text.lower() == "on"
+        try:
+            return {"on": True, "off": False}[text.lower()]
+        except KeyError:
+            raise ValueError("it must be On or Off") from None
 
     def check(self, value: Any) -> Value:
         return bool(value)
@@ -240,15 +239,15 @@ class Switch(Kind):
 
 
 class Choice(Kind):
-    """One of a few words. httpd compares without regard to case unless *exact*."""
+    """One of a few words. httpd compares without regard to case."""
 
-    def __init__(self, *words: str, exact: bool = False) -> None:
-        self.words, self.exact = words, exact
+    def __init__(self, *words: str) -> None:
+        self.words = words
         self.argument = {"type": "str", "choices": list(words)}
 
     def read(self, text: str) -> Value:
         for word in self.words:
-            if text == word or (not self.exact and text.lower() == word.lower()):
+            if text.lower() == word.lower():
                 return word
         raise ValueError("it must be one of " + ", ".join(self.words))
 
@@ -277,7 +276,7 @@ class Text(Kind):
         self.reason = reason or "it may not contain white space"
 
     def misread(self, text: str) -> str | None:
-        if text[:1] in "\"'" and len(text) > 1:
+        if re.match("[\"'].", text):
             return 'the quotes are part of the value; write "key=value"'
         return None
 
@@ -308,7 +307,7 @@ class Separator(Kind):
     def check(self, value: Any) -> Value:
         # YAML reads a bare Off as a boolean.
         text = "Off" if value in (False, "False") else str(value)
-        if text.lower() != "off" and (text in ";,\"' \\=" or not "!" <= text[:1] <= "~"):
+        if not re.fullmatch(r"(?i:off)|(?![;,\"'\\=])[!-~]", text):
             raise ValueError("it must be one character that a cookie can carry, or Off")
         return self.read(text)
 
@@ -378,10 +377,9 @@ class Status(Kind):
 
 
 class Live(NamedTuple):
-    """The balancer-manager field of a parameter and the range accepted there (inclusive)."""
+    """The balancer-manager field of a parameter and the most that is accepted there, if that is less than in a file."""
 
     field: str
-    low: int | None = None
     high: int | None = None
 
 
@@ -447,11 +445,11 @@ def _table(*rows: Parameter) -> dict[str, Parameter]:
 
 
 MEMBER: dict[str, Parameter] = _table(
-    Parameter("loadfactor", Factor(), 1.0, Live("w_lf", 1, 100)),
+    Parameter("loadfactor", Factor(), 1.0, Live("w_lf")),
     Parameter("route", _ROUTE, "", Live("w_wr")),
     Parameter("redirect", _ROUTE, "", Live("w_rr"), since="2.4.0"),
     Parameter("status", Status(), frozenset(), Live("w_status_")),
-    Parameter("lbset", Integer(0, 99), 0, Live("w_ls", 0, 99)),
+    Parameter("lbset", Integer(0, 99), 0, Live("w_ls")),
     Parameter("retry", Integer(0, unit="s"), 60),
     Parameter("timeout", _SECONDS),
     Parameter("connectiontimeout", Duration("s")),
@@ -483,9 +481,9 @@ MEMBER: dict[str, Parameter] = _table(
         since="2.4.21",
         module=_HCHECK,
     ),
-    Parameter("hcinterval", Duration("s", 100), 30000, Live("w_hi", 100), "2.4.21", _HCHECK),
-    Parameter("hcpasses", Integer(1), 1, Live("w_hp", 1), "2.4.21", _HCHECK),
-    Parameter("hcfails", Integer(1), 1, Live("w_hf", 1), "2.4.21", _HCHECK),
+    Parameter("hcinterval", Duration("s", 100), 30000, Live("w_hi"), "2.4.21", _HCHECK),
+    Parameter("hcpasses", Integer(1), 1, Live("w_hp"), "2.4.21", _HCHECK),
+    Parameter("hcfails", Integer(1), 1, Live("w_hf"), "2.4.21", _HCHECK),
     Parameter("hcuri", Text(63), "", Live("w_hu"), "2.4.21", _HCHECK),
     Parameter("hcexpr", Text(15), "", Live("w_he"), "2.4.21", _HCHECK),
 )
@@ -510,8 +508,8 @@ BALANCER: dict[str, Parameter] = _table(
     Parameter("stickysessionsep", Separator(), ".", since="2.4.4"),
     Parameter("scolonpathdelim", Switch(), False),
     Parameter("nofailover", Switch(), False, Live("b_sforce")),
-    Parameter("timeout", _SECONDS, 0, Live("b_tmo", 0, 7200)),
-    Parameter("maxattempts", Integer(0), None, Live("b_max", 0, 99)),
+    Parameter("timeout", _SECONDS, 0, Live("b_tmo", 7200)),
+    Parameter("maxattempts", Integer(0), None, Live("b_max", 99)),
     Parameter("failonstatus", Codes()),
     Parameter("failontimeout", Switch(), False, since="2.4.5"),
     Parameter("forcerecovery", Switch(), True, since="2.4.2"),

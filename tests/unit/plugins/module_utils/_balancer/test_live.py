@@ -271,7 +271,7 @@ class TestAPlan:
         result = plan_live(running((A, {})), declared((A, {}), proxy_set={"timeout": 9000}))
         assert result.changes == []
         assert result.left[0].reason == (
-            "balancer://app: timeout=9000 needs a reload: while it runs, httpd takes 0 to 7200"
+            "balancer://app: timeout=9000 needs a reload: while it runs, httpd takes no more than 7200"
         )
 
     def test_names_the_member_whose_value_a_running_httpd_does_not_take(self, monkeypatch):
