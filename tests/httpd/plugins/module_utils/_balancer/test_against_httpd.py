@@ -6,15 +6,24 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, event, given, settings
 
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer import codec
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.health import NAMES
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.parameters import (
+    BALANCER,
     MEMBER,
+    Duration,
+    Factor,
+    Integer,
+    Kind,
+    Parameter,
+    Text,
 )
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._instance import Instance
 from ansible_collections.webtier.apache_balancer.plugins.module_utils._manager.page import parse
@@ -109,3 +118,42 @@ def test_a_template_takes_the_place_of_all_that_stands_before_it_on_the_line(tmp
     for key, member in balancer.members.items():
         shown = {n: v for n, v in running.members[key].values.items() if n in NAMES}
         assert {**template, **member.values} == {**template, **member.values, **shown}
+
+
+def ends(kind: Kind) -> list[Any]:
+    """Return the ends of the range of *kind*, and what is just beyond them."""
+    if isinstance(kind, Integer):
+        high = [] if kind.high is None else [kind.high, kind.high + 1]
+        return [kind.low - 1, kind.low, *kind.also, *high]
+    if isinstance(kind, Duration):
+        return [f"{kind.low - 1}ms", f"{kind.low}ms"]
+    if isinstance(kind, Text):
+        return ["x" * kind.longest, "x" * (kind.longest + 1)]
+    return [0.99, 1, 100, 100.01] if isinstance(kind, Factor) else []
+
+
+def possible(row: Parameter, value: Any) -> bool:
+    """Return whether *value* can be declared."""
+    try:
+        row.check(value)
+    except ValueError:
+        return False
+    return True
+
+
+def test_what_can_be_declared_ends_where_httpd_ends_it(tmp_path):
+    # httpd takes a 0 of the first three, and means nothing by it; cuts the next; and looks for what has the name.
+    others = {"addressttl": 0, "hcpasses": 0, "hcfails": 0, "stickysession": "x" * 64}
+    names = ("hcexpr", "hctemplate")
+    rows = [("BalancerMember http://h2", row) for row in MEMBER.values()]
+    rows += [("ProxySet", row) for row in BALANCER.values()]
+    with PrivateHttpd(tmp_path / "httpd", *MODULES, "proxy_hcheck") as httpd:
+        for line, row in rows:
+            for value in ends(row.kind) if row.name not in names else ():
+                httpd.write(
+                    "conf/all.conf",
+                    f"<Proxy balancer://a>\nBalancerMember http://h\n{line} {row.name}={value}\n</Proxy>\n",
+                )
+                tested = subprocess.run(httpd.command("-t"), capture_output=True)
+                taken = tested.returncode == 0 and value != others.get(row.name)
+                assert possible(row, value) == taken, (row.name, value, tested.stderr)
