@@ -15,6 +15,8 @@ from ansible_collections.webtier.apache_balancer.plugins.module_utils._balancer.
     Text,
     argument_spec,
     checked,
+    flags,
+    shown,
 )
 
 BOTH = {
@@ -353,8 +355,8 @@ def test_status_letters_are_read_with_their_signs(text, flags):
 
 
 def test_a_load_factor_has_two_decimals_and_no_binary_noise():
-    values = (1.15, 29.99, 100, "2.50")
-    assert [MEMBER["loadfactor"].check(value) for value in values] == [1.15, 29.99, 100.0, 2.5]
+    values = (1.15, 29.99, 100, "2.50", 3 * 0.7)
+    assert [MEMBER["loadfactor"].check(value) for value in values] == [1.15, 29.99, 100.0, 2.5, 2.1]
 
 
 def test_httpd_reads_each_load_factor_as_it_is_written():
@@ -476,6 +478,26 @@ def test_an_omitted_parameter_is_not_a_value():
 def test_the_argument_spec_hides_secrets_and_nothing_else():
     specs = {**argument_spec(MEMBER), **argument_spec(BALANCER)}
     assert {name for name, spec in specs.items() if spec["no_log"]} == {"secret", "nonce"}
+
+
+def test_results_show_values_as_they_can_be_declared():
+    values = {
+        "status": frozenset({"drained", "disabled"}),
+        "lbset": 3,
+        "keepalive": True,
+        "hcinterval": 1500,
+        "ping": "5m",  # that httpd refuses
+        "route": None,
+        "weight": "4",  # that httpd does not know
+    }
+    told = {"status": ["disabled", "drained"], "hcinterval": "1500ms"}
+    assert shown(MEMBER, values) == {**values, **told}
+    assert shown(BALANCER, {"failonstatus": (500, 503)}) == {"failonstatus": [500, 503]}
+
+
+def test_a_member_has_the_flags_of_its_status_and_none_where_httpd_reads_none():
+    assert flags({"status": frozenset({"drained"})}) == {"drained"}
+    assert flags({"status": "x"}) == flags({}) == frozenset()
 
 
 def test_a_secret_within_a_value_is_masked():
