@@ -183,10 +183,10 @@ class Seconds(Integer):
     """A whole number of seconds, for which a file may say a time with a unit; -1 has none."""
 
     def read(self, text: str) -> Value:
-        number = -1000 if text == "-1" else _milliseconds(text, "s")
-        if number % 1000:
+        number, rest = (-1, 0) if text == "-1" else divmod(_milliseconds(text, "s"), 1000)
+        if rest:
             raise ValueError("it must be whole seconds")
-        return self._ranged(number // 1000)
+        return self._ranged(number)
 
     def misread(self, text: str) -> str | None:
         return None
@@ -215,9 +215,8 @@ class Duration(Kind):
         return self.read(text)
 
     def write(self, value: Value) -> str:
-        number = int(value)  # type: ignore[arg-type]  # the canonical value of this kind is an int
-        base = _MILLISECONDS[self.unit]
-        return f"{number // base}" if number % base == 0 else f"{number}ms"
+        number, rest = divmod(int(value), _MILLISECONDS[self.unit])  # type: ignore[arg-type]  # an int here
+        return f"{value}ms" if rest else f"{number}"
 
 
 class Switch(Kind):
