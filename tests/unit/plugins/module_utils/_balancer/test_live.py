@@ -267,11 +267,12 @@ class TestAPlan:
             and "becomes unix:/two|http://a/ by a reload" in result.left[0].reason
         )
 
-    def test_leaves_what_is_out_of_range_while_httpd_runs_to_the_reload(self):
-        result = plan_live(running((A, {})), declared((A, {}), proxy_set={"timeout": 9000}))
+    @pytest.mark.parametrize(("name", "most"), [("timeout", 7200), ("maxattempts", 99)])
+    def test_leaves_what_is_out_of_range_while_httpd_runs_to_the_reload(self, name, most):
+        result = plan_live(running((A, {})), declared((A, {}), proxy_set={name: most + 1}))
         assert result.changes == []
         assert result.left[0].reason == (
-            "balancer://app: timeout=9000 needs a reload: while it runs, httpd takes no more than 7200"
+            f"balancer://app: {name}={most + 1} needs a reload: while it runs, httpd takes no more than {most}"
         )
 
     def test_names_the_member_whose_value_a_running_httpd_does_not_take(self, monkeypatch):
@@ -283,10 +284,12 @@ class TestAPlan:
         assert result.left[0].reason.startswith(f"member {A}: lbset=51 needs a reload")
 
     def test_makes_what_is_just_in_range(self):
-        wish = declared((A, {"lbset": 99}), (B, {}), proxy_set={"timeout": 7200})
+        most = {"timeout": 7200, "maxattempts": 99}
+        wish = declared((A, {"lbset": 99}), (B, {}), proxy_set=most)
         assert brief(plan_live(running((A, {}), (B, {})), wish).changes) == [
             (A, "lbset", 0, 99),
             (None, "timeout", 0, 7200),
+            (None, "maxattempts", None, 99),
         ]
 
     def test_leaves_health_checks_to_the_reload_where_their_module_is_not_loaded(self):
