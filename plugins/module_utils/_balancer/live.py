@@ -339,7 +339,7 @@ class _Planner:
 
     def _set(self, member: str | None, row: Parameter, before: Any, after: Any) -> None:
         live = _live(row)
-        if live.high is not None and isinstance(after, int) and after > live.high:
+        if live.high is not None and after > live.high:
             what = f"member {member}: " if member else f"balancer://{self.live.name}: "
             reason = (
                 f"{what}{row.name}={row.kind.write(after)} needs a reload: while it runs, httpd takes no more than"
