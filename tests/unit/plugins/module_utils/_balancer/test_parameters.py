@@ -364,8 +364,9 @@ def test_httpd_reads_each_load_factor_as_it_is_written():
     for hundredths in range(100, 10001):
         text = factor.write(hundredths / 100)
         assert (factor.read(text), factor.misread(text)) == (hundredths / 100, None)
-    assert [factor.write(value) for value in (2.0, 2.5, 2.3, 9.7, 1.15)] == [
+    assert [factor.write(value) for value in (2.0, 40.0, 2.5, 2.3, 9.7, 1.15)] == [
         "2",
+        "40",
         "2.5",
         "2.301",
         "9.701",
