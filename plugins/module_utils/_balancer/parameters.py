@@ -126,7 +126,7 @@ class Factor(Kind):
 
     def read(self, text: str) -> Value:
         found = _FLOAT.match(text)
-        return self._cut(float(found.group(0)) * 100.0 if found else 0.0)
+        return self._cut(float(found.group(0) if found else "0") * 100.0)
 
     def misread(self, text: str) -> str | None:
         try:
