@@ -147,7 +147,7 @@ class Factor(Kind):
     def check(self, value: Any) -> Value:
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError("it must be a number (1 to 100)") from None
         kept = self._cut(number * 100.0 + 0.5)
         if abs(number - kept) > 1e-8:

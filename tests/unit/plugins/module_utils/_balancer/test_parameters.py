@@ -258,6 +258,7 @@ def test_a_default_is_an_acceptable_value_or_a_word_for_absent(name):
         ("member lbset", float("inf"), "a whole number (0 to 99)"),
         ("member loadfactor", "10 %", "a number (1 to 100)"),
         ("member loadfactor", [1], "a number (1 to 100)"),
+        ("member loadfactor", 10**400, "a number (1 to 100)"),
         ("member connectiontimeout", "0", "1 ms or more"),
         ("member connectiontimeout", "1.5s", "whole number"),
         ("member connectiontimeout", "5 s", "whole number"),
