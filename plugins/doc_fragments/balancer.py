@@ -307,7 +307,7 @@ options:
         that parameter waits for the reload which brings the cookie.
       - It takes the place of a C(stickysession) by which no session sticks, such as C(PHPSESSID). One by which sessions
         may stick, such as C(JSESSIONID), is refused, since they would move, unless O(proxy_set.stickysession) names
-        this cookie.
+        this cookie. Where the members append the route to a cookie such as C(PHPSESSID) themselves, leave it out.
       - Needs mod_headers, and a O(members[].route) for each member.
       - Suboptions that are omitted have their defaults. To remove the cookie, list V(sticky_cookie) in O(reset).
     type: dict

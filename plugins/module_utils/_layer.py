@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ._fileset import FileSet
     from ._httpd.dump import View
     from ._live import Missed, Running
+    from ._process import Parent
 
 
 class Part(NamedTuple):
@@ -171,7 +172,9 @@ def look(
         return Layer(plan, [], [])
     managers = Managers(parent=parent)
     memory = Memory(instance)
-    awaited = _Awaited(memory, plan, functools.lru_cache(maxsize=None)(lambda: recorded(instance)))
+    awaited = _Awaited(
+        parent, memory, plan, functools.lru_cache(maxsize=None)(lambda: recorded(instance))
+    )
     parts = []
     out_of_reach: list[Missed] = []
     for target in plan.targets:
@@ -204,8 +207,13 @@ class _Awaited:
     """
 
     def __init__(
-        self, memory: Memory, plan: Plan, recorded: Callable[[], tuple[FileSet, View] | None]
+        self,
+        parent: Parent,
+        memory: Memory,
+        plan: Plan,
+        recorded: Callable[[], tuple[FileSet, View] | None],
     ) -> None:
+        self._parent = parent
         self._memory, self._plan, self._recorded = memory, plan, recorded
 
     def __call__(self, target: Target, missed: Missed) -> bool:
@@ -224,6 +232,8 @@ class _Awaited:
                 [*_paths(target), *([place.file] if place else [])]
             )
         if isinstance(missed.problem, NobodyListens):
+            if self._listens_elsewhere(access):
+                return bool(ways)
             needed = [way.listen for way in ways]
         elif isinstance(missed.problem, NoManager):
             needed = [way.files for way in ways]
@@ -231,13 +241,24 @@ class _Awaited:
             return False
         return bool(needed) and all(map(self._is_newer, needed)) and not self._had(access, missed)
 
+    def _listens_elsewhere(self, access: Access) -> bool:
+        """Whether the running httpd is seen to listen, and not there: so it has not loaded what lets it, such as a
+        module that ``<IfModule>`` asks for. None of its addresses is given up alone."""
+        from ._live import addresses_of, bound, held_by
+
+        held = held_by(self._parent)
+        asked = [address for url in access.url for address in addresses_of(url)]
+        return bool(held) and not any(bound(address, held) for address in asked)
+
     def _is_newer(self, files: Iterable[str]) -> bool:
         """Whether one of *files* says something, beside what is declared of balancers, that the running httpd has
         neither loaded nor been given."""
         files = list(files)
         if any(reason.endswith(UNKNOWN) for reason in self._memory.state(files).reasons):
             return True
-        real = {self._plan.fileset.real(path) for path in files if path[:1] == "/"}
+        paths = [path for path in files if path[:1] == "/"]
+        # A link that is made now lets a file that was there be read.
+        real = {*paths, *map(self._plan.fileset.real, paths)}
         return any(
             entry.path in real - self._plan.authored for entry in self._plan.fileset.changed()
         )

@@ -128,7 +128,7 @@ class Managers:
     @functools.cached_property
     def _own(self) -> str:
         """Where the httpd that is meant listens, as ``Listen`` would say it."""
-        held = _held_by(self._parent) if self._parent else []
+        held = held_by(self._parent) if self._parent else []
         return ", ".join(dict.fromkeys(map(_as_listen, sorted(held, key=lambda one: one.port))))
 
     def close(self) -> None:
@@ -264,20 +264,25 @@ def address_of(url: str) -> tuple[str, int] | None:
     Of several addresses of a name, as ``localhost`` has, it is the first one of this host at which somebody listens:
     at the others no connection is made.
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except (OSError, ValueError):
-        return None
-    addresses = list(dict.fromkeys((str(each[4][0]), port) for each in found))
+    addresses = addresses_of(url)
     if len(addresses) > 1:
         # Imported late: most names have one address.
         from ._namespaces import listening
 
         held = listening()
         addresses = [each for each in addresses if bound(each, held)] or addresses
-    return addresses[0]
+    return addresses[0] if addresses else None
+
+
+def addresses_of(url: str) -> list[tuple[str, int]]:
+    """Return each IP address of *url*, with its port; nothing where the name is not known here, or it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return []
+    return list(dict.fromkeys((str(each[4][0]), port) for each in found))
 
 
 def check_ours(access: Access, parent: Parent) -> None:
@@ -290,7 +295,7 @@ def check_ours(access: Access, parent: Parent) -> None:
 
     if not sockets_of(parent.pid):
         return
-    held = _held_by(parent)
+    held = held_by(parent)
     for url in access.url:
         address = address_of(url)
         if address is not None and not bound(address, held):
@@ -303,7 +308,7 @@ def check_ours(access: Access, parent: Parent) -> None:
     )
 
 
-def _held_by(parent: Parent) -> list[Listener]:
+def held_by(parent: Parent) -> list[Listener]:
     """Return where the httpd *parent* listens; nothing where its sockets cannot be seen."""
     # Imported late: most runs that change nothing have no need of it.
     from ._namespaces import listening

@@ -11,13 +11,13 @@ from __future__ import annotations
 import fnmatch
 import re
 from typing import Iterator, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .._access import Access
 from .._balancer.model import Configuration, Place, Vhost
 from .._httpd.dump import View
 from .._httpd.tree import MacroPosition, Node
-from .._live import address_of, bound
+from .._live import addresses_of, bound
 from .._namespaces import Listener
 from .._ports import addresses, literals
 
@@ -34,15 +34,22 @@ def declared(
 ) -> list[Declared]:
     """Return by which lines balancer-manager would answer for *vhost* at *access*, once httpd has loaded them all;
     nothing where the files do not say that it would."""
-    return [way for url in access.url for way in _ways(view, configuration, access, url, vhost)]
+    return [
+        way
+        for url in access.url
+        for address in addresses_of(url)
+        for way in _ways(view, configuration, access, urlsplit(url), address, vhost)
+    ]
 
 
 def _ways(
-    view: View, configuration: Configuration, access: Access, url: str, vhost: Vhost
+    view: View,
+    configuration: Configuration,
+    access: Access,
+    parts: SplitResult,
+    address: tuple[str, int],
+    vhost: Vhost,
 ) -> Iterator[Declared]:
-    address, parts = address_of(url), urlsplit(url)
-    if address is None:
-        return
     asked = access.server_name or vhost.host or parts.hostname or ""
     serving = configuration.serving(*address, asked)
     # What the main server defines, every virtual host has.

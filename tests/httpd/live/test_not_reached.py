@@ -178,6 +178,34 @@ class TestWhatIsToBeLoaded:
         plain.site.write_text(text.replace("ServerName", f"{MANAGER}ServerName"))
         self.changed(plain, manager_url=f"http://127.0.0.1:{port}/balancer-manager")
 
+    def test_is_an_address_that_waits_for_a_module(self, proxy: Proxy):
+        # As that of Debian's ports.conf waits for mod_ssl: the file is old, and now it says more.
+        port = free_port()
+        listen = f"<IfModule status_module>\nListen 127.0.0.1:{port}\n</IfModule>\n"
+        proxy.httpd.write("conf/ports.conf", listen)
+        modules = proxy.httpd.write("conf/m.conf", "")
+        text = at(proxy.httpd.port, "shop.example.com", manager="")
+        proxy.start(text)
+        modules.write_text(f"LoadModule status_module {MODULES}/mod_status.so\n")
+        text = text.replace(f":{proxy.httpd.port}>", f":{proxy.httpd.port} 127.0.0.1:{port}>")
+        proxy.site.write_text(text.replace("ServerName", f"{MANAGER}ServerName"))
+        self.changed(proxy, manager_url=f"http://127.0.0.1:{port}/balancer-manager")
+
+    def test_is_a_site_that_was_there_and_is_linked_now(self, proxy: Proxy):
+        body = BODY.replace("app", "blog")
+        there = proxy.httpd.write(
+            "available/blog.conf", at(proxy.httpd.port, "blog.example.com", body)
+        )
+        proxy.start(at(proxy.httpd.port, "shop.example.com"))
+        link = str(proxy.httpd.root / "conf" / "t.conf")
+        result = proxy.run(
+            "configuration",
+            files=[{"path": link, "state": "link", "link": str(there)}],
+            balancers=[{**CHANGES["balancer"], "name": "blog"}],
+        )
+        assert [row["vhost"] for row in result["not_reached"]] == ["blog.example.com"]
+        assert os.readlink(link) == str(there) and result["reload_required"] is True
+
     def test_is_a_virtual_host(self, plain: Proxy):
         body = BODY.replace("app", "blog")
         first = plain.site.read_text().replace("shop", "first").replace("//app", "//first")

@@ -117,7 +117,7 @@ def test_all_of_ipv4_is_nothing_of_ipv6_and_all_of_ipv6_may_be_all(
 )
 def test_where_nobody_listens_it_is_said_where_httpd_does(monkeypatch, held, said):
     listeners = [Listener(*each, "1") for each in held]
-    monkeypatch.setattr(_live, "_held_by", lambda parent: listeners)
+    monkeypatch.setattr(_live, "held_by", lambda parent: listeners)
     told = Managers(parent=Parent(1, 1)).told(NobodyListens(URLS[0]))
     assert told == f"manager_url: nobody listens at {URLS[0]}{said}"
     assert Managers().told(NobodyListens(URLS[0])) == f"manager_url: nobody listens at {URLS[0]}"

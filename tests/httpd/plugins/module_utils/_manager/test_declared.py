@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import http.client
-from typing import Iterator
+import socket
+from pathlib import Path
+from typing import Any, Iterator
 
 import pytest
 
@@ -124,3 +126,20 @@ def test_an_address_at_which_httpd_would_not_listen_declares_nothing(httpd: Priv
         # No address of this host.
         assert ways(httpd, "shop.example.com", "/", "192.0.2.1") == []
         assert ways(httpd, "shop.example.com", "/", "no-such-host.invalid") == []
+
+
+def test_of_several_addresses_of_a_name_one_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = socket.getaddrinfo
+
+    def both(host: str, port: int, **options: Any) -> list[Any]:
+        hosts = ("::1", "127.0.0.1") if host == "localhost" else (host,)
+        return [each for one in hosts for each in real(one, port, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    site = f"<VirtualHost *:*>\nServerName shop.example.com\n{HANDLER}\n</VirtualHost>\n"
+    # It does not run, so nobody listens at either.
+    with PrivateHttpd(tmp_path / "h", *BALANCER, "authz_host") as server:
+        server.write("conf/site.conf", site)
+        assert len(ways(server, "shop.example.com", "/", "localhost")) == 1
