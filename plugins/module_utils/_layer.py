@@ -183,7 +183,7 @@ def look(
             continue
         running, missed = reach(managers, access, plan.configuration, target.chosen)
         if not running:
-            out_of_reach += [each for each in missed if not awaited(target, each)]
+            out_of_reach += [each for each in missed if not awaited(access, target, each)]
         reasons = memory.state(_paths(target)).reasons
         # What may have come too late for a load by somebody else was given to the running httpd as well.
         loaded = all(reason.endswith(TOO_CLOSE) for reason in reasons)
@@ -216,14 +216,14 @@ class _Awaited:
         self._parent = parent
         self._memory, self._plan, self._recorded = memory, plan, recorded
 
-    def __call__(self, target: Target, missed: Missed) -> bool:
-        """Whether that is so of what was *missed* of *target*."""
+    def __call__(self, access: Access, target: Target, missed: Missed) -> bool:
+        """Whether that is so of what was *missed* of *target* at *access*."""
         from ._live import NotShown
         from ._manager.client import NobodyListens, NoManager
         from ._manager.declared import declared
 
-        access, plan = target.wish.access, self._plan
-        if access is None or plan.view is None:
+        plan = self._plan
+        if plan.view is None:
             return False
         ways = declared(plan.view, plan.configuration, access, missed.server)
         if isinstance(missed.problem, NotShown):

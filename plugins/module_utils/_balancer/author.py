@@ -560,7 +560,8 @@ def _directly_in(document: Document, opening: int) -> list[int]:
 
 
 def _beginning(balancer: Balancer) -> Place:
-    """Return where *balancer*, which has a section or a member, begins."""
+    """Return the first line of *balancer* in its first file, which may be one of a member before its section: what has
+    to be read before all of it goes there. It has a section or a member."""
     places = [*balancer.sections, *(member.place for member in balancer.members.values())]
     return min(place for place in places if place.file == places[0].file)
 

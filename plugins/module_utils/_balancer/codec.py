@@ -71,7 +71,7 @@ def read(root: Node) -> Configuration:
         for balancer in vhost.balancers.values():
             _spelled(configuration, balancer)
             users = configuration.followers(balancer)
-            balancer.headers = sum((headers[user] for user in users), own) if users else own
+            balancer.headers = own + [words for user in users for words in headers[user]]
     _share_out(configuration)
     for vhost in vhosts:
         for balancer in vhost.balancers.values():
